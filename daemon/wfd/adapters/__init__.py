@@ -1,0 +1,1 @@
+"""The outside world: processes, files, sockets, git and notifications."""

@@ -1,0 +1,141 @@
+"""The `.git` of a workspace. Once an agent has run, it is read and written as plain files:
+no git is run on it, and no link in it is followed."""
+
+import os
+import re
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from wfd.adapters import plain_files
+from wfd.adapters.git import NOT_THERE, in_checkout, object_folder
+from wfd.adapters.users_repository import UsersRepository
+
+_MAX_REF = 4096
+_MAX_PACKED_REFS = 16 << 20
+_MAX_LINKS = 5
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs(/[^/\x00-\x20\x7f~^:?*\[\\]+)+")
+
+# What a git that was interrupted, or that an agent left halfway, keeps beside HEAD.
+_HALF_DONE = (
+    "index.lock", "HEAD.lock", "packed-refs.lock", "MERGE_HEAD", "MERGE_MODE", "MERGE_MSG",
+    "MERGE_AUTOSTASH", "AUTO_MERGE", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD",
+    "SQUASH_MSG", "BISECT_START", "BISECT_LOG", "sequencer", "rebase-merge", "rebase-apply",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Clone:
+    workspace: Path
+    users_objects: Path  # what it borrows
+
+    @property
+    def git_dir(self) -> Path:
+        return self.workspace / ".git"
+
+    @property
+    def objects(self) -> Path:
+        return self.git_dir / "objects"
+
+    def head(self) -> str | None:
+        """The commit that HEAD stands on; None when that cannot be told, or not safely."""
+        try:
+            name = "HEAD"
+            for _ in range(_MAX_LINKS):
+                text = self._ref(name)
+                if not text.startswith("ref: "):
+                    return text if _COMMIT.fullmatch(text) else None
+                name = text.removeprefix("ref: ").strip()
+                if not _REF.fullmatch(name) or ".." in name:
+                    return None
+        except (OSError, UnicodeDecodeError):
+            pass
+        return None
+
+    def lends_only_its_own(self) -> bool:
+        """Its object folder holds no link, and borrows from nowhere but the user's objects."""
+        try:
+            lent = plain_files.read(self.git_dir, "objects/info/alternates", _MAX_REF)
+            if lent.strip() != _line(self.users_objects).strip():
+                return False
+        except FileNotFoundError:
+            pass  # an agent that repacked needs none
+        except OSError:
+            return False
+        return plain_files.is_folder(self.git_dir) and _holds_no_link(self.objects)
+
+    def settle(self, branch: str, commit: str, index: bytes) -> None:
+        """Stand on `branch` at `commit`, with nothing half done. Raises OSError if it cannot."""
+        plain_files.read(self.git_dir, "config", _MAX_PACKED_REFS)
+        for name in (*_HALF_DONE, f"refs/heads/{branch}.lock"):
+            plain_files.drop(self.git_dir, name)
+        plain_files.write(self.git_dir, "objects/info/alternates", _line(self.users_objects))
+        plain_files.write(self.git_dir, f"refs/heads/{branch}", f"{commit}\n".encode())
+        plain_files.write(self.git_dir, "HEAD", f"ref: refs/heads/{branch}\n".encode())
+        plain_files.write(self.git_dir, "index", index)
+
+    def exclude(self, rules: bytes) -> None:
+        plain_files.write(self.git_dir, "info/exclude", rules)
+
+    def set_aside(self, beside: Path) -> None:
+        """Move a `.git` that cannot be used out of the workspace, whatever it is."""
+        if not plain_files.is_there(self.git_dir):
+            return
+        if plain_files.is_folder(self.git_dir):
+            plain_files.open_folders(self.git_dir)
+        for number in count(1):
+            aside = beside.with_name(f"{beside.name}-{number}")
+            if not plain_files.is_there(aside):
+                self.git_dir.rename(aside)
+                return
+
+    def _ref(self, name: str) -> str:
+        try:
+            return plain_files.read(self.git_dir, name, _MAX_REF).decode().strip()
+        except (FileNotFoundError, NotADirectoryError):
+            packed = plain_files.read(self.git_dir, "packed-refs", _MAX_PACKED_REFS).decode()
+            for line in packed.split("\n"):
+                commit, _, ref = line.partition(" ")
+                if ref == name:
+                    return commit
+            raise
+
+
+async def make_clone(
+    users: UsersRepository, path: Path, identity: tuple[str, str], branch: str, commit: str
+) -> None:
+    """A clone at `path` that shares the user's objects and has no file checked out yet.
+
+    It stands on `branch`, and `git push` in it leads nowhere: results travel another way.
+    """
+    name, email = identity
+    await in_checkout(path.parent).run(
+        "clone", "--quiet", "--shared", "--no-checkout", "--template=", "--origin=origin",
+        f"--config=user.name={name}", f"--config=user.email={email}",
+        "--config=commit.gpgSign=false", "--config=gc.auto=0", "--config=maintenance.auto=false",
+        "--config=remote.origin.pushurl=no-push://results-are-fetched-by-wfd",
+        str(users.git_dir), str(path),
+    )  # fmt: skip
+    # No agent has been here yet: git may run.
+    git = in_checkout(path)
+    info = path / ".git" / "objects" / "info"
+    (info / "alternates").write_bytes(_line(users.objects))
+    await git.run("update-ref", f"refs/heads/{branch}", commit, NOT_THERE)
+    await git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+
+
+def _line(objects: Path) -> bytes:
+    return os.fsencode(object_folder(objects)) + b"\n"
+
+
+def _holds_no_link(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return all(
+                entry.is_file(follow_symlinks=False)
+                or (entry.is_dir(follow_symlinks=False) and _holds_no_link(Path(entry.path)))
+                for entry in entries
+            )
+    except OSError:
+        return False

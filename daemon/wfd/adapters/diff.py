@@ -1,0 +1,30 @@
+"""What two commits differ in: the whole patch in a file, and how much it is."""
+
+import re
+from pathlib import Path
+
+import anyio
+
+from wfd.adapters.git import Git
+from wfd.ports import Diff
+
+_COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
+
+
+async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
+    """Write the patch that leads from `old` to `new`, binary files included."""
+    await anyio.Path(patch.parent).mkdir(parents=True, exist_ok=True)
+    plain = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
+    async with await anyio.open_file(patch, "wb") as file:
+        await git.run(*plain, "-p", "--binary", "--full-index", old, new, stdout=file.wrapped)
+    said = await git.run(*plain, "--stat=100,70,100", old, new)
+    stat = said.out.decode("utf-8", "replace").rstrip()
+    last = stat.rsplit("\n", 1)[-1]
+    counts = {noun: int(number) for number, noun in _COUNTS.findall(last)}
+    return Diff(
+        patch=patch,
+        files=counts.get("file", 0),
+        insertions=counts.get("insertion", 0),
+        deletions=counts.get("deletion", 0),
+        stat=stat,
+    )

@@ -1,0 +1,148 @@
+"""The user's repository: where a branch begins, and where results arrive, by fetch alone."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from wfd.adapters.git import NOT_THERE, Git, GitFailed, in_checkout, of_user
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import Broken, Conflict
+from wfd.domain.namespace import Namespace
+
+_MAX_EXCLUDE = 1 << 20
+
+
+@dataclass(frozen=True)
+class UsersRepository:
+    git_dir: Path  # the common one, where linked worktrees share it
+    checkout: Path
+
+    @classmethod
+    def of(cls, namespace: Namespace) -> "UsersRepository":
+        return cls(Path(namespace.git_dir), Path(namespace.checkout))
+
+    @property
+    def git(self) -> Git:
+        return of_user(self.git_dir)
+
+    @property
+    def objects(self) -> Path:
+        return self.git_dir / "objects"
+
+    async def head(self) -> str:
+        """The commit that the checkout stands on."""
+        commit = await in_checkout(self.checkout).commit_at("HEAD")
+        if commit is None:
+            raise Broken(
+                f"{self.checkout} has no commit to begin from; make one:"
+                " git add -A && git commit -m 'First commit'"
+            )
+        return commit
+
+    async def excludes(self) -> bytes:
+        """The ignore rules that are the user's alone: info/exclude and core.excludesFile."""
+        said = await self.git.ask("config", "--type=path", "--get", "core.excludesFile")
+        named = os.fsdecode(said.out).strip()
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        files = (
+            Path(named) if named else config / "git" / "ignore",
+            self.git_dir / "info" / "exclude",
+        )
+        return b"\n".join(_beginning(file) for file in files)
+
+    async def refuse_foreign(self, assignment: Assignment) -> None:
+        """Raise Conflict if something here already has the names of a new assignment."""
+        branch = assignment.branch
+        taken = await self.git.run(
+            "for-each-ref", "--format=%(refname)",
+            f"refs/heads/{branch}", f"refs/{branch}", "refs/heads/wfd",
+        )  # fmt: skip
+        names = taken.out.decode("utf-8", "replace").split()
+        in_the_way = [n for n in names if n == "refs/heads/wfd" or _is_of(n, branch)]
+        if f"refs/heads/{branch}" in in_the_way:
+            raise Conflict(
+                f"{self.git_dir} already has a branch {branch} that is not of this assignment;"
+                f" rename it: git branch -m {branch} {branch}-old"
+            )
+        if "refs/heads/wfd" in in_the_way:
+            raise Conflict(
+                f"the branch 'wfd' in {self.git_dir} leaves no room for {branch};"
+                " rename it: git branch -m wfd wfd-old"
+            )
+        if in_the_way:
+            raise Conflict(
+                f"{self.git_dir} still holds {in_the_way[0]} of an earlier store; keep what you"
+                f" need of it (git for-each-ref refs/{branch}), then delete it:"
+                f" git for-each-ref --format='delete %(refname)' refs/{branch}"
+                " | git update-ref --stdin"
+            )
+
+    async def pin(self, ref: str, commit: str) -> None:
+        """Keep a commit by a ref of its own. Raises Conflict if the ref has another value."""
+        present = await self.git.commit_at(ref)
+        if present == commit:
+            return
+        if present is not None:
+            raise Conflict(
+                f"{ref} in {self.git_dir} was moved to {present[:12]}; put it back:"
+                f" git update-ref {ref} {commit}"
+            )
+        await self.git.run("update-ref", ref, commit, NOT_THERE)
+
+    async def take(self, own: Path, *refs: str) -> None:
+        """Fetch refs of the daemon's own repository under the same names."""
+        await self.git.run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+            "--no-recurse-submodules", "--update-shallow", str(own),
+            *(f"+{ref}:{ref}" for ref in refs),
+        )  # fmt: skip
+
+    async def move_branch(self, branch: str, commit: str, known: str | None, kept: str) -> None:
+        """Move a branch to `commit` from `known`, from an ancestor of it, or from nothing.
+
+        Raises Conflict when it stands elsewhere or is checked out: the user's work goes first.
+        """
+        ref = f"refs/heads/{branch}"
+        present = await self.git.commit_at(ref)
+        if present == commit:
+            return
+        await self._refuse_checked_out(branch, kept)
+        if present not in (None, known) and not await self.git.is_ancestor(present or "", commit):
+            raise self._moved(branch, kept)
+        try:
+            await self.git.run("update-ref", "-m", "wfd", ref, commit, present or NOT_THERE)
+        except GitFailed as failed:
+            if await self.git.commit_at(ref) == present:
+                raise
+            raise self._moved(branch, kept) from failed
+
+    async def _refuse_checked_out(self, branch: str, kept: str) -> None:
+        said = await self.git.run("worktree", "list", "--porcelain")
+        folder = ""
+        for line in os.fsdecode(said.out).splitlines():
+            if line.startswith("worktree "):
+                folder = line.removeprefix("worktree ")
+            elif line == f"branch refs/heads/{branch}":
+                raise Conflict(
+                    f"the branch {branch} is checked out in {folder} and stays where it is; the"
+                    f" result is kept as {kept}: take it there with git merge {kept}"
+                )
+
+    def _moved(self, branch: str, kept: str) -> Conflict:
+        return Conflict(
+            f"the branch {branch} in {self.git_dir} was moved by somebody else and stays there;"
+            f" the result is kept as {kept}: rename the branch with"
+            f" git branch -m {branch} {branch}-mine, or merge {kept} into it"
+        )
+
+
+def _is_of(ref: str, branch: str) -> bool:
+    return ref == f"refs/heads/{branch}" or ref.startswith(f"refs/{branch}/")
+
+
+def _beginning(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_EXCLUDE)
+    except OSError:
+        return b""

@@ -1,0 +1,181 @@
+"""The files of a workspace, as the daemon's own repository and an index of its own see them.
+
+No command here asks a nested repository for its status: git would run inside it, under a
+configuration that an agent wrote. So `git add` and `git status` are never used.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+
+from wfd.adapters.git import Git, GitFailed, Said
+from wfd.adapters.own_repository import OwnRepository
+from wfd.adapters.plain_files import is_folder, open_folders, remove_tree
+from wfd.domain.errors import Broken
+
+_GITLINK = b"160000"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A tracked path whose file is not what the index says."""
+
+    path: bytes
+    was_gitlink: bool
+    is_gone: bool
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    own: OwnRepository
+    path: Path
+    index: Path
+    exclude: Path  # ignore rules beside those in the tree
+
+    async def write_tree(self, top: str) -> str:
+        """The tree of all that is here, files that the commit `top` or nobody ignores.
+
+        A nested repository's files become plain files; its own `.git` is left out. A submodule
+        of `top` stays a link. Raises Broken, naming it, for what cannot be read.
+        """
+        await self._load(top)
+        gone, present = self._sort(await self._changes())
+        present += await self._untracked()
+        await self._git.feed(gone, "update-index", "-z", "--force-remove", "--stdin")
+        said = await self._git.feed(
+            await self._files(present), "update-index", "-z", "--add", "--replace", "--stdin"
+        )
+        _refuse_left_out(said, "Ignoring path", self.path)
+        return await self._git.line("write-tree")
+
+    async def check_out(self, commit: str) -> None:
+        """Fill the empty workspace with the files of `commit`."""
+        self._forget_index()
+        await self._git.run("read-tree", "--reset", "-u", commit)
+
+    async def restore(self, commit: str) -> None:
+        """Make tracked files those of `commit` and remove what is new and not ignored."""
+        try:
+            await self._restore(commit)
+        except (GitFailed, OSError):
+            await anyio.to_thread.run_sync(open_folders, self.path)
+            await self._restore(commit)
+
+    async def stage(self, commit: str) -> None:
+        """Make the index that of `commit`, and leave the files alone."""
+        await self._load(commit)
+
+    @property
+    def _git(self) -> Git:
+        git = self.own.git
+        here = git.at(self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index))
+        exclude = ("-c", f"core.excludesFile={self.exclude}")
+        return Git(here.where, here.env, (*here.options, *exclude), here.deadline_s)
+
+    async def _load(self, commit: str) -> None:
+        try:
+            self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
+            await self._git.run("read-tree", "--reset", commit)
+        except GitFailed:
+            self._forget_index()  # a power cut may have left half of it
+            await self._git.run("read-tree", "--reset", commit)
+
+    def _forget_index(self) -> None:
+        self.index.unlink(missing_ok=True)
+        self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
+
+    async def _changes(self) -> list[Change]:
+        said = await self._git.run("diff-files", "--raw", "-z", "--ignore-submodules=dirty")
+        _refuse_left_out(said, "Permission denied", self.path)
+        entries = iter(said.names)
+        return [
+            Change(path, head.startswith(b":" + _GITLINK), head.endswith(b"D"))
+            for head, path in zip(entries, entries, strict=True)
+        ]
+
+    def _sort(self, changes: Iterable[Change]) -> tuple[list[bytes], list[bytes]]:
+        """Paths to take out of the index, and paths to put in."""
+        gone: list[bytes] = []
+        present: list[bytes] = []
+        for change in changes:
+            is_nested = not change.was_gitlink and self._is_folder(change.path)
+            if change.is_gone or is_nested or not self._is_storable(change.path):
+                gone.append(change.path)
+            else:
+                present.append(change.path)
+            if is_nested and not change.is_gone:
+                present.append(change.path + b"/")
+        return gone, present
+
+    async def _untracked(self) -> list[bytes]:
+        """New files that nobody ignores; a nested repository ends with a slash."""
+        return await self._list_new(self._git)
+
+    async def _list_new(self, git: Git) -> list[bytes]:
+        said = await git.run("ls-files", "-z", "--others", "--exclude-standard")
+        _refuse_left_out(said, "could not open directory", self.path)
+        return said.names
+
+    async def _files(self, paths: Iterable[bytes]) -> list[bytes]:
+        """The same paths, with nested repositories replaced by the files in them."""
+        files: list[bytes] = []
+        nested: list[bytes] = []
+        nothing_staged = f"{self.index}.never"  # no such file: everything in there is new
+        for path in paths:
+            (nested if path.endswith(b"/") else files).append(path)
+        while nested:
+            folder = nested.pop()
+            inside = self.path / os.fsdecode(folder)
+            git = self._git.at(inside, GIT_WORK_TREE=str(inside), GIT_INDEX_FILE=nothing_staged)
+            for name in await self._list_new(git):
+                (nested if name.endswith(b"/") else files).append(folder + name)
+        return files
+
+    async def _restore(self, commit: str) -> None:
+        await self._load(commit)
+        changed = [change.path for change in await self._changes()]
+        await self._git.feed(
+            changed, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"
+        )
+        # Only now are the ignore rules those of `commit`.
+        new = await self._untracked()
+        await anyio.to_thread.run_sync(self._remove, new)
+        left = [c.path for c in await self._changes() if not c.was_gitlink]
+        if left:
+            raise Broken(f"{_shown(left[0])} in {self.path} could not be put back; remove it")
+
+    def _remove(self, paths: Iterable[bytes]) -> None:
+        for path in paths:
+            there = self.path / os.fsdecode(path)
+            remove_tree(there)
+            self._remove_empty(there.parent)
+
+    def _remove_empty(self, folder: Path) -> None:
+        with suppress(OSError):
+            while folder != self.path:
+                folder.rmdir()
+                folder = folder.parent
+
+    def _is_folder(self, path: bytes) -> bool:
+        return is_folder(self.path / os.fsdecode(path))
+
+    def _is_storable(self, path: bytes) -> bool:
+        mode = (self.path / os.fsdecode(path)).lstat().st_mode
+        return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
+
+
+def _refuse_left_out(said: Said, warning: str, workspace: Path) -> None:
+    """git only warns of what it passes over; a snapshot without it would lose work."""
+    for line in said.err.splitlines():
+        if warning in line:
+            raise Broken(f"not everything in {workspace} can be kept: {line.strip()}; mend or "
+                         "remove it there")  # fmt: skip
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")

@@ -1,0 +1,171 @@
+"""A workspace for each assignment: made, snapshotted, put back, and removed without loss.
+
+Under the state folder, `ns/<namespace>` holds `repo.git`, the daemon's own repository, and for
+assignment 7 the workspace `A7` with `A7.index` and `A7.exclude` beside it, out of its reach.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from wfd.adapters import copies, plain_files
+from wfd.adapters.diff import write_diff
+from wfd.adapters.own_repository import OwnRepository, open_own
+from wfd.adapters.users_repository import UsersRepository
+from wfd.adapters.workspace import GitWorkspace
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import Broken
+from wfd.domain.ids import JobId, NamespaceId, RunId
+from wfd.domain.namespace import Namespace
+from wfd.ports import Diff, Snapshot, Workspace
+
+_MAX_TITLE = 100
+
+
+class GitWorkspaces:
+    """Workspaces as shared clones of the user's repository. Implements ports.Workspaces."""
+
+    def __init__(self, state_dir: Path, identity: tuple[str, str] = ("wfd", "wfd@localhost")):
+        self._state_dir = state_dir
+        self._identity = identity
+        self._opening: dict[NamespaceId, anyio.Lock] = {}
+
+    def path(self, namespace: Namespace, assignment: Assignment) -> Path:
+        return self._state_dir / "ns" / str(namespace.id) / f"A{assignment.id}"
+
+    async def prepare(self, namespace: Namespace, assignment: Assignment) -> Workspace:
+        here = await self._workspace(namespace, assignment)
+        base = await _base(here)
+        await _pin_base(here, base)
+        head = assignment.head_commit or base
+        await _need(here, head)
+        is_new = not here.is_there
+        if is_new:
+            await here.make(head)
+        elif not plain_files.is_folder(here.clone.git_dir):
+            await here.settle(head)
+        return Workspace(
+            path=here.path,
+            base_commit=base,
+            base_tree=await here.own.tree_of(base),
+            head_commit=head,
+            head_tree=await here.own.tree_of(head),
+            is_new=is_new,
+        )
+
+    async def snapshot(
+        self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
+    ) -> Snapshot:
+        here = await self._workspace(namespace, assignment)
+        known = here.known_head
+        ref = here.ref(f"R{run_id}")
+        commit = await here.own.commit_at(ref)
+        if commit is None:
+            here.need()
+            message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
+            commit = await here.commit(message)
+            await here.own.keep(ref, commit)
+        await here.users.take(here.own.git_dir, ref)
+        if here.is_there:
+            await here.settle(commit)
+        return Snapshot(
+            commit=commit,
+            tree=await here.own.tree_of(commit),
+            parent_commit=known,
+            parent_tree=await here.own.tree_of(known),
+        )
+
+    async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
+        here = await self._workspace(namespace, assignment)
+        here.need()
+        await here.tree.restore(commit)
+        await here.settle(commit)
+
+    async def advance(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
+        """Move the branch wfd/A7, here and in the user's repository, to `commit`.
+
+        Raises Conflict when the user moved it or stands on it; refs/wfd/A7/head has it then.
+        """
+        here = await self._workspace(namespace, assignment)
+        kept = here.ref("head")
+        await here.own.keep(f"refs/heads/{assignment.branch}", commit)
+        await here.own.keep(kept, commit)
+        await here.users.take(here.own.git_dir, kept)
+        await here.users.move_branch(assignment.branch, commit, assignment.head_commit, kept)
+
+    async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
+        own = await self._own(namespace)
+        return await write_diff(own.git, old, new, patch)
+
+    async def copy(
+        self, namespace: Namespace, assignment: Assignment, globs: Sequence[str]
+    ) -> list[str]:
+        """Copy untracked files of the user's checkout into the workspace, and name them.
+
+        They are ignored there from now on, so that no snapshot holds a secret. Raises Broken
+        for a glob or a link that leaves the checkout.
+        """
+        here = await self._workspace(namespace, assignment)
+        here.need()
+        names = await copies.untracked(here.users.checkout, globs)
+        await anyio.to_thread.run_sync(copies.copy, here.users.checkout, here.path, names)
+        copies.ignore(here.exclude, names)
+        with suppress(OSError):
+            here.clone.exclude(here.exclude.read_bytes())
+        return names
+
+    async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
+        here = await self._workspace(namespace, assignment)
+        if here.is_there:
+            await here.refuse_to_lose()
+        await here.remove()
+
+    async def _workspace(self, namespace: Namespace, assignment: Assignment) -> GitWorkspace:
+        own = await self._own(namespace)
+        path = self.path(namespace, assignment)
+        return GitWorkspace(assignment, UsersRepository.of(namespace), own, path)
+
+    async def _own(self, namespace: Namespace) -> OwnRepository:
+        folder = self._state_dir / "ns" / str(namespace.id)
+        async with self._opening.setdefault(namespace.id, anyio.Lock()):
+            for level in (self._state_dir, self._state_dir / "ns", folder):
+                level.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return await open_own(folder, UsersRepository.of(namespace), self._identity)
+
+
+async def _base(here: GitWorkspace) -> str:
+    """Where the branch begins: as recorded, as pinned before a crash, or at the user's HEAD."""
+    if here.assignment.base_commit is not None:
+        return here.assignment.base_commit
+    pinned = await here.own.commit_at(here.ref("base"))
+    others = await here.own.refs(f"refs/{here.assignment.branch}")
+    # Runs without a recorded base are those of an earlier store.
+    if pinned is not None and set(others) <= {here.ref("base"), here.ref("head")}:
+        return pinned
+    await here.users.refuse_foreign(here.assignment)
+    if here.is_there:
+        raise Broken(f"{here.path} is the workspace of an earlier store; move it away")
+    await here.own.forget(f"refs/{here.assignment.branch}")
+    return await here.users.head()
+
+
+async def _pin_base(here: GitWorkspace, base: str) -> None:
+    await _need(here, base)
+    await here.own.keep(here.ref("base"), base)
+    await here.users.pin(here.ref("base"), base)
+
+
+async def _need(here: GitWorkspace, commit: str) -> None:
+    if not await here.own.git.has(commit):
+        raise Broken(
+            f"commit {commit} of {here.name} is in {here.users.git_dir} no more;"
+            " fetch it there from wherever it still is"
+        )
+
+
+def _subject(title: str, run_id: RunId) -> str:
+    words = " ".join(title.split()) or f"Run R{run_id}"
+    return words if len(words) <= _MAX_TITLE else words[: _MAX_TITLE - 1] + "…"

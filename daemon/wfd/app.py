@@ -1,0 +1,235 @@
+"""The only place where rooms are put together."""
+
+import os
+import random
+import signal
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+import wfd
+from wfd.adapters import client, socket
+from wfd.adapters.checks import ShellChecks
+from wfd.adapters.lock import DaemonLock
+from wfd.adapters.place import Place
+from wfd.adapters.spawn import LocalSpawner
+from wfd.adapters.tail import FileTailer
+from wfd.adapters.tree import become_subreaper
+from wfd.adapters.workspaces import GitWorkspaces
+from wfd.commands.registry import COMMANDS
+from wfd.commands.scope import namespace_of
+from wfd.commands.update_assignment import gates_of
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import AlreadyRunning, BadConfig, NotAllowed, NotRunning, WfdError
+from wfd.edge.door import Control, Door, checked
+from wfd.engine import heartbeat, housekeep, recover, worker
+from wfd.engine.parts import Folder, Parts
+from wfd.engine.stop import Stopping
+from wfd.log import configure
+from wfd.ports import Read
+from wfd.rules.gates import OpenGate
+from wfd.settings import LiveSettings, Sources
+from wfd.store.alone import write_alone
+from wfd.store.store import SqliteStore, utc_ms
+from wfd_runners import harnesses
+
+
+class SystemClock:
+    def now(self) -> int:
+        return utc_ms()
+
+
+def serve(
+    place: Place, config_file: Path | None, flags: Mapping[str, object], *, to_stdout: bool = True
+) -> int:
+    """Run the daemon until it is told to stop; its exit code.
+
+    Raises AlreadyRunning for a second daemon, BadConfig, or Broken for a store of no use.
+    """
+    settings = LiveSettings(Sources(config_file, flags), tuple(sorted(harnesses())))
+    lock = DaemonLock(place)
+    lock.acquire()
+    try:
+        log = settings.config.log
+        file = Path(log.file).expanduser() if log.file else place.log_path
+        configure(log.level, file, to_stdout=to_stdout)
+        anyio.run(_serve, place, settings)
+    finally:
+        lock.release()
+    return 0
+
+
+async def _serve(place: Place, settings: LiveSettings) -> None:
+    store = await SqliteStore.open(place.store_path)
+    try:
+        parts = _assemble(place, settings, store)
+        await _live(place, settings, parts)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts:
+    spawner = LocalSpawner(owner=place.key, adopts=become_subreaper())
+    return Parts(
+        store=store,
+        spawner=spawner,
+        tailer=FileTailer(),
+        workspaces=GitWorkspaces(place.state_dir),
+        checks=ShellChecks(spawner),
+        harnesses=harnesses(),
+        settings=settings,
+        clock=SystemClock(),
+        roll=random.random,
+        worker=uuid.uuid4().hex,
+        folder_of=lambda run_id: Folder(place.make_run_dir(run_id)),
+        tag_of=lambda run_id: f"R{run_id}",
+        log=structlog.get_logger(),
+        environ=dict(os.environ),
+    )
+
+
+async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:
+    """From the first look at what an earlier life left, to the last run closed."""
+    stopping = Stopping()
+    started_at = utc_ms()
+    parts.log.info("daemon.started", pid=os.getpid(), version=wfd.__version__)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_heed_signals, parts, settings, stopping, name="signals")
+        left = await recover.end_orphans(parts)
+        door = Door(
+            parts.store,
+            settings.house_of,
+            _controls(parts, settings, stopping, started_at),
+            parts.wake,
+        )
+        await group.start(socket.serve, place.socket_path, door.handle, name="socket")
+        group.start_soon(heartbeat.beat, parts, name="heartbeat")
+        group.start_soon(housekeep.housekeep, parts, name="housekeep")
+        recover.conclude_all(parts, group, left)
+        group.start_soon(_watch_files, parts, settings, name="watch configuration")
+        await _work_until_told(parts, group, stopping)
+        parts.log.info("daemon.stopped", pid=os.getpid())
+        group.cancel_scope.cancel()
+
+
+async def _work_until_told(parts: Parts, group: TaskGroup, stopping: Stopping) -> None:
+    async with anyio.create_task_group() as working:
+        working.start_soon(worker.work, parts, group, name="worker")
+        await stopping.wait()
+        parts.log.info("daemon.draining", running=len(parts.live))
+        await stopping.drain(parts)
+        working.cancel_scope.cancel()
+
+
+async def _heed_signals(parts: Parts, settings: LiveSettings, stopping: Stopping) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
+        async for number in received:
+            if number == signal.SIGHUP:
+                _reload_loudly(parts, settings)
+            else:
+                stopping.ask()
+
+
+async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
+    """Reload when the daemon's own configuration changes on disk."""
+    from watchfiles import awatch
+
+    folders = {file.parent for file in settings.files if file.parent.is_dir()}
+    if not folders:
+        return
+    names = {str(file) for file in settings.files}
+    async for changes in awatch(*folders, step=1000, debounce=1000, recursive=False):
+        if any(path in names for _, path in changes):
+            _reload_loudly(parts, settings)
+
+
+def _reload_loudly(parts: Parts, settings: LiveSettings) -> None:
+    try:
+        parts.log.info("config.reloaded", changed=settings.reload())
+    except BadConfig as error:
+        parts.log.error("config.refused", error=str(error), kept="the last good configuration")
+    parts.wake()
+
+
+def _controls(
+    parts: Parts, settings: LiveSettings, stopping: Stopping, started_at: int
+) -> dict[str, Control]:
+    async def status(values: dict[str, object]) -> object:
+        return {
+            "pid": os.getpid(),
+            "version": wfd.__version__,
+            "started_at": started_at,
+            "running": [f"J{live.lease.job.id}" for live in parts.live.values()],
+            "limit": settings.config.limits.jobs,
+            "draining": parts.is_stopping,
+        }
+
+    async def stop(values: dict[str, object]) -> object:
+        stopping.ask(at_once=bool(values.get("now")))
+        return {"running": len(parts.live)}
+
+    async def reload(values: dict[str, object]) -> object:
+        changed = settings.reload()
+        parts.log.info("config.reloaded", changed=changed)
+        parts.wake()
+        return {"changed": changed}
+
+    return {"daemon.status": status, "daemon.stop": stop, "daemon.reload": reload}
+
+
+def write(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
+    """Carry out one command: by the daemon, or by this process while no daemon runs.
+
+    Raises what the command raises, TryLater without an answer in time, and NotAllowed inside
+    an agent's run.
+    """
+    run = os.environ.get("WFD_RUN_ID")
+    if run is not None:
+        raise NotAllowed(
+            f"this is inside {run}, and a run may only read; say what you want in your answer,"
+            " and the PM decides"
+        )
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return _answer(client.call(place.socket_path, command, values))
+        except NotRunning:
+            pass
+        lock = DaemonLock(place)
+        try:
+            lock.acquire()
+        except AlreadyRunning:  # a daemon that starts just now, or another wfctl
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+            continue
+        try:
+            return _write_alone(place, command, values)
+        finally:
+            lock.release()
+
+
+def _write_alone(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
+    known = COMMANDS[command]
+    want = checked(known.wants, values)
+    settings = LiveSettings(Sources(None, {}), tuple(sorted(harnesses())))
+    return write_alone(place.store_path, lambda tx: known.run(tx, settings.house_of, want))
+
+
+def _answer(answer: object) -> dict[str, object]:
+    if not isinstance(answer, dict):
+        raise WfdError(f"the daemon gave a strange answer: {answer!r}")
+    return answer
+
+
+def open_gates(read: Read, assignment: Assignment) -> list[OpenGate]:
+    """What must still happen before the assignment may complete, by its namespace's rules."""
+    settings = LiveSettings(Sources(None, {}), tuple(sorted(harnesses())))
+    namespace = namespace_of(read, assignment.namespace_id)
+    return gates_of(read, assignment, settings.house_of(namespace))

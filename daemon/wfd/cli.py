@@ -1,0 +1,154 @@
+"""wfd: the daemon, and what it needs of a machine and of a repository."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+import wfd
+from wfd.adapters.place import place
+from wfd.edge.shell import Group, is_terminal, print_document, run
+from wfd.edge.words import ago, plural
+
+ANSWER_S = 2.0
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def wfd_command() -> None:
+    """Turn intent into finished, checked work by running coding agents headless."""
+
+
+@wfd_command.command()
+@click.option("--detach", is_flag=True, help="Go on in the background.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--jobs", type=click.IntRange(1), help="How many agents may run at once.")
+@click.option("--log-file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--quiet", is_flag=True, hidden=True, help="Log to the file alone.")
+def start(
+    detach: bool, config_file: Path | None, jobs: int | None, log_file: Path | None, quiet: bool
+) -> int:
+    """Run the daemon; Ctrl-C or 'wfd stop' lets running work end."""
+    config_file = config_file and config_file.absolute()
+    log_file = log_file and log_file.absolute()
+    if detach:
+        from wfd.cli_daemon import start_detached
+
+        started = start_detached(place(), config_file, jobs, log_file)
+        click.echo(f"wfd runs (pid {started.pid}); its log is {started.log}")
+        return 0
+    from wfd.app import serve
+
+    return serve(place(), config_file, _flags(jobs, log_file), to_stdout=not quiet)
+
+
+@wfd_command.command()
+@click.option("--now", is_flag=True, help="Interrupt running work; it goes on at the next start.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0), default=120, show_default=True,
+    metavar="SECONDS", help="How long to wait until it is gone.",
+)  # fmt: skip
+def stop(now: bool, timeout_s: float) -> None:
+    """Stop the daemon, and wait until it is gone."""
+    from wfd.cli_daemon import stop_daemon
+
+    pid = stop_daemon(place(), at_once=now, timeout_s=timeout_s, tell=_tell_progress)
+    click.echo(f"wfd (pid {pid}) has stopped")
+
+
+@wfd_command.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def status(as_json: bool) -> None:
+    """Whether the daemon runs, and what it does. Exit code 6 when it does not run."""
+    from wfd.cli_daemon import ask
+
+    answer = ask(place(), "daemon.status")
+    if as_json:
+        print_document(answer)
+    else:
+        _print_status(answer)
+
+
+@wfd_command.command()
+def reload() -> None:
+    """Have the daemon read its configuration again; a bad one is refused, the last one stays."""
+    from wfd.cli_daemon import ask
+
+    changed = ask(place(), "daemon.reload")["changed"]
+    assert isinstance(changed, list)
+    click.echo(f"changed: {', '.join(changed)}" if changed else "nothing has changed")
+
+
+@wfd_command.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor(as_json: bool) -> int:
+    """Look whether all is there that wfd needs. Exit code 1 when something is missing."""
+    from wfd.doctor import findings, print_findings
+
+    found = findings()
+    if as_json:
+        print_document({"ok": not any(f.is_bad for f in found), "findings": found})
+    else:
+        print_findings(found)
+    return 1 if any(f.is_bad for f in found) else 0
+
+
+@wfd_command.command()
+@click.option("--name", help="Of the namespace; else that of the folder.")
+def init(name: str | None) -> None:
+    """Register the repository that you stand in, and propose its configuration.
+
+    Writes .wfd/config.json where there is none, and adds nothing to git. What the file says is
+    accepted by this; after an edit, 'wfd trust' accepts it anew.
+    """
+    from wfd.cli_repository import print_set_up, set_up
+
+    print_set_up(set_up(place(), Path.cwd(), name))
+
+
+@wfd_command.command()
+def trust() -> None:
+    """Accept .wfd/config.json of this repository as it is now: the daemon runs what it names."""
+    from wfd.cli_repository import accept
+
+    click.echo(accept(place(), Path.cwd()))
+
+
+@wfd_command.command()
+def version() -> None:
+    """The version of wfd."""
+    click.echo(wfd.__version__)
+
+
+def main() -> NoReturn:
+    run(wfd_command, "wfd")
+
+
+def _flags(jobs: int | None, log_file: Path | None) -> dict[str, object]:
+    flags: dict[str, object] = {}
+    if jobs is not None:
+        flags["limits"] = {"jobs": jobs}
+    if log_file is not None:
+        flags["log"] = {"file": str(log_file)}
+    return flags
+
+
+def _tell_progress(running: int) -> None:
+    click.echo(f"waiting for {plural(running, 'running job')} to end …", err=True)
+
+
+def _print_status(answer: dict[str, Any]) -> None:
+    from wfd.store.alone import utc_ms
+
+    doing = "stopping, takes nothing new" if answer["draining"] else "running"
+    if not is_terminal():
+        rows = {**answer, "running": ",".join(answer["running"]), "state": doing}
+        click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
+        return
+    since = ago(answer["started_at"], utc_ms())
+    click.echo(f"wfd {answer['version']} is {doing} (pid {answer['pid']}, started {since})")
+    jobs = answer["running"]
+    click.echo(f"  {len(jobs)} of {plural(answer['limit'], 'job')} {', '.join(jobs)}".rstrip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The house rules of a namespace, as a command meets them: gates, caps, names that exist."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wfd.domain.namespace import Namespace
+from wfd.rules.policy import Caps, Gates
+
+MAX_TEXT = 200_000  # characters of a north star, a context or a note
+
+
+@dataclass(frozen=True)
+class House:
+    gates: Gates
+    caps: Caps
+    checks: tuple[str, ...]  # names of the configured checks
+    types: tuple[str, ...]  # job types that have a template
+    harnesses: tuple[str, ...]
+
+
+HouseOf = Callable[[Namespace], House]

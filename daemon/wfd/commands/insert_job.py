@@ -1,0 +1,106 @@
+"""Insert a job by hand."""
+
+from dataclasses import dataclass
+
+from wfd.commands.house import MAX_TEXT, House, HouseOf
+from wfd.commands.queue import NewJob, cancel_open, enqueue
+from wfd.commands.record import decide
+from wfd.commands.scope import assignment_in, namespace_of, text_of
+from wfd.domain.assignment import Assignment
+from wfd.domain.decision import DecisionKind
+from wfd.domain.errors import BadInput, NotAllowed, unknown
+from wfd.domain.ids import NamespaceId
+from wfd.domain.job import PM, By, Job
+from wfd.ports import Tx
+from wfd.rules.caps import breach
+
+
+@dataclass(frozen=True)
+class InsertJob:
+    namespace: str
+    assignment: int
+    type: str
+    context: str
+    harness: str | None = None
+    priority: int = 0
+    run_after: int | None = None  # UTC milliseconds
+    key: str | None = None
+
+
+def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
+    """{"job": id, "created": bool, "assignment_state": …}; one key makes one job."""
+    assignment = assignment_in(tx, want.namespace, want.assignment)
+    house = house_of(namespace_of(tx, assignment.namespace_id))
+    check_type(want.type, house)
+    if want.type == PM:
+        raise BadInput(
+            "pm jobs are the daemon's own: 'wfctl note' tells the next one something, and"
+            " 'wfctl update-assignment … --status active' calls one when nothing is open"
+        )
+    check_harness(want.harness, house)
+    context = text_of(want.context, "context", MAX_TEXT)
+    known = earlier(tx, assignment.namespace_id, want.key)
+    if known is not None:
+        if known.assignment_id != assignment.id:
+            raise BadInput(f"key '{want.key}' belongs to J{known.id} of A{known.assignment_id}")
+        return _answer(known, assignment, created=False)
+    refuse_closed(assignment, "insert-job")
+    over = breach(assignment, house.caps)
+    if over is not None:
+        raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
+
+    _take_over_first_pm(tx, assignment)
+    decision_id = decide(
+        tx, assignment, By.PERSON, DecisionKind.INSERT_JOB, f"a person inserted a {want.type} job"
+    )
+    job = enqueue(
+        tx,
+        assignment,
+        NewJob(
+            type=want.type,
+            context=context,
+            created_by=By.PERSON,
+            harness=want.harness,
+            priority=want.priority,
+            run_after=want.run_after,
+            decision_id=decision_id,
+            key=want.key,
+        ),
+    )
+    return _answer(job, assignment, created=True)
+
+
+def earlier(tx: Tx, namespace_id: NamespaceId, key: str | None) -> Job | None:
+    """The job that this idempotency key made before."""
+    if key is None:
+        return None
+    return tx.one(Job, "job_by_key", namespace_id=namespace_id, key=key)
+
+
+def check_type(name: str, house: House) -> None:
+    if name not in house.types:
+        raise BadInput(unknown("job type", name, house.types))
+
+
+def check_harness(name: str | None, house: House) -> None:
+    if name is not None and name not in house.harnesses:
+        raise BadInput(unknown("harness", name, house.harnesses))
+
+
+def refuse_closed(assignment: Assignment, command: str) -> None:
+    if assignment.is_closed:
+        raise NotAllowed(
+            f"A{assignment.id} is {assignment.state}, so {command} is not possible;"
+            f" 'wfctl update-assignment A{assignment.id} --status active' reopens it"
+        )
+
+
+def _take_over_first_pm(tx: Tx, assignment: Assignment) -> None:
+    """A person who says what to do first does not wait for the PM that would choose it."""
+    jobs = tx.all(Job, "jobs_of", assignment_id=assignment.id)
+    if len(jobs) == 1 and jobs[0].is_pm and not jobs[0].is_closed:
+        cancel_open(tx, jobs[0], "a person chose the first job")
+
+
+def _answer(job: Job, assignment: Assignment, *, created: bool) -> dict[str, object]:
+    return {"job": job.id, "created": created, "assignment_state": assignment.state}

@@ -1,0 +1,264 @@
+"""What is there to see: the queue, the lists, one job, and the chain of one assignment."""
+
+from dataclasses import dataclass
+
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.decision import Decision
+from wfd.domain.evidence import Evidence
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.namespace import Namespace
+from wfd.domain.note import Note
+from wfd.domain.outcome import Kind
+from wfd.domain.run import Run
+from wfd.ports import Read
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    id: JobId
+    namespace_id: NamespaceId
+    namespace: str
+    assignment_id: AssignmentId
+    type: str
+    lane: str
+    state: JobState
+    waits_for: WaitsFor | None
+    run_after: int | None
+    priority: int
+    harness: str | None
+    outcome: Kind | None  # of its last run, when it waits for another
+    created_by: By
+    created_at: int
+    assignment_state: AssignmentState
+    assignment_reason: str | None
+    run_id: RunId | None
+    run_started_at: int | None
+    run_harness: str | None
+
+
+@dataclass(frozen=True)
+class ListedJob:
+    id: JobId
+    namespace: str
+    assignment_id: AssignmentId
+    type: str
+    state: JobState
+    waits_for: WaitsFor | None
+    run_after: int | None
+    priority: int
+    harness: str | None
+    attempts: int
+    outcome: Kind | None
+    created_by: By
+    created_at: int
+    closed_at: int | None
+
+
+@dataclass(frozen=True)
+class ListedAssignment:
+    id: AssignmentId
+    namespace: str
+    north_star: str
+    state: AssignmentState
+    reason: str | None
+    jobs: int
+    open_jobs: int
+    cost_usd: float | None
+    unmeasured: int
+    wall_ms: int
+    created_at: int
+    closed_at: int | None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who had a job made, and why."""
+
+    by: By
+    reason: str
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
+class JobStep:
+    """One job of a chain, with all that came of it."""
+
+    job: Job
+    maker: Maker
+    runs: list[Run]
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
+class Chain:
+    namespace: Namespace
+    assignment: Assignment
+    steps: list[JobStep | Decision]  # in order; decisions that made a job stand in its Maker
+    notes: list[Note]
+
+
+@dataclass(frozen=True)
+class JobView:
+    namespace: Namespace
+    assignment: Assignment
+    step: JobStep
+    ahead: Job | None  # whose turn it is, when this one waits in its lane
+    ready_before: int  # ready jobs that a worker takes before it
+
+
+def queue(read: Read, namespace: Namespace | None, limit: int) -> list[QueuedJob]:
+    """All that is open: running, then ready in the order of taking, then waiting."""
+    namespace_id = namespace.id if namespace else None
+    running = read.all(QueuedJob, "queue_running", namespace_id=namespace_id, limit=limit)
+    ready = [
+        job
+        for one in ([namespace] if namespace else read.all(Namespace, "namespaces"))
+        for job in read.all(QueuedJob, "queue_ready", namespace_id=one.id, limit=limit)
+    ]
+    ready.sort(key=lambda job: (-job.priority, job.id))
+    waiting = read.all(QueuedJob, "queue_waiting", namespace_id=namespace_id, limit=limit)
+    return (running + ready + waiting)[:limit]
+
+
+def assignments(
+    read: Read, namespace: Namespace | None, state: AssignmentState | None, limit: int
+) -> list[ListedAssignment]:
+    """The newest first."""
+    return read.all(
+        ListedAssignment,
+        "assignments_in",
+        namespace_id=namespace.id if namespace else None,
+        state=state,
+        limit=limit,
+    )
+
+
+def jobs(
+    read: Read,
+    namespace: Namespace | None,
+    assignment: Assignment | None,
+    state: JobState | None,
+    job_type: str | None,
+    limit: int,
+) -> list[ListedJob]:
+    """The newest first."""
+    if assignment is not None:
+        return read.all(
+            ListedJob,
+            "jobs_listed_of",
+            assignment_id=assignment.id,
+            state=state,
+            type=job_type,
+            limit=limit,
+        )
+    return read.all(
+        ListedJob,
+        "jobs_in",
+        namespace_id=namespace.id if namespace else None,
+        state=state,
+        type=job_type,
+        limit=limit,
+    )
+
+
+def chain(read: Read, namespace: Namespace, assignment: Assignment) -> Chain:
+    """An assignment's jobs and free-standing decisions, in the order in which they came."""
+    all_jobs = read.all(Job, "jobs_of", assignment_id=assignment.id)
+    runs = read.all(Run, "runs_of", assignment_id=assignment.id)
+    evidence = read.all(Evidence, "evidence_of", assignment_id=assignment.id)
+    decisions = read.all(Decision, "decisions_of", assignment_id=assignment.id)
+    by_id = {decision.id: decision for decision in decisions}
+    job_of_run = {run.id: run.job_id for run in runs}
+
+    steps: list[JobStep | Decision] = [
+        JobStep(
+            job=job,
+            maker=_maker(job, by_id.get(job.decision_id or 0), before=all_jobs[:index]),
+            runs=[run for run in runs if run.job_id == job.id],
+            evidence=[e for e in evidence if job_of_run.get(e.run_id) == job.id],
+        )
+        for index, job in enumerate(all_jobs)
+    ]
+    made_a_job = {job.decision_id for job in all_jobs}
+    steps += [decision for decision in decisions if decision.id not in made_a_job]
+    steps.sort(key=_place)
+    return Chain(
+        namespace=namespace,
+        assignment=assignment,
+        steps=steps,
+        notes=read.all(Note, "notes_of", assignment_id=assignment.id),
+    )
+
+
+def job(read: Read, namespace: Namespace, found: Job) -> JobView:
+    """One job, and who stands before it."""
+    assignment = read.one(Assignment, "assignment_by_id", id=found.assignment_id)
+    assert assignment is not None, "a row points at its assignment"
+    decision = (
+        None
+        if found.decision_id is None
+        else read.one(Decision, "decision_by_id", id=found.decision_id)
+    )
+    before = [j for j in read.all(Job, "jobs_of", assignment_id=assignment.id) if j.id < found.id]
+    in_lane = found.waits_for is WaitsFor.LANE
+    return JobView(
+        namespace=namespace,
+        assignment=assignment,
+        step=JobStep(
+            job=found,
+            maker=_maker(found, decision, before),
+            runs=read.all(Run, "runs_of_job", job_id=found.id),
+            evidence=read.all(Evidence, "evidence_of_job", job_id=found.id),
+        ),
+        ahead=read.one(Job, "head_of", assignment_id=assignment.id) if in_lane else None,
+        ready_before=_ready_before(read, found),
+    )
+
+
+def last_run(read: Read, found: Job) -> Run | None:
+    runs = read.all(Run, "runs_of_job", job_id=found.id)
+    return runs[-1] if runs else None
+
+
+COUNT_TO = 1000  # how far a number of jobs is counted
+
+
+def _ready_before(read: Read, found: Job) -> int:
+    if found.state is not JobState.QUEUED:
+        return 0
+    counted = read.one(
+        int,
+        "ready_before",
+        namespace_id=found.namespace_id,
+        priority=found.priority,
+        id=found.id,
+        limit=COUNT_TO,
+    )
+    return counted or 0
+
+
+def _maker(job: Job, decision: Decision | None, before: list[Job]) -> Maker:
+    if decision is not None:
+        return Maker(decision.by, decision.reason, decision)
+    return Maker(job.created_by, _reason(job, before), None)
+
+
+def _reason(job: Job, before: list[Job]) -> str:
+    if job.retry_of is not None:
+        return f"J{job.retry_of} again"
+    if not before:
+        if job.is_pm:
+            return "the assignment was created: the PM chooses the first job"
+        return "the assignment was created with this job"
+    last = next((j for j in reversed(before) if not j.is_pm and j.outcome is not None), None)
+    if job.is_pm and last is not None:
+        return f"J{last.id} ({last.type}) ended {last.outcome}"
+    return ""
+
+
+def _place(step: JobStep | Decision) -> tuple[int, int, int]:
+    """Order in a chain: by time; within one transaction a decision comes before its job."""
+    if isinstance(step, Decision):
+        return step.created_at, 0, step.id
+    return step.job.created_at, 1, step.job.id

@@ -1,0 +1,66 @@
+"""What every change leaves behind: events and decisions."""
+
+import json
+
+from wfd.domain.assignment import Assignment
+from wfd.domain.decision import DecisionKind
+from wfd.domain.ids import JobId, RunId
+from wfd.domain.job import By, Job
+from wfd.ports import Tx
+
+
+def event_of_job(tx: Tx, kind: str, job: Job, run_id: RunId | None = None, **data: object) -> None:
+    tx.insert(
+        "add_event",
+        now=tx.now,
+        kind=kind,
+        namespace_id=job.namespace_id,
+        assignment_id=job.assignment_id,
+        job_id=job.id,
+        run_id=run_id,
+        data=json.dumps({"type": job.type, **data}),
+    )
+
+
+def event_of_assignment(tx: Tx, kind: str, assignment: Assignment, **data: object) -> None:
+    tx.insert(
+        "add_event",
+        now=tx.now,
+        kind=kind,
+        namespace_id=assignment.namespace_id,
+        assignment_id=assignment.id,
+        job_id=None,
+        run_id=None,
+        data=json.dumps(data),
+    )
+
+
+def decide(
+    tx: Tx,
+    assignment: Assignment,
+    by: By,
+    kind: DecisionKind,
+    reason: str,
+    *,
+    run_id: RunId | None = None,
+    job_id: JobId | None = None,
+    inputs: object = None,
+    is_override: bool = False,
+) -> int:
+    """Record a choice that changes the course, with what it was made on; its id."""
+    decision_id = tx.insert(
+        "add_decision",
+        now=tx.now,
+        assignment_id=assignment.id,
+        run_id=run_id,
+        job_id=job_id,
+        by=by,
+        kind=kind,
+        reason=reason,
+        inputs=json.dumps(inputs if inputs is not None else {}),
+        is_override=is_override,
+    )
+    event_of_assignment(
+        tx, "decision.made", assignment, decision_id=decision_id, by=by, choice=kind, reason=reason
+    )
+    return decision_id

@@ -1,0 +1,34 @@
+"""Every command by the name that it has on the wire."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wfd.commands.cancel_job import CancelJob, cancel_job
+from wfd.commands.create import Create, create
+from wfd.commands.house import HouseOf
+from wfd.commands.insert_job import InsertJob, insert_job
+from wfd.commands.note import AddNote, add_note
+from wfd.commands.register import Register, register
+from wfd.commands.retry_job import RetryJob, retry_job
+from wfd.commands.update_assignment import UpdateAssignment, update_assignment
+from wfd.ports import Tx
+
+Answer = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Command:
+    wants: type[Any]  # a frozen dataclass of JSON values
+    run: Callable[[Tx, HouseOf, Any], Answer]
+
+
+COMMANDS: dict[str, Command] = {
+    "cancel_job": Command(CancelJob, cancel_job),
+    "create": Command(Create, create),
+    "insert_job": Command(InsertJob, insert_job),
+    "note": Command(AddNote, add_note),
+    "register": Command(Register, register),
+    "retry_job": Command(RetryJob, retry_job),
+    "update_assignment": Command(UpdateAssignment, update_assignment),
+}

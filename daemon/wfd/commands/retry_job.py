@@ -1,0 +1,62 @@
+"""Try a closed job again, because a person says so."""
+
+from dataclasses import dataclass
+
+from wfd.commands.house import MAX_TEXT, HouseOf
+from wfd.commands.insert_job import refuse_closed
+from wfd.commands.queue import NewJob, enqueue, enqueue_pm, get_assignment, set_state
+from wfd.commands.record import decide
+from wfd.commands.scope import job_in, text_of
+from wfd.domain.assignment import AssignmentState
+from wfd.domain.decision import DecisionKind
+from wfd.domain.errors import NotAllowed
+from wfd.domain.job import By
+from wfd.ports import Tx
+from wfd.rules import retry
+
+
+@dataclass(frozen=True)
+class RetryJob:
+    namespace: str
+    job: int
+    changes: str | None = None  # what is to be different this time
+
+
+def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
+    """{"job": id of the new one}. Its attempts count from one: a person's word is a fresh start.
+
+    A blocked assignment becomes active, since this is the answer that it waited for.
+    """
+    job = job_in(tx, want.namespace, want.job)
+    if not job.is_closed:
+        raise NotAllowed(f"J{job.id} is still {job.state}; 'wfctl cancel J{job.id}' ends it first")
+    assignment = get_assignment(tx, job.assignment_id)
+    refuse_closed(assignment, "retry")
+    changes = None if want.changes is None else text_of(want.changes, "change", MAX_TEXT)
+    decision_id = decide(
+        tx,
+        assignment,
+        By.PERSON,
+        DecisionKind.RETRY,
+        changes or f"a person asked for J{job.id} again",
+        job_id=job.id,
+    )
+    if job.is_pm:
+        new = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
+    else:
+        new = enqueue(
+            tx,
+            assignment,
+            NewJob(
+                type=job.type,
+                context=retry.context(job, changes) if changes else job.context,
+                created_by=By.PERSON,
+                harness=job.harness,
+                priority=job.priority,
+                decision_id=decision_id,
+                retry_of=job.id,
+            ),
+        )
+    if assignment.state is AssignmentState.BLOCKED:
+        set_state(tx, assignment, AssignmentState.ACTIVE)
+    return {"job": new.id}

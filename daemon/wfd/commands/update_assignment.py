@@ -1,0 +1,114 @@
+"""Move an assignment by hand: active, paused, blocked, complete, cancelled."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from wfd.commands.house import House, HouseOf
+from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
+from wfd.commands.record import decide
+from wfd.commands.scope import assignment_in, namespace_of, text_of
+from wfd.domain.assignment import MOVES, Assignment, AssignmentState
+from wfd.domain.decision import DecisionKind
+from wfd.domain.errors import BadInput, NotAllowed
+from wfd.domain.evidence import Evidence
+from wfd.domain.job import By, Job
+from wfd.ports import Read, Tx
+from wfd.rules.gates import OpenGate, open_gates
+
+
+@dataclass(frozen=True)
+class UpdateAssignment:
+    namespace: str
+    assignment: int
+    status: AssignmentState
+    reason: str | None = None
+    force: bool = False
+
+
+def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict[str, object]:
+    """{"assignment": id, "state": …}. Raises NotAllowed when its state or a gate forbids it."""
+    assignment = assignment_in(tx, want.namespace, want.assignment)
+    if want.status is assignment.state:
+        return _answer(assignment)
+    if want.status not in MOVES[assignment.state]:
+        allowed = ", ".join(sorted(MOVES[assignment.state]))
+        raise NotAllowed(
+            f"A{assignment.id} is {assignment.state} and cannot become {want.status};"
+            f" from here it can become: {allowed}"
+        )
+    match want.status:
+        case AssignmentState.ACTIVE:
+            return _activate(tx, assignment, want)
+        case AssignmentState.PAUSED:
+            reason = want.reason or "paused by a person"
+            decide(tx, assignment, By.PERSON, DecisionKind.PAUSE, reason)
+            return _answer(set_state(tx, assignment, want.status, reason))
+        case AssignmentState.BLOCKED:
+            if want.reason is None:
+                raise BadInput("blocked needs --reason: what has to happen before it goes on")
+            reason = text_of(want.reason, "reason", 10_000)
+            decide(tx, assignment, By.PERSON, DecisionKind.BLOCK, reason)
+            return _answer(set_state(tx, assignment, want.status, reason))
+        case AssignmentState.COMPLETE:
+            house = house_of(namespace_of(tx, assignment.namespace_id))
+            return _complete(tx, assignment, want, house)
+        case AssignmentState.CANCELLED:
+            reason = want.reason or "cancelled by a person"
+            decide(tx, assignment, By.PERSON, DecisionKind.CANCEL, reason)
+            moved = set_state(tx, assignment, want.status, reason)
+            cancel_open_jobs(tx, moved, reason)
+            return _answer(moved)
+        case _:
+            assert_never(want.status)
+
+
+def gates_of(read: Read, assignment: Assignment, house: House) -> list[OpenGate]:
+    """What must still happen before the assignment may complete."""
+    return open_gates(
+        read.all(Evidence, "evidence_of", assignment_id=assignment.id),
+        head_tree=assignment.head_tree,
+        base_tree=assignment.base_tree,
+        gates=house.gates,
+        check_names=house.checks,
+    )
+
+
+def _activate(tx: Tx, assignment: Assignment, want: UpdateAssignment) -> dict[str, object]:
+    reason = want.reason or "a person set it active"
+    decide(tx, assignment, By.PERSON, DecisionKind.ACTIVATE, reason)
+    moved = set_state(tx, assignment, AssignmentState.ACTIVE)
+    if not tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
+        enqueue_pm(tx, moved, By.PERSON, want.reason or "")
+    return _answer(moved)
+
+
+def _complete(
+    tx: Tx, assignment: Assignment, want: UpdateAssignment, house: House
+) -> dict[str, object]:
+    still = tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
+    if still:
+        names = ", ".join(f"J{job.id} ({job.type}, {job.state})" for job in still)
+        raise NotAllowed(
+            f"A{assignment.id} has open jobs: {names}; wait for them, or 'wfctl cancel' them"
+        )
+    gates = gates_of(tx, assignment, house)
+    if gates and not want.force:
+        named = "; ".join(f"{gate.name}: {gate.why}" for gate in gates)
+        raise NotAllowed(
+            f"A{assignment.id} has open gates: {named}. --force completes it all the same,"
+            " and the override is recorded"
+        )
+    decide(
+        tx,
+        assignment,
+        By.PERSON,
+        DecisionKind.COMPLETE,
+        want.reason or "a person completed it",
+        inputs={"open_gates": [vars(gate) for gate in gates]},
+        is_override=bool(gates),
+    )
+    return _answer(set_state(tx, assignment, AssignmentState.COMPLETE, want.reason))
+
+
+def _answer(assignment: Assignment) -> dict[str, object]:
+    return {"assignment": assignment.id, "state": assignment.state}

@@ -1,0 +1,279 @@
+"""wfctl's lists and pages: queue, assignments, assignment, jobs, job, evidence, diff.
+
+They answer a person, and a PM agent that calls them often: nothing slow is imported here.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wfd.commands import inspect
+from wfd.commands.scope import assignment_in, job_in
+from wfd.ctl_scene import (
+    Scene,
+    either_id,
+    json_option,
+    list_options,
+    namespace_option,
+    scene,
+    watch_option,
+    wide_scene,
+)
+from wfd.domain import ids
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.errors import NotFound, unknown
+from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.job import JobState
+from wfd.edge.chain_page import chain_document, chain_page
+from wfd.edge.document import to_json
+from wfd.edge.job_page import job_document, job_page
+from wfd.edge.lists import print_assignments, print_evidence, print_jobs, print_queue
+from wfd.edge.page import print_page
+from wfd.edge.patch import print_patch
+from wfd.edge.shell import is_terminal, print_document
+from wfd.edge.watch import draw_or_watch
+
+if TYPE_CHECKING:
+    from wfd.rules.gates import OpenGate
+
+
+@click.command()
+@list_options
+@watch_option
+def queue(
+    namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
+) -> None:
+    """What is open, in the order in which it will be done.
+
+    Columns: job, assignment, namespace, type, state, priority, harness, waits for, made.
+    """
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = inspect.queue(read, here, limit)
+        if as_json:
+            print_document(found)
+            return
+        print_queue(found, now)
+        _tell_cut(len(found), limit)
+        if found:
+            _tell_daemon_is_down()
+
+    draw_or_watch(draw, watch_s)
+
+
+@click.command()
+@click.option("--status", type=click.Choice([s.value for s in AssignmentState]))
+@list_options
+@watch_option
+def assignments(
+    status: str | None,
+    namespace: str | None,
+    is_all: bool,
+    limit: int,
+    as_json: bool,
+    watch_s: float | None,
+) -> None:
+    """Assignments, the newest first.
+
+    Columns: assignment, namespace, state, open jobs, jobs, cost, made, north star.
+    """
+    state = None if status is None else AssignmentState(status)
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = inspect.assignments(read, here, state, limit)
+        if as_json:
+            print_document(found)
+            return
+        print_assignments(found, now)
+        _tell_cut(len(found), limit)
+
+    draw_or_watch(draw, watch_s)
+
+
+@click.command()
+@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@namespace_option
+@json_option
+@watch_option
+def assignment(
+    assignment_id: int, namespace: str | None, as_json: bool, watch_s: float | None
+) -> None:
+    """One assignment: its intent, its state, and the chain of what was done and why."""
+
+    def draw() -> None:
+        with scene(namespace) as here:
+            found = assignment_in(here.read, here.namespace.name, assignment_id)
+            chain = inspect.chain(here.read, here.namespace, found)
+            gates = None if found.is_closed else _open_gates(here, found)
+        if as_json:
+            print_document(chain_document(chain, gates))
+        else:
+            print_page(chain_page(chain, gates, here.now))
+
+    draw_or_watch(draw, watch_s)
+
+
+@click.command()
+@click.argument("assignment_id", metavar="[ASSIGNMENT]", type=ids.assignment_id, required=False)
+@click.option("--state", type=click.Choice([s.value for s in JobState]))
+@click.option("--type", "job_type", metavar="TYPE")
+@list_options
+def jobs(
+    assignment_id: int | None,
+    state: str | None,
+    job_type: str | None,
+    namespace: str | None,
+    is_all: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Jobs, the newest first; of one assignment where it is named.
+
+    Columns: job, assignment, namespace, type, state, outcome, attempt, by, made, took.
+    """
+    wanted = None if state is None else JobState(state)
+    with wide_scene(namespace, is_all) as (read, here, now):
+        of = None
+        if assignment_id is not None and here is not None:
+            of = assignment_in(read, here.name, assignment_id)
+        elif assignment_id is not None:
+            of = read.one(Assignment, "assignment_by_id", id=assignment_id)
+        found = inspect.jobs(read, here, of, wanted, job_type, limit)
+    if as_json:
+        print_document(found)
+        return
+    print_jobs(found, now)
+    _tell_cut(len(found), limit)
+
+
+@click.command()
+@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@namespace_option
+@json_option
+def job(job_id: int, namespace: str | None, as_json: bool) -> None:
+    """One job: what it waits for and who can release it, its runs, and what came of them."""
+    with scene(namespace) as here:
+        found = job_in(here.read, here.namespace.name, job_id)
+        view = inspect.job(here.read, here.namespace, found)
+    if as_json:
+        print_document(job_document(view, here.now))
+        return
+    print_page(job_page(view, here.now))
+    if not found.is_closed:
+        _tell_daemon_is_down()
+
+
+@click.command()
+@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@click.argument("name", required=False)
+@namespace_option
+@json_option
+def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool) -> None:
+    """What the daemon saw of a job's runs; with NAME the whole output of that check.
+
+    Columns: run, kind, name, result, took, tree, file.
+    """
+    with scene(namespace) as here:
+        found = job_in(here.read, here.namespace.name, job_id)
+        seen = here.read.all(Evidence, "evidence_of_job", job_id=found.id)
+    if name is not None:
+        _print_file(_named(seen, name, job_id), "output", as_json)
+    elif as_json:
+        print_document(to_json(seen))
+    else:
+        print_evidence(seen)
+
+
+@click.command()
+@click.argument("thing", metavar="ASSIGNMENT|JOB", type=either_id)
+@namespace_option
+@json_option
+def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
+    """What a job changed, or all that an assignment changed since its base, as a patch."""
+    letter, number = thing
+    with scene(namespace) as here:
+        if letter == "A":
+            found = assignment_in(here.read, here.namespace.name, number)
+        else:
+            job_in(here.read, here.namespace.name, number)
+            seen = here.read.all(Evidence, "evidence_of_job", job_id=number)
+    if letter == "A":
+        _print_assignment_diff(here, found, as_json)
+    else:
+        _print_file(_last_patch(seen, number), "patch", as_json)
+
+
+def _open_gates(here: Scene, of: Assignment) -> "list[OpenGate]":
+    from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
+
+    return open_gates(here.read, of)
+
+
+def _print_assignment_diff(here: Scene, of: Assignment, as_json: bool) -> None:
+    import subprocess
+
+    if of.base_commit is None or of.head_commit is None:
+        raise NotFound(f"A{of.id} has no branch yet; 'wfctl assignment A{of.id}' tells its state")
+    command = ["git", "--git-dir", here.namespace.git_dir, "diff", "--no-ext-diff"]
+    command += ["--no-textconv", "--no-color", of.base_commit, of.head_commit, "--"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as git:
+        assert git.stdout is not None
+        is_empty = not _print_lines(git.stdout, {"assignment": to_json(of)}, "patch", as_json)
+    if git.returncode != 0:
+        raise NotFound(f"git could not tell the difference in {here.namespace.git_dir}")
+    if is_empty and is_terminal():
+        click.echo(f"A{of.id} has changed nothing yet")
+
+
+def _last_patch(seen: list[Evidence], job_id: int) -> Evidence:
+    patches = [one for one in seen if one.kind is EvidenceKind.DIFF and one.path is not None]
+    if not patches:
+        raise NotFound(f"J{job_id} has no diff; 'wfctl job J{job_id}' tells what it has")
+    return patches[-1]
+
+
+def _named(seen: list[Evidence], name: str, job_id: int) -> Evidence:
+    found = [one for one in seen if one.name == name and one.path is not None]
+    if not found:
+        known = {one.name for one in seen if one.path is not None}
+        raise NotFound(f"{unknown('evidence with output', name, known)} (of J{job_id})")
+    return found[-1]
+
+
+def _print_file(one: Evidence, key: str, as_json: bool) -> None:
+    assert one.path is not None, "only evidence with a file is printed whole"
+    try:
+        with Path(one.path).open("rb") as file:
+            _print_lines(file, {"evidence": to_json(one)}, key, as_json)
+    except FileNotFoundError:
+        raise NotFound(f"the file of this evidence is gone: {one.path}") from None
+
+
+def _print_lines(
+    lines: Iterable[bytes], about: dict[str, object], key: str, as_json: bool
+) -> bool:
+    """Print them as they are, or in a document under `key`; whether there were any."""
+    if not as_json:
+        return print_patch(lines)
+    text = b"".join(lines).decode("utf-8", "replace")
+    print_document({**about, key: text})
+    return bool(text)
+
+
+def _tell_cut(shown: int, limit: int) -> None:
+    if shown == limit and is_terminal():
+        click.secho(f"the first {limit}; --limit shows more", dim=True)
+
+
+def _tell_daemon_is_down() -> None:
+    if not is_terminal():
+        return
+    from wfd.adapters.lock import holder
+    from wfd.adapters.place import place
+
+    if holder(place()) is None:
+        click.secho("the daemon is not running, so nothing moves: wfd start", fg="yellow")

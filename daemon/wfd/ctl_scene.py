@@ -1,0 +1,95 @@
+"""What every wfctl command begins with: the place, the store, the namespace, common options."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wfd.adapters.place import Place, place
+from wfd.domain import ids
+from wfd.domain.errors import BadInput
+from wfd.domain.namespace import Namespace
+from wfd.edge.here import namespace_here
+from wfd.ports import Read
+from wfd.store.alone import reading, utc_ms
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Scene:
+    place: Place
+    read: Read
+    namespace: Namespace
+    now: int
+
+
+@contextmanager
+def scene(named: str | None) -> Iterator[Scene]:
+    """One consistent look into the store, from the namespace that the caller means."""
+    where = place()
+    with reading(where.store_path) as read:
+        namespace = namespace_here(read, named, os.environ, Path.cwd())
+        yield Scene(where, read, namespace, utc_ms())
+
+
+@contextmanager
+def wide_scene(named: str | None, is_all: bool) -> Iterator[tuple[Read, Namespace | None, int]]:
+    """The same for a list, whose namespace is None when it is to show all of them."""
+    if is_all and named is not None:
+        raise BadInput("--all and --namespace exclude each other")
+    with reading(place().store_path) as read:
+        here = None if is_all else namespace_here(read, named, os.environ, Path.cwd())
+        yield read, here, utc_ms()
+
+
+def namespace_name(named: str | None) -> str:
+    """The name alone, for a command that writes."""
+    with scene(named) as here:
+        return here.namespace.name
+
+
+def either_id(text: str) -> tuple[str, int]:
+    """("A", 7) or ("J", 42): here the letter tells which, so it must be there."""
+    match text[:1].upper():
+        case "A":
+            return "A", ids.assignment_id(text)
+        case "J":
+            return "J", ids.job_id(text)
+        case _:
+            raise BadInput(f"'{text}' may be an assignment or a job; say A7 or J42")
+
+
+def namespace_option(command: Command) -> Command:
+    option = click.option(
+        "--namespace", metavar="NAME", help="Instead of the one that this folder belongs to."
+    )
+    return option(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
+
+
+def list_options(command: Command) -> Command:
+    """--namespace, --all, --limit and --json."""
+    command = json_option(command)
+    command = click.option(
+        "--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many."
+    )(command)
+    command = click.option("--all", "is_all", is_flag=True, help="Of all namespaces.")(command)
+    return namespace_option(command)
+
+
+def watch_option(command: Command) -> Command:
+    return click.option(
+        "--watch",
+        "watch_s",
+        type=click.FloatRange(0.1),
+        metavar="SECONDS",
+        help="Show it again every so often.",
+    )(command)

@@ -1,0 +1,115 @@
+"""wfctl config show: every configured value as it counts here, and where it comes from."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wfd.ctl_scene import json_option, namespace_option, scene
+from wfd.domain.errors import NotFound
+from wfd.domain.namespace import Namespace
+from wfd.edge.document import dumps
+from wfd.edge.shell import Group, print_document
+from wfd.edge.table import Cell, Column, cell, print_table
+
+DEFAULT = "default"
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """The configuration as it counts here."""
+
+
+@config.command("show")
+@click.option("--origin", "with_origin", is_flag=True, help="Where each value comes from.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="As 'wfd start' was given."
+)
+@namespace_option
+@json_option
+def show_config(
+    with_origin: bool, config_file: Path | None, namespace: str | None, as_json: bool
+) -> None:
+    """Every key and its value; within a namespace, those of its repository too.
+
+    Columns: key, value, and with --origin what set it.
+    """
+    values, origins = _effective(config_file, _namespace(namespace))
+    flat = dict(_flat(values))
+    if as_json:
+        document: object = values
+        if with_origin:
+            document = {key: _with_origin(key, flat[key], origins) for key in flat}
+        print_document(document)
+        return
+    columns = [Column("KEY"), Column("VALUE", can_wrap=True), Column("ORIGIN", can_wrap=True)]
+    rows = [_row(key, value, origins) for key, value in flat.items()]
+    width = 3 if with_origin else 2
+    print_table(columns[:width], [row[:width] for row in rows], empty="")
+
+
+def _effective(
+    config_file: Path | None, namespace: Namespace | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by their keys, and the origin of each dotted key that somebody set."""
+    from wfd.adapters.assets import user_dir
+    from wfd.config import layers, load, origins
+
+    found = layers(user_dir() / "config.json", config_file, {})
+    config = load(found)
+    values = config.model_dump(by_alias=True)
+    set_by = origins(found)
+    if namespace is None:
+        return values, set_by
+    own, own_origins = _of_repository(namespace, config)
+    return {**values, **own}, {**set_by, **own_origins}
+
+
+def _of_repository(namespace: Namespace, config: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the repository's accepted file makes of its keys; nothing while it is not accepted."""
+    from wfd.config import REPOSITORY_FILE, Layer, for_repository, hash_of, origins, parse_json
+
+    file = Path(namespace.checkout) / REPOSITORY_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}, {}
+    if hash_of(text) != namespace.trusted_hash:
+        click.echo(f"{file} is not accepted as it is, so it does not count: wfd trust", err=True)
+        return {}, {}
+    own = for_repository(config, text, str(file)).model_dump(by_alias=True)
+    return own, origins([Layer(str(file), parse_json(text, str(file)))])
+
+
+def _namespace(named: str | None) -> Namespace | None:
+    try:
+        with scene(named) as here:
+            return here.namespace
+    except NotFound:
+        if named is not None:
+            raise
+        return None  # the daemon's own keys can be shown anywhere
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _row(key: str, value: Any, origins: Mapping[str, str]) -> list[Cell]:
+    return [cell(key), cell(dumps(value)), cell(_origin(key, origins))]
+
+
+def _with_origin(key: str, value: Any, origins: Mapping[str, str]) -> dict[str, object]:
+    return {"value": value, "origin": _origin(key, origins)}
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """That of the key, or of the nearest one above it: an empty object sets all below."""
+    parts = key.split(".")
+    tries = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((origins[one] for one in tries if one in origins), DEFAULT)

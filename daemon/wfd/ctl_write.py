@@ -1,0 +1,197 @@
+"""wfctl's commands that change something. Each is one command to the daemon."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from wfd.adapters.place import place
+from wfd.ctl_scene import json_option, namespace_name, namespace_option
+from wfd.domain import ids
+from wfd.domain.assignment import AssignmentState
+from wfd.domain.errors import BadInput
+from wfd.edge.shell import is_terminal, print_document, text_or_stdin
+from wfd.edge.when import moment
+from wfd.store.alone import utc_ms
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _new_job_options(command: Command) -> Command:
+    command = click.option("--key", help="The same key again makes nothing new.")(command)
+    command = click.option("--priority", type=int, default=0, help="Higher goes first.")(command)
+    return click.option("--harness", help="Instead of the default of its type.")(command)
+
+
+@click.command()
+@click.argument("text", metavar="TEXT|-")
+@click.option("--type", "job_type", metavar="TYPE", help="The first job, instead of a PM's choice.")
+@click.option("--context", metavar="TEXT|-", help="What the first job is told.")
+@_new_job_options
+@namespace_option
+@json_option
+def create(
+    text: str,
+    job_type: str | None,
+    context: str | None,
+    harness: str | None,
+    priority: int,
+    key: str | None,
+    namespace: str | None,
+    as_json: bool,
+) -> None:
+    """Start an assignment: say what you want. '-' reads it from stdin.
+
+    Prints the id of the assignment alone when it is not on a terminal.
+    """
+    if text == context == "-":
+        raise BadInput("only one of the two can come from stdin")
+    answer = _write(
+        "create",
+        namespace,
+        north_star=text_or_stdin(text),
+        type=job_type,
+        context=None if context is None else text_or_stdin(context),
+        harness=harness,
+        priority=priority,
+        key=key,
+    )
+    shown = f"A{answer['assignment']}"
+    told = f"{shown} {_made(answer)}, its first job is J{answer['job']}"
+    _tell(answer, shown, told, f"wfctl assignment {shown} --watch 2", as_json=as_json)
+
+
+@click.command("insert-job")
+@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@click.option("--type", "job_type", metavar="TYPE", required=True)
+@click.option("--context", metavar="TEXT|-", required=True, help="What the job is told.")
+@click.option("--run-after", metavar="TIME", help="30m, 2h, 1d or 2026-11-21T02:00.")
+@_new_job_options
+@namespace_option
+@json_option
+def insert_job(
+    assignment_id: int,
+    job_type: str,
+    context: str,
+    run_after: str | None,
+    harness: str | None,
+    priority: int,
+    key: str | None,
+    namespace: str | None,
+    as_json: bool,
+) -> None:
+    """Put a job of your own into an assignment.
+
+    Prints the id of the job alone when it is not on a terminal.
+    """
+    answer = _write(
+        "insert_job",
+        namespace,
+        assignment=assignment_id,
+        type=job_type,
+        context=text_or_stdin(context),
+        harness=harness,
+        priority=priority,
+        run_after=None if run_after is None else moment(run_after, utc_ms()),
+        key=key,
+    )
+    shown = f"J{answer['job']}"
+    told = f"{shown} {_made(answer)} in A{assignment_id}"
+    if answer["assignment_state"] != AssignmentState.ACTIVE:
+        told += f", which is {answer['assignment_state']}: the job waits for that"
+    _tell(answer, shown, told, f"wfctl job {shown}", as_json=as_json)
+
+
+@click.command("update-assignment")
+@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@click.option("--status", required=True, type=click.Choice([s.value for s in AssignmentState]))
+@click.option("--reason", help="Why; the next prompts hear it.")
+@click.option("--force", is_flag=True, help="Complete it past its open gates; it is recorded.")
+@namespace_option
+@json_option
+def update_assignment(
+    assignment_id: int,
+    status: str,
+    reason: str | None,
+    force: bool,
+    namespace: str | None,
+    as_json: bool,
+) -> None:
+    """Pause, block, complete or cancel an assignment, or make it active again."""
+    if force and status != AssignmentState.COMPLETE:
+        raise BadInput("--force goes with --status complete alone: it passes open gates")
+    answer = _write(
+        "update_assignment",
+        namespace,
+        assignment=assignment_id,
+        status=status,
+        reason=reason,
+        force=force,
+    )
+    told = f"A{assignment_id} is {answer['state']}"
+    next_step = f"wfctl assignment A{assignment_id}"
+    _tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
+
+
+@click.command()
+@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@click.argument("text", metavar="TEXT|-")
+@namespace_option
+@json_option
+def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) -> None:
+    """Tell an assignment something that its next prompts should know."""
+    answer = _write(
+        "note", namespace, assignment=assignment_id, text=text_or_stdin(text)
+    )
+    told = f"A{assignment_id} will hear it with its next prompt"
+    next_step = f"wfctl assignment A{assignment_id}"
+    _tell(answer, str(answer["note"]), told, next_step, as_json=as_json)
+
+
+@click.command()
+@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@click.option("--changes", metavar="TEXT|-", help="What is to be different this time.")
+@namespace_option
+@json_option
+def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool) -> None:
+    """Try a closed job again, as a new job. Prints its id."""
+    told_changes = None if changes is None else text_or_stdin(changes)
+    answer = _write("retry_job", namespace, job=job_id, changes=told_changes)
+    shown = f"J{answer['job']}"
+    _tell(answer, shown, f"{shown} tries J{job_id} again", f"wfctl job {shown}", as_json=as_json)
+
+
+@click.command()
+@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@click.option("--reason", help="Why; it is recorded.")
+@namespace_option
+@json_option
+def cancel(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
+    """Cancel an open job; a running one ends within seconds."""
+    answer = _write("cancel_job", namespace, job=job_id, reason=reason)
+    state = str(answer["state"])
+    is_ending = state == "running"
+    told = f"J{job_id} is being ended" if is_ending else f"J{job_id} is {state}"
+    _tell(answer, state, told, f"wfctl job J{job_id}", as_json=as_json)
+
+
+def _write(command: str, namespace: str | None, **values: object) -> dict[str, object]:
+    from wfd.app import write  # late: the app assembles everything
+
+    return write(place(), command, {"namespace": namespace_name(namespace), **values})
+
+
+def _made(answer: dict[str, object]) -> str:
+    return "is created" if answer["created"] else "was there already, by this key"
+
+
+def _tell(
+    answer: dict[str, object], plain: str, told: str, next_step: str, *, as_json: bool
+) -> None:
+    """The answer for a program, or what happened and what to do next for a person."""
+    if as_json:
+        print_document(answer)
+    elif is_terminal():
+        click.echo(f"{told}\n  {next_step}")
+    else:
+        click.echo(plain)

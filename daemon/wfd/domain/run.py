@@ -1,0 +1,54 @@
+"""A run: one attempt at a job. Its id is the fencing token."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.outcome import EndedBy, Kind
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Run:
+    id: RunId
+    job_id: JobId
+    assignment_id: AssignmentId
+    namespace_id: NamespaceId
+    state: RunState
+    worker: str  # boot of the daemon that holds it
+    harness: str
+    ai: str
+    lease_until: int
+    cancel_reason: str | None  # set when a person or a cap wants it ended
+    started_at: int
+    spawned_at: int | None
+    ended_at: int | None
+    pid: int | None
+    pid_start: int | None  # start time of pid in clock ticks since boot
+    boot_id: str | None
+    session_id: str | None
+    resumed: str | None  # the session that it went on with
+    prompt_hash: str | None
+    cli_version: str | None
+    model: str | None
+    outcome: Kind | None
+    message: str | None
+    reset_at: int | None
+    ended_by: EndedBy | None
+    exit_code: int | None  # negative: killed by that signal
+    cost_usd: float | None
+    tokens_in: int | None
+    tokens_cached: int | None
+    tokens_out: int | None
+    turns: int | None
+    tools: int
+    answer: str | None
+    structured: str | None  # JSON
+    parent_commit: str | None  # the branch before this run
+    parent_tree: str | None
+    snapshot_commit: str | None
+    snapshot_tree: str | None

@@ -1,0 +1,118 @@
+"""One assignment: its north star, its state, and its chain in order."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from wfd.commands.inspect import Chain, JobStep
+from wfd.domain.assignment import Assignment
+from wfd.domain.decision import Decision
+from wfd.edge.document import to_json
+from wfd.edge.page import Blank, PageLine, fact, line, passage, title
+from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
+from wfd.edge.table import Cell, cell, state_cell
+from wfd.edge.words import ago, duration, iso, one_line, plural, spend
+
+
+class Gate(Protocol):
+    """rules.OpenGate, without importing its room's machinery."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
+
+
+def chain_page(chain: Chain, gates: Sequence[Gate] | None, now: int) -> Iterator[PageLine]:
+    """`gates` is None where they could not be told."""
+    assignment = chain.assignment
+    yield title(
+        "assignment",
+        f"A{assignment.id}",
+        state_cell(assignment.state),
+        chain.namespace.name,
+        cell(ago(assignment.created_at, now), iso(assignment.created_at)),
+    )
+    yield from passage("north_star", assignment.north_star)
+    yield from _facts(assignment)
+    for gate in gates or ():
+        yield fact("open_gate", gate.name, one_line(gate.why))
+    for note in chain.notes:
+        yield fact("note", one_line(note.text))
+    yield Blank()
+    for step in chain.steps:
+        if isinstance(step, Decision):
+            yield _decision_line(step, now)
+        else:
+            yield from _job_lines(step, now)
+
+
+def chain_document(chain: Chain, gates: Sequence[Gate] | None) -> dict[str, object]:
+    """{"namespace", "assignment", "chain": [{"job", …} | {"decision"}], "notes", "open_gates"}"""
+    return {
+        "namespace": chain.namespace.name,
+        "assignment": {**_object(chain.assignment), "branch": chain.assignment.branch},
+        "chain": [_step_document(step) for step in chain.steps],
+        "notes": to_json(chain.notes),
+        "open_gates": None if gates is None else [{"name": g.name, "why": g.why} for g in gates],
+    }
+
+
+def _facts(assignment: Assignment) -> Iterator[PageLine]:
+    if assignment.reason:
+        yield fact("reason", one_line(assignment.reason))
+    if assignment.base_commit is not None:
+        yield fact("branch", assignment.branch, f"from {assignment.base_commit[:12]}")
+    used = f"{plural(assignment.jobs, 'job')}, {duration(assignment.wall_ms)} of runs"
+    yield fact("used", used)
+    yield fact("cost", spend(assignment.cost_usd, assignment.unmeasured))
+
+
+def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:
+    job = step.job
+    state = state_cell(job.state)
+    if job.waits_for is not None:
+        state = Cell(f"{job.state} ({job.waits_for})", str(job.state), state.colour)
+    yield line(
+        "job",
+        f"J{job.id}",
+        job.type,
+        state,
+        state_cell(job.outcome),
+        cell(ago(job.created_at, now), iso(job.created_at)),
+        maker_of(step.maker),
+        depth=1,
+    )
+    for run in step.runs:
+        yield from run_lines(run, now, depth=3)
+        mine = [one for one in step.evidence if one.run_id == run.id]
+        yield from evidence_lines(mine, depth=4)
+
+
+def _decision_line(decision: Decision, now: int) -> PageLine:
+    override = ", past its open gates" if decision.is_override else ""
+    return line(
+        "decision",
+        f"→ {decision.kind.replace('_', ' ')}",
+        cell("" if decision.job_id is None else f"J{decision.job_id}"),
+        cell(ago(decision.created_at, now), iso(decision.created_at)),
+        f"by {decision.by}{override}: {one_line(decision.reason)}",
+        depth=1,
+    )
+
+
+def _step_document(step: JobStep | Decision) -> object:
+    if isinstance(step, Decision):
+        return {"decision": to_json(step)}
+    return {
+        "job": to_json(step.job),
+        "made": to_json(step.maker),
+        "runs": to_json(step.runs),
+        "evidence": to_json(step.evidence),
+    }
+
+
+def _object(assignment: Assignment) -> dict[str, object]:
+    made = to_json(assignment)
+    assert isinstance(made, dict)
+    return made

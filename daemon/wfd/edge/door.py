@@ -1,0 +1,55 @@
+"""Commands that come in from outside: checked, carried out as one transaction, answered."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from wfd.commands.house import HouseOf
+from wfd.commands.registry import COMMANDS
+from wfd.domain.errors import BadInput, unknown
+from wfd.ports import Store
+
+Control = Callable[[dict[str, object]], Awaitable[object]]
+
+
+class Door:
+    """Answers the command socket. `controls` are what is asked of the daemon itself."""
+
+    def __init__(
+        self,
+        store: Store,
+        house_of: HouseOf,
+        controls: Mapping[str, Control],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._house_of = house_of
+        self._controls = controls
+        self._wake = wake
+
+    async def handle(self, name: str, values: dict[str, object]) -> object:
+        control = self._controls.get(name)
+        if control is not None:
+            return await control(values)
+        command = COMMANDS.get(name)
+        if command is None:
+            raise BadInput(unknown("command", name, [*COMMANDS, *self._controls]))
+        want = checked(command.wants, values)
+        answer = await self._store.write(lambda tx: command.run(tx, self._house_of, want))
+        self._wake()
+        return answer
+
+
+def checked(wants: type[Any], values: Mapping[str, object]) -> Any:
+    """`values` as the dataclass that a command wants. Raises BadInput naming the bad one."""
+    known = set(wants.__dataclass_fields__)
+    for name in values:
+        if name not in known:
+            raise BadInput(unknown("value", name, known))
+    try:
+        return TypeAdapter(wants).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"'{where}': {first['msg']}") from None

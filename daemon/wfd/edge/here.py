@@ -1,0 +1,71 @@
+"""The namespace that the caller stands in."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wfd.commands.scope import namespace_named
+from wfd.domain.errors import NotFound
+from wfd.domain.namespace import Namespace
+from wfd.ports import Read
+
+
+def namespace_here(
+    read: Read, named: str | None, environment: Mapping[str, str], folder: Path
+) -> Namespace:
+    """The named one, else WFD_NAMESPACE, else that of the repository around `folder`.
+
+    Raises NotFound, which says the way out.
+    """
+    name = named or environment.get("WFD_NAMESPACE")
+    if name:
+        return namespace_named(read, name)
+    for root in _upwards(folder):
+        found = read.one(Namespace, "namespace_by_checkout", checkout=str(root))
+        if found is not None:
+            return found
+        git_dir = common_git_dir(root)
+        if git_dir is not None:  # as git does, the innermost repository is the one meant
+            return _of_repository(read, root, git_dir)
+    raise NotFound(_not_registered(read, f"{folder} is in no repository"))
+
+
+def common_git_dir(root: Path) -> Path | None:
+    """Where a checkout keeps its history, which linked worktrees share; None if it is none.
+
+    Read by hand, because a git process would cost more than all the rest of a command.
+    """
+    dot_git = root / ".git"
+    if dot_git.is_dir():
+        return dot_git.resolve()
+    pointer = _line_of(dot_git)
+    if pointer is None or not pointer.startswith("gitdir:"):
+        return None
+    git_dir = (root / pointer.removeprefix("gitdir:").strip()).resolve()
+    common = _line_of(git_dir / "commondir")
+    return git_dir if common is None else (git_dir / common).resolve()
+
+
+def _of_repository(read: Read, root: Path, git_dir: Path) -> Namespace:
+    found = read.one(Namespace, "namespace_by_git_dir", git_dir=str(git_dir))
+    if found is None:
+        raise NotFound(_not_registered(read, f"the repository {root} is not registered"))
+    return found
+
+
+def _not_registered(read: Read, what: str) -> str:
+    known = ", ".join(one.name for one in read.all(Namespace, "namespaces"))
+    ways = "run 'wfd init' in your repository"
+    return f"{what}; {ways}, or say --namespace ({known})" if known else f"{what}; {ways}"
+
+
+def _upwards(folder: Path) -> Iterator[Path]:
+    start = folder.resolve()
+    yield start
+    yield from start.parents
+
+
+def _line_of(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        return None

@@ -1,0 +1,71 @@
+"""One job: its state, what it waits for and who can release it, its runs, what came of it."""
+
+from collections.abc import Iterator
+
+from wfd.commands.inspect import JobView
+from wfd.domain.job import Job
+from wfd.edge.document import to_json
+from wfd.edge.page import Blank, PageLine, fact, passage, title
+from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
+from wfd.edge.table import cell, state_cell
+from wfd.edge.waiting import wait_of
+from wfd.edge.words import ago, iso, one_line
+
+_COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
+
+
+def job_page(view: JobView, now: int) -> Iterator[PageLine]:
+    job = view.step.job
+    yield title("job", f"J{job.id}", job.type, state_cell(job.state), state_cell(job.outcome))
+    wait = wait_of(view, now)
+    if wait is not None:
+        yield fact("waits_for", wait.waits_for)
+        yield fact("released_by", wait.released_by)
+    yield fact("of", f"A{job.assignment_id}", one_line(view.assignment.north_star, 100))
+    yield fact("namespace", view.namespace.name)
+    yield fact(
+        "made", cell(ago(job.created_at, now), iso(job.created_at)), maker_of(view.step.maker)
+    )
+    if job.closed_at is not None:
+        yield fact("closed", cell(ago(job.closed_at, now), iso(job.closed_at)))
+    if job.retry_of is not None:
+        yield fact("retry_of", f"J{job.retry_of}")
+    yield fact("harness", job.harness or "the default of its type")
+    if job.priority:
+        yield fact("priority", str(job.priority))
+    yield fact("counters", _counters(job))
+    yield from _came_of_it(view, now)
+
+
+def job_document(view: JobView, now: int) -> dict[str, object]:
+    """{"job", "namespace", "waits", "made", "runs", "evidence"}"""
+    step = view.step
+    return {
+        "namespace": view.namespace.name,
+        "job": to_json(step.job),
+        "waits": to_json(wait_of(view, now)),
+        "made": to_json(step.maker),
+        "runs": to_json(step.runs),
+        "evidence": to_json(step.evidence),
+    }
+
+
+def _came_of_it(view: JobView, now: int) -> Iterator[PageLine]:
+    step = view.step
+    if step.runs:
+        yield Blank()
+    for run in step.runs:
+        yield from run_lines(run, now, depth=1)
+        mine = [one for one in step.evidence if one.run_id == run.id]
+        yield from evidence_lines(mine, depth=2)
+    if step.job.context:
+        yield Blank()
+        yield from passage("context", step.job.context)
+    if step.job.answer:
+        yield Blank()
+        yield from passage("answer", step.job.answer)
+
+
+def _counters(job: Job) -> str:
+    counted = [(name, getattr(job, name)) for name in _COUNTERS]
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counted if count)

@@ -1,0 +1,98 @@
+"""How both command lines meet a shell: one way to fail, unknown names, text from stdin."""
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from wfd.domain.errors import BadInput, WfdError
+from wfd.edge.document import dumps
+from wfd.edge.words import tame
+
+INTERRUPTED = 130
+
+
+class Group(click.Group):
+    """A group that names the nearest command for one that is unknown."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(self._unknown(ctx, args[0]))
+        return super().resolve_command(ctx, args)
+
+    def _unknown(self, ctx: click.Context, name: str) -> str:
+        names = self.list_commands(ctx)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+        return f"no command '{tame(name)}'; {hint}"
+
+
+def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line and leave with its exit code; a mistake is one sentence on stderr."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = group.main(args, prog_name=name, standalone_mode=False)
+        _flush()
+        sys.exit(result if isinstance(result, int) else 0)
+    except WfdError as error:
+        _say(name, args, error.kind, str(error))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _say(name, args, "BadInput", _with_help(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        _silence()
+        sys.exit(0)
+    except OSError as error:
+        _say(name, args, "Broken", str(error))
+        sys.exit(1)
+
+
+def text_or_stdin(text: str) -> str:
+    """The text itself, or all of stdin for '-'."""
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput("stdin is not UTF-8 text") from None
+
+
+def print_document(value: object) -> None:
+    """One JSON document: indented for a person, on one line for a program."""
+    click.echo(dumps(value, indent=2 if sys.stdout.isatty() else None))
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _with_help(error: click.ClickException) -> str:
+    message = error.format_message()
+    context: Any = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    return f"{message.rstrip('.')}; see: {context.command_path} --help"
+
+
+def _say(name: str, args: Sequence[str], kind: str, message: str) -> None:
+    if "--json" in args:
+        click.echo(dumps({"error": {"kind": kind, "message": message}}), err=True)
+    else:
+        click.echo(f"{name}: {tame(message)}", err=True)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _silence() -> None:
+    """Nobody reads any more: let Python's own flush at exit find a writable place."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

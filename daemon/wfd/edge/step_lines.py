@@ -1,0 +1,50 @@
+"""The lines of a job's runs and of their evidence, as a page shows them."""
+
+from collections.abc import Iterator
+
+from wfd.commands.inspect import Maker
+from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.run import Run
+from wfd.edge.evidence_words import findings_of, result_of
+from wfd.edge.page import PageLine, fact, line
+from wfd.edge.table import cell, state_cell
+from wfd.edge.words import duration, money, one_line
+
+
+def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
+    took = (run.ended_at or now) - run.started_at
+    how = run.message if run.outcome not in (None, "succeeded") else None
+    yield line(
+        "run",
+        f"R{run.id}",
+        cell(run.harness if run.model is None else f"{run.harness} {run.model}"),
+        state_cell(run.outcome or run.state),
+        cell(duration(max(0, took)), max(0, took)),
+        _cost(run),
+        cell("" if how is None else one_line(how, 160), how or ""),
+        depth=depth,
+    )
+    if run.cancel_reason is not None:
+        yield fact("ending", one_line(run.cancel_reason), depth=depth + 1)
+
+
+def evidence_lines(evidence: list[Evidence], depth: int) -> Iterator[PageLine]:
+    for one in evidence:
+        took = "" if one.duration_ms is None else duration(one.duration_ms)
+        name = "" if one.kind is EvidenceKind.DIFF else one.name
+        yield fact(one.kind, name, result_of(one), took, depth=depth)
+        if one.kind is EvidenceKind.VERDICT:
+            for finding in findings_of(one):
+                yield line("finding", finding, depth=depth + 1)
+
+
+def maker_of(maker: Maker) -> str:
+    return f"by {maker.by}: {one_line(maker.reason)}" if maker.reason else f"by {maker.by}"
+
+
+def _cost(run: Run) -> str:
+    if run.outcome is None:
+        return ""
+    if run.spawned_at is None:
+        return "never started"
+    return money(run.cost_usd) if run.cost_usd is not None else f"cost {money(None)}"

@@ -1,0 +1,77 @@
+"""What an agent says and does, as a person watches it."""
+
+import dataclasses
+import re
+from typing import assert_never
+
+import click
+
+from wfd.domain.signal import (
+    Finished,
+    LimitSeen,
+    Noise,
+    Retrying,
+    Said,
+    SessionStarted,
+    Signal,
+    Thought,
+    ToolCalled,
+    ToolReturned,
+)
+from wfd.edge.document import to_json
+from wfd.edge.words import ago, duration, iso, money, one_line, tame
+
+_WORDS = re.compile(r"(?<!^)(?=[A-Z])")
+_MAX_RESULT = 200
+
+
+def shown(signal: Signal, now: int) -> str | None:
+    """One signal for a person; None for what says nothing."""
+    match signal:
+        case SessionStarted():
+            facts = [one_line(x) for x in (signal.model, signal.cli_version) if x]
+            return click.style(f"session {one_line(signal.session_id)} {' '.join(facts)}", dim=True)
+        case Said():
+            return tame(signal.text).rstrip("\n") or None
+        case Thought():
+            return click.style(tame(signal.text), dim=True, italic=True) if signal.text else None
+        case ToolCalled():
+            name = click.style(one_line(signal.name), fg="cyan")
+            return f"{name} {one_line(signal.summary, _MAX_RESULT)}"
+        case ToolReturned():
+            colour = "red" if signal.is_error else "bright_black"
+            return click.style(f"  {one_line(signal.text, _MAX_RESULT) or 'done'}", fg=colour)
+        case Retrying():
+            wait = "" if signal.delay_ms is None else f" in {duration(signal.delay_ms)}"
+            return click.style(
+                f"the CLI tries again{wait}: {one_line(signal.message)}", fg="yellow"
+            )
+        case LimitSeen():
+            return click.style(_limit(signal, now), fg="yellow")
+        case Finished():
+            colour = "green" if signal.ok else "red"
+            cost = "" if signal.cost_usd is None else f" ({money(signal.cost_usd)})"
+            return click.style(f"{'finished' if signal.ok else 'ended'}{cost}", fg=colour) + (
+                "" if signal.ok else f" {one_line(signal.message)}"
+            )
+        case Noise():
+            return None
+        case _:
+            assert_never(signal)
+
+
+def document(signal: Signal) -> dict[str, object]:
+    """{"signal": "tool_called", …its fields}"""
+    name = _WORDS.sub("_", type(signal).__name__).lower()
+    fields = {f.name: getattr(signal, f.name) for f in dataclasses.fields(signal)}
+    if isinstance(signal, LimitSeen) and signal.reset_at is not None:
+        fields["reset_at"] = iso(signal.reset_at)
+    made = to_json(fields)
+    assert isinstance(made, dict)
+    return {"signal": name, **made}
+
+
+def _limit(signal: LimitSeen, now: int) -> str:
+    until = "" if signal.reset_at is None else f", resets {ago(signal.reset_at, now)}"
+    what = "limit reached" if signal.rejected else "limit is near"
+    return f"{what}{until}: {one_line(signal.message)}"

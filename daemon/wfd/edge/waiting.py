@@ -1,0 +1,93 @@
+"""What a job waits for, in words, and who can release it."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from wfd.commands.inspect import COUNT_TO, JobView, QueuedJob
+from wfd.domain.job import Job, JobState, WaitsFor
+from wfd.edge.words import ago, duration, local_time, one_line, plural
+
+
+@dataclass(frozen=True)
+class Wait:
+    waits_for: str
+    released_by: str
+
+
+def wait_of(view: JobView, now: int) -> Wait | None:
+    """None for a job that waits for nothing any more."""
+    job = view.step.job
+    match job.waits_for:
+        case None:
+            return _for_worker(view) if job.state is JobState.QUEUED else None
+        case WaitsFor.LANE:
+            return _for_lane(job, view.ahead)
+        case WaitsFor.TIME:
+            return _for_time(job, now)
+        case WaitsFor.ASSIGNMENT:
+            return _for_assignment(view)
+        case _:
+            assert_never(job.waits_for)
+
+
+def briefly(job: QueuedJob, now: int) -> str:
+    """The same in a few words, for a column."""
+    match job.waits_for:
+        case None:
+            if job.state is JobState.RUNNING and job.run_started_at is not None:
+                return f"running for {duration(max(0, now - job.run_started_at))}"
+            return "a worker" if job.state is JobState.QUEUED else ""
+        case WaitsFor.LANE:
+            return "its turn"
+        case WaitsFor.TIME:
+            after = f" after {job.outcome}" if job.outcome else ""
+            return f"its time, {ago(job.run_after, now)}{after}"
+        case WaitsFor.ASSIGNMENT:
+            reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
+            return f"a person, A{job.assignment_id} is {job.assignment_state}{reason}"
+        case _:
+            assert_never(job.waits_for)
+
+
+def _for_worker(view: JobView) -> Wait:
+    before = view.ready_before
+    if not before:
+        first = "it is the next of its namespace"
+    else:
+        count = f"more than {COUNT_TO} jobs" if before >= COUNT_TO else plural(before, "job")
+        first = f"{count} of its namespace first"
+    return Wait(
+        f"a free worker; {first}",
+        "the daemon, as soon as limits.jobs has room (wfd status says whether it runs)",
+    )
+
+
+def _for_lane(job: Job, ahead: Job | None) -> Wait:
+    if ahead is None:
+        return Wait("its turn in its assignment", "the daemon")
+    return Wait(
+        f"its turn: J{ahead.id} ({ahead.type}, {ahead.state}) goes first",
+        f"the end of J{ahead.id} and of what is before it in line;"
+        f" 'wfctl cancel J{ahead.id}' ends J{ahead.id} now",
+    )
+
+
+def _for_time(job: Job, now: int) -> Wait:
+    assert job.run_after is not None, "the schema demands it"
+    when = f"{local_time(job.run_after)} ({ago(job.run_after, now)})"
+    if job.outcome is None:
+        return Wait(f"{when}, as it was inserted to", _clock(job))
+    return Wait(f"{when}, because its last run ended {job.outcome}", _clock(job))
+
+
+def _clock(job: Job) -> str:
+    return f"the clock; 'wfctl cancel J{job.id}' gives it up"
+
+
+def _for_assignment(view: JobView) -> Wait:
+    assignment = view.assignment
+    reason = f": {one_line(assignment.reason)}" if assignment.reason else ""
+    return Wait(
+        f"A{assignment.id}, which is {assignment.state}{reason}",
+        f"a person: wfctl update-assignment A{assignment.id} --status active",
+    )

@@ -1,0 +1,80 @@
+"""How single values are shown to a person: text, ages, durations, money."""
+
+import re
+from datetime import UTC, datetime
+
+NOT_REPORTED = "not reported"
+
+# What would move a cursor, hide text or turn its direction: C0 but for \t and \n, DEL, C1,
+# line and paragraph separators, and the controls of bidirectional text.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SPACE = re.compile(r"\s+")
+
+
+def tame(text: str) -> str:
+    """`text` with every control character spelled out, so that a terminal only shows it."""
+    return _CONTROL.sub(_spelled, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, width: int | None = None) -> str:
+    """Tamed, on one line, and cut with '…' where it is longer than `width` characters."""
+    flat = tame(_SPACE.sub(" ", text).strip())
+    return flat if width is None or len(flat) <= width else f"{flat[: width - 1].rstrip()}…"
+
+
+def ago(at: int | None, now: int) -> str:
+    """'3m ago', or 'in 5m' for what is to come."""
+    if at is None:
+        return ""
+    if at > now:
+        return f"in {duration(at - now)}"
+    return "just now" if now - at < 1000 else f"{duration(now - at)} ago"
+
+
+def duration(ms: int) -> str:
+    """The two largest units: '850ms', '12s', '3m 10s', '2h 5m', '4d 3h'."""
+    if ms < 1000:
+        return f"{ms}ms"
+    seconds = ms // 1000
+    for big, small, size, part in (
+        ("d", "h", 86400, 3600),
+        ("h", "m", 3600, 60),
+        ("m", "s", 60, 1),
+    ):
+        if seconds >= size:
+            whole, rest = divmod(seconds, size)
+            return f"{whole}{big} {rest // part}{small}" if rest // part else f"{whole}{big}"
+    return f"{seconds}s"
+
+
+def money(usd: float | None) -> str:
+    """Dollars; what nobody reported is not zero."""
+    if usd is None:
+        return NOT_REPORTED
+    return f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
+def spend(usd: float | None, unmeasured: int) -> str:
+    """A sum and what is missing from it."""
+    if usd is None or not unmeasured:
+        return money(usd)
+    return f"{money(usd)} + {plural(unmeasured, 'run')} {NOT_REPORTED}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def local_time(at: int) -> str:
+    """In the person's own time zone, to the second."""
+    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(at: int) -> str:
+    """UTC, to the millisecond, as every JSON document has it."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"

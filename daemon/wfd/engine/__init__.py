@@ -1,0 +1,1 @@
+"""The engine: one loop or one story per file."""

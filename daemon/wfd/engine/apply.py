@@ -1,0 +1,156 @@
+"""What a PM decided becomes rows, unless policy refuses it."""
+
+from dataclasses import asdict
+from typing import assert_never
+
+from wfd.commands.queue import NewJob, close_job, enqueue, enqueue_pm, get_assignment, set_state
+from wfd.commands.record import decide
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.decision import Decision, DecisionKind
+from wfd.domain.evidence import Evidence
+from wfd.domain.job import By, Job, JobState
+from wfd.domain.note import Note
+from wfd.domain.outcome import Conclusion, Kind
+from wfd.domain.run import Run
+from wfd.engine.parts import Settings
+from wfd.ports import Read, Tx
+from wfd.rules import decision as decisions
+from wfd.rules import retry
+from wfd.rules.facts import Facts, gather
+
+MAX_ASKS = 2  # a PM whose answer is refused is asked once more, then a person is
+MAX_QUOTE = 2_000  # characters of an answer that a person is shown
+
+
+def apply_decision(
+    tx: Tx, assignment: Assignment, job: Job, run: Run, told: Conclusion, settings: Settings
+) -> None:
+    """Close the PM job and do what it decided. Refused twice, the assignment is blocked."""
+    if assignment.is_closed:
+        close_job(tx, job, JobState.CANCELLED, Kind.SUCCEEDED, told.text)
+        return
+    answer = decisions.read(told.structured, told.text)
+    facts = facts_of(tx, assignment, job, settings)
+    why_not = answer if isinstance(answer, str) else decisions.refusal(answer, facts)
+    if isinstance(answer, str) or why_not is not None:
+        _refuse(tx, assignment, job, run, told, why_not or "")
+        return
+    close_job(tx, job, JobState.DONE, Kind.SUCCEEDED, told.text)
+    decision_id = decide(
+        tx,
+        assignment,
+        By.PM,
+        answer.kind,
+        answer.reason,
+        run_id=run.id,
+        job_id=facts.last_job.id if facts.last_job else None,
+        inputs={
+            "decision": asdict(answer),
+            "gates_open": [gate.name for gate in facts.gates_open],
+            "head_commit": assignment.head_commit,
+        },
+    )
+    _carry_out(tx, assignment, answer, facts, decision_id)
+
+
+def facts_of(read: Read, assignment: Assignment, pm_job: Job | None, settings: Settings) -> Facts:
+    """All that a PM of this assignment decides on, as the rows say it now."""
+    house, of = settings.house, assignment.id
+    return gather(
+        assignment=assignment,
+        pm_job=pm_job,
+        jobs=read.all(Job, "jobs_of", assignment_id=of),
+        runs=read.all(Run, "runs_of", assignment_id=of),
+        evidence=read.all(Evidence, "evidence_of", assignment_id=of),
+        decisions=read.all(Decision, "decisions_of", assignment_id=of),
+        notes=read.all(Note, "notes_of", assignment_id=of),
+        gates=house.gates,
+        caps=house.caps,
+        check_names=house.checks,
+        types=house.types,
+        harnesses=house.harnesses,
+        refused=_refusal_before(read, pm_job),
+    )
+
+
+def _carry_out(
+    tx: Tx,
+    assignment: Assignment,
+    answer: decisions.PmDecision,
+    facts: Facts,
+    decision_id: int,
+) -> None:
+    match answer:
+        case decisions.InsertJob():
+            enqueue(
+                tx,
+                assignment,
+                NewJob(
+                    type=answer.type,
+                    context=answer.context,
+                    created_by=By.PM,
+                    harness=answer.harness,
+                    decision_id=decision_id,
+                ),
+            )
+        case decisions.Retry():
+            last = facts.last_job
+            assert last is not None, "a retry of nothing is refused"
+            counters = retry.counters(last)
+            enqueue(
+                tx,
+                assignment,
+                NewJob(
+                    type=last.type,
+                    context=retry.context(last, answer.changes),
+                    created_by=By.PM,
+                    harness=last.harness,
+                    decision_id=decision_id,
+                    retry_of=last.id,
+                    attempts=counters.attempts,
+                    no_work=counters.no_work,
+                ),
+            )
+        case decisions.Complete():
+            set_state(tx, assignment, AssignmentState.COMPLETE, answer.reason)
+        case decisions.Block():
+            set_state(tx, assignment, AssignmentState.BLOCKED, answer.question)
+        case _:
+            assert_never(answer)
+
+
+def _refuse(
+    tx: Tx, assignment: Assignment, job: Job, run: Run, told: Conclusion, why_not: str
+) -> None:
+    close_job(tx, job, JobState.FAILED, Kind.SUCCEEDED, told.text)
+    decide(
+        tx,
+        assignment,
+        By.POLICY,
+        DecisionKind.REFUSE,
+        why_not,
+        run_id=run.id,
+        job_id=job.id,
+        inputs={"answer": told.structured or told.text[:MAX_QUOTE]},
+    )
+    if job.attempts < MAX_ASKS:
+        enqueue_pm(
+            tx, assignment, By.POLICY, job.context, retry_of=job.id, attempts=job.attempts + 1
+        )
+        return
+    said = told.text.strip()[:MAX_QUOTE] or "nothing"
+    reason = f"the PM's decision was refused twice, at last because {why_not}. It said: {said}"
+    decide(tx, assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=job.id)
+    set_state(tx, get_assignment(tx, assignment.id), AssignmentState.BLOCKED, reason)
+
+
+def _refusal_before(read: Read, pm_job: Job | None) -> str | None:
+    """Why the answer of the job that this one repeats was refused."""
+    if pm_job is None or pm_job.retry_of is None:
+        return None
+    refusals = [
+        decision.reason
+        for decision in read.all(Decision, "decisions_of", assignment_id=pm_job.assignment_id)
+        if decision.job_id == pm_job.retry_of and decision.kind is DecisionKind.REFUSE
+    ]
+    return refusals[-1] if refusals else None

@@ -1,0 +1,174 @@
+"""After the agent: its tree ended, a snapshot, the checks at it, the diff, the verdict."""
+
+from dataclasses import dataclass, replace
+
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import Broken, Conflict
+from wfd.domain.evidence import EvidenceKind, NewEvidence
+from wfd.domain.job import Job
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.run import Run
+from wfd.domain.template import Template, Writes
+from wfd.engine.close import Closing
+from wfd.engine.parts import Folder, Lease, Parts, Settings, birth_of
+from wfd.ports import Birth, Snapshot
+from wfd.rules import verdict
+from wfd.rules.policy import Then
+
+MAX_TITLE = 60
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An agent that is over, as its codec concluded it."""
+
+    conclusion: Conclusion
+    ended_by: EndedBy
+    exit_code: int | None
+    birth: Birth | None  # None: it never began
+
+
+async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
+    """Still the tree, take the snapshot, gather evidence. The same after a restart as before."""
+    run = lease.run
+    await parts.spawner.end_tree(parts.tag_of(run.id), ended.birth or birth_of(run))
+    if ended.birth is None:
+        return Closing(ended.conclusion, ended.ended_by, ended.exit_code)
+    settings = parts.settings.last_good(lease.namespace)
+    template = settings.templates.get(lease.job.type)
+    if not isinstance(template, Template):
+        template = _unknown(lease.job)
+    try:
+        return await _gather(parts, lease, ended, settings, template)
+    except (Broken, Conflict) as error:
+        # the work lies in the workspace still: a person clears the way, and the job goes on
+        outcome = Outcome(Kind.USAGE, str(error))
+        told = replace(ended.conclusion, outcome=outcome)
+        return Closing(told, ended.ended_by, ended.exit_code)
+
+
+async def _gather(
+    parts: Parts, lease: Lease, ended: Ended, settings: Settings, template: Template
+) -> Closing:
+    assignment = await _assignment(parts, lease)
+    taken = await parts.workspaces.snapshot(
+        lease.namespace, assignment, lease.job.id, lease.run.id, _title(lease.job)
+    )
+    kept = await _keep(parts, lease, assignment, template, taken)
+    told = _judge_work(ended.conclusion, template, taken)
+    evidence: list[NewEvidence] = []
+    if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
+        told, evidence = await _evidence(parts, lease, assignment, settings, template, told, kept)
+    return Closing(told, ended.ended_by, ended.exit_code, kept, evidence)
+
+
+async def _assignment(parts: Parts, lease: Lease) -> Assignment:
+    found = await parts.store.one(Assignment, "assignment_by_id", id=lease.assignment.id)
+    assert found is not None
+    return found
+
+
+async def _keep(
+    parts: Parts, lease: Lease, assignment: Assignment, template: Template, taken: Snapshot
+) -> Snapshot:
+    """What the branch holds now: the snapshot, or what it was if this job may not write."""
+    if template.writes is Writes.NEVER:
+        await parts.workspaces.restore(lease.namespace, assignment, taken.parent_commit)
+        return replace(taken, commit=taken.parent_commit, tree=taken.parent_tree)
+    await parts.workspaces.advance(lease.namespace, assignment, taken.commit)
+    return taken
+
+
+def _judge_work(told: Conclusion, template: Template, taken: Snapshot) -> Conclusion:
+    """Success without a tool call and without a change, where work was due, is no work."""
+    did_nothing = told.tools == 0 and taken.is_empty
+    if told.outcome.kind is Kind.SUCCEEDED and template.writes is Writes.MUST and did_nothing:
+        message = "it says that it is done, called no tool and changed nothing"
+        return replace(told, outcome=Outcome(Kind.NO_WORK, message))
+    return told
+
+
+async def _evidence(
+    parts: Parts,
+    lease: Lease,
+    assignment: Assignment,
+    settings: Settings,
+    template: Template,
+    told: Conclusion,
+    kept: Snapshot,
+) -> tuple[Conclusion, list[NewEvidence]]:
+    folder = parts.folder_of(lease.run.id)
+    evidence: list[NewEvidence] = []
+    if template.writes is not Writes.NEVER:
+        evidence += await _diff(parts, lease, folder, kept)
+    evidence += await _checks(parts, lease, assignment, settings, template, folder, kept)
+    if template.verdict and told.outcome.kind is Kind.SUCCEEDED:
+        said = verdict.read(told.structured, told.text)
+        if said is None:
+            message = "it gave no valid verdict, and that is not a pass"
+            told = replace(told, outcome=Outcome(Kind.FAILED, message))
+        else:
+            evidence.append(
+                verdict.evidence(said, name=lease.job.type, tree=kept.tree, commit_id=kept.commit)
+            )
+    return told, evidence
+
+
+async def _diff(parts: Parts, lease: Lease, folder: Folder, kept: Snapshot) -> list[NewEvidence]:
+    """The job's diff: from the branch before its first run to this snapshot."""
+    runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
+    before = next((r.parent_commit for r in runs if r.parent_commit), kept.parent_commit)
+    if before == kept.commit:
+        return []
+    diff = await parts.workspaces.diff(lease.namespace, before, kept.commit, folder.patch)
+    return [
+        NewEvidence(
+            kind=EvidenceKind.DIFF,
+            name="diff",
+            ok=True,
+            tree=kept.tree,
+            commit_id=kept.commit,
+            path=str(diff.patch),
+            bytes=diff.patch.stat().st_size,
+            tail=diff.stat,
+        )
+    ]
+
+
+async def _checks(
+    parts: Parts,
+    lease: Lease,
+    assignment: Assignment,
+    settings: Settings,
+    template: Template,
+    folder: Folder,
+    kept: Snapshot,
+) -> list[NewEvidence]:
+    wanted = {
+        name: command
+        for name, command in settings.repository.checks.items()
+        if template.checks is None or name in template.checks
+    }
+    if not wanted:
+        return []
+    # an agent may have left HEAD, its index or ignored links in any state: stand at the snapshot
+    await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
+    done = await parts.checks.run(
+        wanted,
+        cwd=parts.workspaces.path(lease.namespace, assignment),
+        out_dir=folder.outputs("checks"),
+        tag=parts.tag_of(lease.run.id),
+        timeout_ms=settings.repository.check_timeout_ms,
+    )
+    await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
+    return [replace(piece, tree=kept.tree, commit_id=kept.commit) for piece in done]
+
+
+def _title(job: Job) -> str:
+    first = job.context.strip().splitlines()[0] if job.context.strip() else job.type
+    return f"{job.type}: {first[:MAX_TITLE]}"
+
+
+def _unknown(job: Job) -> Template:
+    """A type whose template is gone may still have written: keep what it did."""
+    return Template(type=job.type, path="", body="", body_line=1)

@@ -1,0 +1,69 @@
+"""Keeping our leases, hearing who wants a run ended, and sweeping what others left."""
+
+import anyio
+
+from wfd.domain.errors import LeaseLost, WfdError
+from wfd.domain.ids import RunId
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.run import Run
+from wfd.engine.close import Closing, close
+from wfd.engine.parts import Parts, birth_of
+from wfd.ports import Tx
+
+BEATS_PER_TTL = 3
+
+
+async def beat(parts: Parts) -> None:
+    """Extend every live lease, and only then sweep; one bad beat does not end the loop."""
+    while True:
+        await anyio.sleep(parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL)
+        try:
+            await renew(parts)
+            await sweep(parts)
+            await parts.spawner.observe()
+            await parts.spawner.reap_adopted()
+        except WfdError as error:
+            parts.log.error("heartbeat.failed", error=str(error))
+
+
+async def renew(parts: Parts) -> None:
+    """Extend what is ours. A lease that is gone ends its run, and nothing more is written."""
+    ids = list(parts.live)
+    if not ids:
+        return
+    ttl_ms = parts.settings.config.lease_ttl_ms
+    for run_id in await parts.store.write(lambda tx: _extend(tx, ids, ttl_ms)):
+        live = parts.live.get(run_id)
+        if live is not None:
+            parts.log.warning("lease.lost", run_id=run_id)
+            live.lose()
+
+
+def _extend(tx: Tx, ids: list[RunId], ttl_ms: int) -> list[RunId]:
+    return [
+        run_id for run_id in ids if not tx.run("extend_lease", id=run_id, ttl_ms=ttl_ms, now=tx.now)
+    ]
+
+
+async def sweep(parts: Parts) -> None:
+    """Take back the runs whose lease lapsed and that are not ours, their trees ended first."""
+    for run in await parts.store.all(Run, "lapsed_runs", now=parts.clock.now()):
+        if run.id in parts.live:
+            continue
+        parts.log.warning("lease.lapsed", run_id=run.id, worker=run.worker)
+        await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
+        outcome = Outcome(Kind.LOST, "its lease lapsed")
+        try:
+            await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None))
+        except LeaseLost:
+            continue  # its own worker was quicker
+
+
+async def heed_cancels(parts: Parts) -> None:
+    """End the live runs that a person or a cap wants ended."""
+    if not parts.live:
+        return
+    for run in await parts.store.all(Run, "cancels_asked"):
+        live = parts.live.get(run.id)
+        if live is not None:
+            live.end(EndedBy.CANCEL)

@@ -1,0 +1,37 @@
+"""Workspaces of assignments that ended are removed; the branch and every snapshot stay."""
+
+import anyio
+
+from wfd.commands.scope import namespace_of
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import WfdError
+from wfd.domain.ids import AssignmentId
+from wfd.engine.parts import Parts
+
+EVERY_S = 5.0
+
+
+async def housekeep(parts: Parts) -> None:
+    refused: set[AssignmentId] = set()
+    while True:
+        ended = await parts.store.all(Assignment, "closed_with_workspace")
+        for assignment in ended:
+            if not _is_live(parts, assignment.id) and assignment.id not in refused:
+                await _remove(parts, assignment, refused)
+        await anyio.sleep(EVERY_S)
+
+
+def _is_live(parts: Parts, assignment_id: AssignmentId) -> bool:
+    return any(live.lease.assignment.id == assignment_id for live in parts.live.values())
+
+
+async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentId]) -> None:
+    namespace = await parts.store.write(lambda tx: namespace_of(tx, assignment.namespace_id))
+    try:
+        await parts.workspaces.remove(namespace, assignment)
+    except WfdError as error:
+        refused.add(assignment.id)  # it holds what is nowhere else: said once, and left alone
+        parts.log.warning("workspace.kept", assignment_id=assignment.id, reason=str(error))
+        return
+    await parts.store.write(lambda tx: tx.run("set_up", id=assignment.id, is_set_up=False))
+    parts.log.info("workspace.removed", assignment_id=assignment.id)

@@ -1,0 +1,149 @@
+"""What the engine works with: its ports, and what it keeps in memory of its live runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from wfd.commands.house import House
+from wfd.config import Config, RepositoryConfig
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import Broken
+from wfd.domain.ids import RunId
+from wfd.domain.job import Job
+from wfd.domain.namespace import Namespace
+from wfd.domain.outcome import EndedBy
+from wfd.domain.run import Run
+from wfd.domain.template import Template
+from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Workspaces
+from wfd.rules.policy import Policy
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that configuration says about one namespace at this moment."""
+
+    config: Config
+    repository: RepositoryConfig
+    policy: Policy  # its gates and caps are those of the namespace
+    house: House
+    templates: Mapping[str, Template | Broken]  # a broken one is its own error
+
+
+class SettingsSource(Protocol):
+    config: Config
+
+    def of(self, namespace: Namespace) -> Settings:
+        """Raises BadConfig, or NotAllowed for a file that nobody has accepted."""
+        ...
+
+    def last_good(self, namespace: Namespace) -> Settings:
+        """What `of` last gave, or the daemon's own defaults. To finish what has begun."""
+        ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A run's own files, outside the workspace."""
+
+    path: Path
+
+    @property
+    def transcript(self) -> Path:
+        return self.path / "transcript.jsonl"
+
+    @property
+    def stderr(self) -> Path:
+        return self.path / "stderr.log"
+
+    @property
+    def prompt(self) -> Path:
+        return self.path / "prompt.md"
+
+    @property
+    def patch(self) -> Path:
+        return self.path / "diff.patch"
+
+    @property
+    def exit(self) -> Path:
+        """The agent's exit code, written as soon as it is known."""
+        return self.path / "exit"
+
+    def outputs(self, phase: str) -> Path:
+        return self.path / phase
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A job that is ours for now, and the run that proves it."""
+
+    namespace: Namespace
+    assignment: Assignment
+    job: Job
+    run: Run
+
+
+def birth_of(run: Run) -> Birth | None:
+    return None if run.pid is None else Birth(run.pid, run.pid_start, run.boot_id)
+
+
+@dataclass
+class LiveRun:
+    """A run as this daemon holds it in memory."""
+
+    lease: Lease
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ending: anyio.Event = field(default_factory=anyio.Event)
+    ended_by: EndedBy = EndedBy.NONE
+    is_lost: bool = False
+    has_agent: bool = False  # while true, `ending` is heeded and the agent may end gracefully
+    birth: Birth | None = None
+
+    def end(self, by: EndedBy) -> None:
+        """End the run; the first who asks is named."""
+        if self.ended_by is not EndedBy.NONE or self.is_lost:
+            return
+        self.ended_by = by
+        self.ending.set()
+        if not self.has_agent:
+            self.scope.cancel()
+
+    def lose(self) -> None:
+        """Its lease is gone: end the tree, write nothing."""
+        self.is_lost = True
+        self.ending.set()
+        self.scope.cancel()
+
+
+@dataclass
+class Parts:
+    store: Store
+    spawner: Spawner
+    tailer: Tailer
+    workspaces: Workspaces
+    checks: Checks
+    harnesses: Mapping[str, Harness]
+    settings: SettingsSource
+    clock: Clock
+    roll: Callable[[], float]
+    worker: str  # the name of this life of the daemon
+    folder_of: Callable[[RunId], Folder]
+    tag_of: Callable[[RunId], str]
+    log: FilteringBoundLogger
+    environ: Mapping[str, str]
+    live: dict[RunId, LiveRun] = field(default_factory=dict)
+    is_stopping: bool = False
+    _wake: anyio.Event = field(default_factory=anyio.Event)
+
+    def wake(self) -> None:
+        """Something changed: let the worker look."""
+        self._wake.set()
+
+    async def wait(self, timeout_ms: int) -> None:
+        """Until something changed, at most so long."""
+        with anyio.move_on_after(timeout_ms / 1000):
+            await self._wake.wait()
+        self._wake = anyio.Event()

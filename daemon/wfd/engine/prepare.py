@@ -1,0 +1,281 @@
+"""Before the agent: the workspace, its set-up and baseline, and the prompt."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wfd.domain.assignment import Assignment
+from wfd.domain.decision import Decision
+from wfd.domain.errors import Broken, Conflict, WfdError
+from wfd.domain.evidence import Evidence, EvidenceKind, NewEvidence
+from wfd.domain.job import Job
+from wfd.domain.note import Note
+from wfd.domain.outcome import Kind, Outcome
+from wfd.domain.run import Run
+from wfd.domain.template import Template
+from wfd.engine.apply import facts_of
+from wfd.engine.parts import Folder, Lease, Parts, Settings
+from wfd.ports import Ask, Harness, Tx, Workspace
+from wfd.rules import decision, verdict
+from wfd.rules.caps import budget_left, run_limit_ms
+from wfd.rules.prompt import pm_values, render, values_for
+
+MAX_INSTRUCTIONS = 64 * 1024  # bytes of a repository's own CLAUDE.md or AGENTS.md
+
+
+class NotReady(Exception):
+    """The run ends here, with this outcome, before an agent was started."""
+
+    def __init__(self, outcome: Outcome, evidence: list[NewEvidence] | None = None) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+        self.evidence = evidence or []
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a run needs to start, and to be judged."""
+
+    settings: Settings
+    template: Template
+    harness: Harness
+    workspace: Workspace
+    assignment: Assignment  # as it is with its base
+    folder: Folder
+    ask: Ask
+    limit_ms: int  # of the agent's wall time
+    run_seq: int  # the how-manieth run of its job, from 1
+
+
+async def prepare(parts: Parts, lease: Lease) -> Prepared:
+    """Raises NotReady, with the outcome that the run then has."""
+    settings = _settings(parts, lease)
+    template = _template(settings, lease.job)
+    harness = _harness(parts, lease.run)
+    try:
+        workspace = await parts.workspaces.prepare(lease.namespace, lease.assignment)
+    except (Broken, Conflict) as error:
+        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+    assignment = await _record_base(parts, lease, workspace)
+    if workspace.is_new or not assignment.is_set_up:
+        await _set_up(parts, lease, assignment, settings, workspace)
+    folder = parts.folder_of(lease.run.id)
+    prompt = await _prompt(parts, lease, assignment, settings, template)
+    _check_size(prompt, harness)
+    _write_prompt(folder, prompt)
+    ask = _ask(parts, lease, assignment, settings, template, harness, workspace, folder)
+    run_seq = await _record_prompt(parts, lease, prompt, ask)
+    limit_ms = run_limit_ms(
+        assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
+    )
+    return Prepared(
+        settings, template, harness, workspace, assignment, folder, ask, limit_ms, run_seq
+    )
+
+
+def _settings(parts: Parts, lease: Lease) -> Settings:
+    try:
+        return parts.settings.of(lease.namespace)
+    except WfdError as error:
+        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+
+
+def _template(settings: Settings, job: Job) -> Template:
+    template = settings.templates.get(job.type)
+    if template is None:
+        raise NotReady(Outcome(Kind.FAILED, f"the template of job type '{job.type}' is gone"))
+    if isinstance(template, Broken):
+        raise NotReady(Outcome(Kind.FAILED, str(template)))
+    return template
+
+
+def _harness(parts: Parts, run: Run) -> Harness:
+    harness = parts.harnesses.get(run.harness)
+    if harness is None:
+        known = ", ".join(sorted(parts.harnesses))
+        message = f"no harness '{run.harness}'; known: {known}; correct harnessDefaults"
+        raise NotReady(Outcome(Kind.USAGE, message))
+    return harness
+
+
+async def _record_base(parts: Parts, lease: Lease, workspace: Workspace) -> Assignment:
+    def record(tx: Tx) -> Assignment:
+        of = lease.assignment.id
+        tx.run("set_base", id=of, commit=workspace.base_commit, tree=workspace.base_tree)
+        tx.run(
+            "record_parent",
+            id=lease.run.id,
+            commit=workspace.head_commit,
+            tree=workspace.head_tree,
+        )
+        found = tx.one(Assignment, "assignment_by_id", id=of)
+        assert found is not None
+        return found
+
+    return await parts.store.write(record)
+
+
+async def _set_up(
+    parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, workspace: Workspace
+) -> None:
+    """Run workspace.setup and the baseline of the checks, once for each workspace."""
+    repository, tag = settings.repository, parts.tag_of(lease.run.id)
+    outputs = parts.folder_of(lease.run.id).outputs
+    try:
+        await parts.workspaces.copy(lease.namespace, assignment, repository.workspace.copy_files)
+    except (Broken, Conflict) as error:
+        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+    steps = {f"setup-{n}": line for n, line in enumerate(repository.workspace.setup, start=1)}
+    done = await parts.checks.run(
+        steps,
+        cwd=workspace.path,
+        out_dir=outputs("setup"),
+        tag=tag,
+        timeout_ms=repository.workspace.timeout_ms,
+        stop_at_failure=True,
+    )
+    evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
+    if done and not done[-1].ok:
+        raise NotReady(Outcome(Kind.USAGE, _setup_failed(done[-1])), evidence)
+    await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    baseline = await parts.checks.run(
+        repository.checks,
+        cwd=workspace.path,
+        out_dir=outputs("baseline"),
+        tag=tag,
+        timeout_ms=repository.check_timeout_ms,
+    )
+    await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    at_head = {"tree": workspace.head_tree, "commit_id": workspace.head_commit}
+    kind = (
+        EvidenceKind.BASELINE
+        if workspace.head_tree == workspace.base_tree
+        else EvidenceKind.CHECK  # the workspace was made again in mid-course
+    )
+    evidence += [_as(kind, piece, **at_head) for piece in baseline]
+
+    def record(tx: Tx) -> None:
+        for piece in evidence:
+            tx.insert(
+                "add_evidence",
+                run_id=lease.run.id,
+                assignment_id=assignment.id,
+                now=tx.now,
+                **vars(piece),
+            )
+        tx.run("set_up", id=assignment.id, is_set_up=True)
+
+    await parts.store.write(record)
+
+
+def _as(kind: EvidenceKind, piece: NewEvidence, **more: str) -> NewEvidence:
+    return NewEvidence(**{**vars(piece), "kind": kind, **more})
+
+
+def _setup_failed(step: NewEvidence) -> str:
+    how = "timed out" if step.exit_code is None else f"exit {step.exit_code}"
+    return f"workspace.setup '{step.command}' failed ({how}); its last words:\n{step.tail[-1500:]}"
+
+
+async def _prompt(
+    parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, template: Template
+) -> str:
+    try:
+        return render(template, await _values(parts, lease, assignment, settings, template))
+    except Broken as error:
+        raise NotReady(Outcome(Kind.FAILED, str(error))) from error
+
+
+async def _values(
+    parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, template: Template
+) -> Mapping[str, object]:
+    if lease.job.is_pm:
+        facts = await parts.store.write(lambda tx: facts_of(tx, assignment, lease.job, settings))
+        return pm_values(facts)
+    store, of = parts.store, assignment.id
+    return values_for(
+        assignment=assignment,
+        job=lease.job,
+        template=template,
+        checks=settings.repository.checks,
+        jobs=await store.all(Job, "jobs_of", assignment_id=of),
+        runs=await store.all(Run, "runs_of", assignment_id=of),
+        evidence=await store.all(Evidence, "evidence_of", assignment_id=of),
+        decisions=await store.all(Decision, "decisions_of", assignment_id=of),
+        notes=await store.all(Note, "notes_of", assignment_id=of),
+    )
+
+
+def _check_size(prompt: str, harness: Harness) -> None:
+    size = len(prompt.encode())
+    if size > harness.max_prompt_bytes:
+        message = (
+            f"the prompt has {size:,} bytes and {harness.name} takes {harness.max_prompt_bytes:,};"
+            " shorten the context or the notes"
+        )
+        raise NotReady(Outcome(Kind.USAGE, message))
+
+
+def _write_prompt(folder: Folder, prompt: str) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.prompt.write_text(prompt, encoding="utf-8")
+
+
+def _ask(
+    parts: Parts,
+    lease: Lease,
+    assignment: Assignment,
+    settings: Settings,
+    template: Template,
+    harness: Harness,
+    workspace: Workspace,
+    folder: Folder,
+) -> Ask:
+    own = settings.config.harness(harness.name)
+    schema = None
+    if lease.job.is_pm:
+        schema = decision.SCHEMA
+    elif template.verdict:
+        schema = verdict.SCHEMA
+    return Ask(
+        workspace=workspace.path,
+        run_dir=folder.path,
+        session_id=str(uuid.uuid4()),
+        resume=lease.job.resume_session if harness.resumes else None,
+        binary=own.binary,
+        model=own.model,
+        writes=template.writes,
+        is_pm=lease.job.is_pm,
+        schema=schema,
+        instructions=instructions(workspace.path),
+        budget_usd=budget_left(assignment, settings.policy.caps),
+        max_turns=own.max_turns,
+    )
+
+
+def instructions(workspace: Path) -> str | None:
+    """The repository's own words to agents: CLAUDE.md, or else AGENTS.md. Never a link."""
+    for name in ("CLAUDE.md", "AGENTS.md"):
+        file = workspace / name
+        if file.is_file() and not file.is_symlink():
+            with file.open("rb") as stream:
+                return stream.read(MAX_INSTRUCTIONS).decode(errors="replace")
+    return None
+
+
+async def _record_prompt(parts: Parts, lease: Lease, prompt: str, ask: Ask) -> int:
+    digest = hashlib.sha256(prompt.encode()).hexdigest()
+
+    def record(tx: Tx) -> int:
+        tx.run(
+            "record_prompt",
+            id=lease.run.id,
+            prompt_hash=digest,
+            resumed=ask.resume,
+            model=ask.model,
+        )
+        return tx.one(int, "count_runs_of_job", job_id=lease.job.id) or 1
+
+    return await parts.store.write(record)

@@ -1,0 +1,105 @@
+"""After a crash: end what an earlier life left running, and bring its runs to their end."""
+
+import contextlib
+
+from anyio.abc import TaskGroup
+
+from wfd.commands.queue import get_assignment, get_job
+from wfd.commands.scope import namespace_of
+from wfd.domain.errors import LeaseLost, WfdError
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.run import Run
+from wfd.engine.close import Closing, close
+from wfd.engine.finish import Ended, finish
+from wfd.engine.parts import Folder, Lease, LiveRun, Parts, birth_of
+from wfd.engine.run_agent import stderr_of
+from wfd.ports import Codec, End, Tx
+
+
+async def end_orphans(parts: Parts) -> list[Lease]:
+    """Kill the tree of every run that an earlier life left open, before anything is leased.
+
+    Its lease is ours from now on; `conclude` brings it to its end.
+    """
+    ttl_ms = parts.settings.config.lease_ttl_ms
+    left: list[Lease] = []
+    for run in await parts.store.all(Run, "live_runs"):
+        killed = await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
+        lease = await parts.store.write(lambda tx, run=run: _take_over(tx, run, ttl_ms))  # type: ignore[misc]
+        parts.log.warning("run.found_open", run_id=run.id, job_id=run.job_id, killed=killed)
+        left.append(lease)
+    return left
+
+
+def conclude_all(parts: Parts, group: TaskGroup, left: list[Lease]) -> None:
+    """Finish each of them beside the other work of the daemon."""
+    for lease in left:
+        live = LiveRun(lease)
+        parts.live[lease.run.id] = live
+        group.start_soon(_conclude, parts, live, name=f"R{lease.run.id} after a restart")
+
+
+async def _conclude(parts: Parts, live: LiveRun) -> None:
+    lease = live.lease
+    try:
+        closing: Closing | None = None
+        with live.scope:
+            closing = await finish(parts, lease, _ended(parts, lease))
+        if closing is not None:
+            await close(parts, lease.run, closing)
+        # else the daemon stops again: the run stays open, and the next start finds it
+    except LeaseLost:
+        parts.log.warning("lease.lost", run_id=lease.run.id)
+    except (WfdError, OSError) as error:
+        parts.log.exception("run.recovery_failed", run_id=lease.run.id)
+        outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")
+        with contextlib.suppress(LeaseLost):
+            await close(parts, lease.run, Closing(Conclusion(outcome), EndedBy.NONE, None))
+    finally:
+        parts.live.pop(lease.run.id, None)
+        parts.wake()
+
+
+def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
+    tx.run("extend_lease", id=run.id, ttl_ms=ttl_ms, now=tx.now)
+    return Lease(
+        namespace_of(tx, run.namespace_id),
+        get_assignment(tx, run.assignment_id),
+        get_job(tx, run.job_id),
+        run,
+    )
+
+
+def _ended(parts: Parts, lease: Lease) -> Ended:
+    """What the transcript tells: its own end if it holds one, and else a run that is lost."""
+    run, folder = lease.run, parts.folder_of(lease.run.id)
+    harness = parts.harnesses.get(run.harness)
+    if run.spawned_at is None or harness is None:
+        return _lost(lease, None)
+    codec = harness.codec()
+    _read(codec, folder)
+    end = End(_exit_code(folder), EndedBy.NONE, stderr_of(folder.stderr), parts.clock.now())
+    told = codec.conclude(end)
+    if not codec.is_finished:
+        return _lost(lease, told.session_id or run.session_id)
+    return Ended(told, EndedBy.NONE, end.exit_code, birth_of(run))
+
+
+def _lost(lease: Lease, session_id: str | None) -> Ended:
+    outcome = Outcome(Kind.LOST, "the daemon died while it ran")
+    return Ended(
+        Conclusion(outcome, session_id=session_id), EndedBy.NONE, None, birth_of(lease.run)
+    )
+
+
+def _read(codec: Codec, folder: Folder) -> None:
+    with contextlib.suppress(FileNotFoundError), folder.transcript.open("rb") as stream:
+        for line in stream:
+            codec.read(line.rstrip(b"\n"))
+
+
+def _exit_code(folder: Folder) -> int | None:
+    try:
+        return int(folder.exit.read_text())
+    except (FileNotFoundError, ValueError):
+        return None

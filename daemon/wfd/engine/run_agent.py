@@ -1,0 +1,148 @@
+"""The story of one run: prepare, spawn, stream, conclude, still, evidence, close."""
+
+from pathlib import Path
+
+import anyio
+
+from wfd.domain.errors import Broken, LeaseLost, WfdError
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.engine.close import Closing, close
+from wfd.engine.environment import environment
+from wfd.engine.finish import Ended, finish
+from wfd.engine.parts import LiveRun, Parts
+from wfd.engine.prepare import NotReady, Prepared, prepare
+from wfd.engine.watch import Clocks, watch
+from wfd.ports import Command, End, Launch, Process
+
+MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
+AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended then
+
+
+async def run_agent(parts: Parts, live: LiveRun) -> None:
+    """Take a lease to its end. What was done is kept, whoever ends it."""
+    run = live.lease.run
+    closing: Closing | None = None
+    with live.scope:
+        closing = await _attempt(parts, live)
+    if live.is_lost or closing is None:
+        with anyio.CancelScope(shield=True):
+            await parts.spawner.end_tree(parts.tag_of(run.id), live.birth)
+    if live.is_lost:
+        return
+    with anyio.CancelScope(shield=True):
+        try:
+            await close(parts, run, closing or _cut_short(live))
+        except LeaseLost:
+            parts.log.warning("lease.lost", run_id=run.id)
+
+
+async def _attempt(parts: Parts, live: LiveRun) -> Closing:
+    try:
+        prepared = await prepare(parts, live.lease)
+    except NotReady as error:
+        conclusion = Conclusion(error.outcome)
+        return Closing(conclusion, EndedBy.NONE, None, evidence=error.evidence)
+    ended = await _run(parts, live, prepared)
+    if ended is None:
+        return _cut_short(live)
+    return await finish(parts, live.lease, ended)
+
+
+async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
+    """The agent's own part. None when somebody wanted it ended before it began."""
+    launch = prepared.harness.launch(prepared.ask)
+    live.has_agent = True
+    try:
+        if live.ended_by is not EndedBy.NONE:
+            return None
+        try:
+            process = await _spawn(parts, live, prepared, launch)
+        except (OSError, Broken) as error:
+            return _never_began(launch, error)
+        codec = prepared.harness.codec()
+        exited = await watch(
+            parts, live, process, codec, prepared.harness, prepared.folder, _clocks(prepared)
+        )
+    finally:
+        live.has_agent = False
+    end = End(exited.code, exited.ended_by, stderr_of(prepared.folder.stderr), parts.clock.now())
+    return Ended(codec.conclude(end), exited.ended_by, exited.code, process.birth)
+
+
+async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
+    lease, folder = live.lease, prepared.folder
+    for path, text in launch.files.items():
+        path.write_text(text, encoding="utf-8")
+    own = prepared.settings.config.harness(prepared.harness.name)
+    process = await parts.spawner.spawn(
+        Command(
+            argv=launch.argv,
+            cwd=prepared.workspace.path,
+            env=environment(parts.environ, launch, own.env, lease, prepared.run_seq),
+            tag=parts.tag_of(lease.run.id),
+            stdout=folder.transcript,
+            stderr=folder.stderr,
+            stdin=folder.prompt,
+        )
+    )
+    live.birth = birth = process.birth
+    await parts.store.write(
+        lambda tx: tx.run(
+            "record_spawn",
+            id=lease.run.id,
+            pid=birth.pid,
+            pid_start=birth.pid_start,
+            boot_id=birth.boot_id,
+            now=tx.now,
+        )
+    )
+    parts.log.info(
+        "run.spawned",
+        job_id=lease.job.id,
+        run_id=lease.run.id,
+        type=lease.job.type,
+        harness=prepared.harness.name,
+        pid=birth.pid,
+        resumed=prepared.ask.resume,
+    )
+    return process
+
+
+def _never_began(launch: Launch, error: WfdError | OSError) -> Ended:
+    if isinstance(error, FileNotFoundError):
+        outcome = Outcome(Kind.NOT_FOUND, f"no program '{launch.argv[0]}' on the daemon's PATH")
+    else:
+        outcome = Outcome(Kind.USAGE, f"'{launch.argv[0]}' could not be started: {error}")
+    return Ended(Conclusion(outcome), EndedBy.NONE, None, None)
+
+
+def _clocks(prepared: Prepared) -> Clocks:
+    repository, config = prepared.settings.repository, prepared.settings.config
+    return Clocks(
+        startup_ms=repository.startup_ms,
+        stall_ms=repository.stall_ms,
+        total_ms=prepared.limit_ms,
+        after_result_ms=AFTER_RESULT_MS,
+        grace_ms=config.grace_ms,
+        max_bytes=config.limits.transcript_bytes,
+    )
+
+
+def _cut_short(live: LiveRun) -> Closing:
+    """A run that was ended while no agent ran."""
+    if live.ended_by is EndedBy.CANCEL:
+        outcome = Outcome(Kind.CANCELLED, "cancelled before its agent ran")
+    else:
+        outcome = Outcome(Kind.INTERRUPTED, "the daemon was told to stop")
+    return Closing(Conclusion(outcome), live.ended_by, None)
+
+
+def stderr_of(path: Path) -> str:
+    """The end of what an agent wrote to stderr."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - MAX_STDERR))
+            return stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,170 @@
+"""Watching one agent: its stream, its silence, its time, and who wants it ended."""
+
+import contextlib
+from dataclasses import dataclass
+
+import anyio
+
+from wfd.domain.outcome import EndedBy
+from wfd.domain.signal import SessionStarted
+from wfd.engine.parts import Folder, LiveRun, Parts
+from wfd.ports import Codec, Harness, Process
+
+MAX_TICK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """When a run is ended, in milliseconds without what each clock waits for."""
+
+    startup_ms: int  # for its first line
+    stall_ms: int  # for a further line, or a word on stderr
+    total_ms: int
+    after_result_ms: int  # for its exit, once it has given its result
+    grace_ms: int  # for its exit, once it was asked to end
+    max_bytes: int  # of transcript
+
+
+@dataclass(frozen=True)
+class Exit:
+    code: int | None
+    ended_by: EndedBy
+
+
+class _Watch:
+    def __init__(
+        self,
+        parts: Parts,
+        live: LiveRun,
+        process: Process,
+        codec: Codec,
+        folder: Folder,
+        clocks: Clocks,
+    ) -> None:
+        self._parts = parts
+        self._live = live
+        self._process = process
+        self._codec = codec
+        self._folder = folder
+        self._clocks = clocks
+        self._born = self._heard = anyio.current_time()
+        self._has_spoken = False
+        self._finished_at: float | None = None
+        self._stderr_size = 0
+        self._exited = anyio.Event()
+        self._code: int | None = None
+
+    async def run(self, harness: Harness) -> Exit:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen, name="listen")
+            group.start_soon(self._wait, name="wait")
+            ended_by = await self._until_over()
+            if not self._exited.is_set():
+                await self._end(harness)
+        return Exit(self._code, ended_by)
+
+    async def _listen(self) -> None:
+        async for lines in self._parts.tailer.follow(
+            self._folder.transcript, is_done=self._exited.is_set
+        ):
+            self._heard = anyio.current_time()
+            self._has_spoken = True
+            for line in lines:
+                for signal in self._codec.read(line):
+                    if isinstance(signal, SessionStarted):
+                        await self._keep_session(signal)
+            if self._codec.is_finished:
+                self._finished_at = anyio.current_time()
+            elif self._finished_at is not None:  # it began another turn by itself
+                self._finished_at = None
+
+    async def _keep_session(self, signal: SessionStarted) -> None:
+        run_id = self._live.lease.run.id
+        await self._parts.store.write(
+            lambda tx: tx.run(
+                "record_session",
+                id=run_id,
+                session_id=signal.session_id,
+                model=signal.model,
+                cli_version=signal.cli_version,
+            )
+        )
+
+    async def _wait(self) -> None:
+        self._code = await self._process.wait()
+        # for a daemon that is killed before it has closed the run
+        with contextlib.suppress(OSError):
+            self._folder.exit.write_text(str(self._code))
+        self._exited.set()
+        self._live.ending.set()
+
+    async def _until_over(self) -> EndedBy:
+        """Until it has exited, or has to be ended, and by whom."""
+        while True:
+            with anyio.move_on_after(self._tick_s()):
+                await self._live.ending.wait()
+            if self._live.ended_by is not EndedBy.NONE:
+                return self._live.ended_by
+            if self._exited.is_set():
+                return EndedBy.NONE
+            due = self._due()
+            if due is not None:
+                return due
+
+    def _tick_s(self) -> float:
+        clocks = self._clocks
+        shortest = min(clocks.startup_ms, clocks.stall_ms, clocks.total_ms, clocks.after_result_ms)
+        return min(MAX_TICK_S, max(0.01, shortest / 4000))
+
+    def _due(self) -> EndedBy | None:
+        """The clock that has run out."""
+        self._hear_stderr()
+        now, clocks = anyio.current_time(), self._clocks
+        if self._finished_at is not None:
+            hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms
+            return EndedBy.TIMEOUT if hangs else None
+        if (now - self._born) * 1000 >= clocks.total_ms:
+            return EndedBy.TIMEOUT
+        silence_ms = (now - self._heard) * 1000
+        if not self._has_spoken and silence_ms >= clocks.startup_ms:
+            return EndedBy.STARTUP
+        if silence_ms >= clocks.stall_ms:
+            return EndedBy.STALL
+        if self._size() > clocks.max_bytes:
+            return EndedBy.LIMIT
+        return None
+
+    def _hear_stderr(self) -> None:
+        """A CLI that waits and tries again often says so on stderr alone."""
+        with contextlib.suppress(FileNotFoundError):
+            size = self._folder.stderr.stat().st_size
+            if size != self._stderr_size:
+                self._stderr_size = size
+                self._heard = anyio.current_time()
+
+    def _size(self) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return self._folder.transcript.stat().st_size + self._stderr_size
+        return 0
+
+    async def _end(self, harness: Harness) -> None:
+        """Ask the agent itself to end, wait for its last words, then end its whole tree."""
+        self._process.signal(harness.graceful_signal)
+        with anyio.move_on_after(self._clocks.grace_ms / 1000):
+            await self._exited.wait()
+            return
+        lease = self._live.lease
+        await self._parts.spawner.end_tree(self._parts.tag_of(lease.run.id), self._process.birth)
+
+
+async def watch(
+    parts: Parts,
+    live: LiveRun,
+    process: Process,
+    codec: Codec,
+    harness: Harness,
+    folder: Folder,
+    clocks: Clocks,
+) -> Exit:
+    """Follow an agent to its end, feeding `codec` with all that it says."""
+    return await _Watch(parts, live, process, codec, folder, clocks).run(harness)

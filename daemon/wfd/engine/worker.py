@@ -1,0 +1,70 @@
+"""The loop that takes work while there is room for it."""
+
+import anyio
+from anyio.abc import TaskGroup
+
+from wfd.domain.errors import WfdError
+from wfd.domain.job import Job
+from wfd.domain.namespace import Namespace
+from wfd.engine.heartbeat import heed_cancels
+from wfd.engine.lease import Terms, take_work
+from wfd.engine.parts import Lease, LiveRun, Parts
+from wfd.engine.run_agent import run_agent
+
+
+async def work(parts: Parts, group: TaskGroup) -> None:
+    """Lease and start jobs until the daemon stops. One bad tick does not end the loop."""
+    while not parts.is_stopping:
+        wait_ms = parts.settings.config.poll_ms
+        try:
+            wait_ms = await _tick(parts, group)
+        except WfdError as error:
+            parts.log.error("worker.tick_failed", error=str(error))
+        await parts.wait(wait_ms)
+
+
+async def _tick(parts: Parts, group: TaskGroup) -> int:
+    await heed_cancels(parts)
+    config = parts.settings.config
+    terms = Terms(
+        room=max(0, config.limits.jobs - len(parts.live)),
+        per_namespace=config.limits.jobs_per_namespace,
+        worker=parts.worker,
+        ttl_ms=config.lease_ttl_ms,
+        harness_of=lambda namespace, job: _harness_of(parts, namespace, job),
+    )
+    taken = await parts.store.write(lambda tx: take_work(tx, terms))
+    for lease in taken.leases:
+        start(parts, group, lease)
+    if taken.next_due is None:
+        return config.poll_ms
+    return max(1, min(config.poll_ms, taken.next_due - parts.clock.now()))
+
+
+def start(parts: Parts, group: TaskGroup, lease: Lease) -> None:
+    live = LiveRun(lease)
+    parts.live[lease.run.id] = live
+    group.start_soon(_guarded, parts, live, name=f"R{lease.run.id}")
+
+
+async def _guarded(parts: Parts, live: LiveRun) -> None:
+    """One run. What nobody foresaw ends that run, never the daemon."""
+    run_id = live.lease.run.id
+    try:
+        await run_agent(parts, live)
+    except Exception:
+        parts.log.exception("run.crashed", run_id=run_id, job_id=live.lease.job.id)
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1)  # the sweep takes the run when its lease has lapsed
+    finally:
+        parts.live.pop(run_id, None)
+        parts.wake()
+
+
+def _harness_of(parts: Parts, namespace: Namespace, job: Job) -> str:
+    if job.harness is not None:
+        return job.harness
+    try:
+        return parts.settings.of(namespace).repository.harness_for(job.type)
+    except WfdError:  # said again, and acted on, when the run is prepared
+        return parts.settings.config.harness_for(job.type)

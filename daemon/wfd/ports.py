@@ -1,0 +1,295 @@
+"""What the engine needs from outside. Rooms meet only here and in rows."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from wfd.domain.assignment import Assignment
+from wfd.domain.evidence import NewEvidence
+from wfd.domain.ids import JobId, RunId
+from wfd.domain.namespace import Namespace
+from wfd.domain.outcome import Conclusion, EndedBy
+from wfd.domain.signal import Signal
+from wfd.domain.template import Writes
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """UTC milliseconds."""
+        ...
+
+
+# --- store -------------------------------------------------------------------
+
+
+class Read(Protocol):
+    """Named statements of store/sql/<dialect>, each row as an object of `into`.
+
+    `into` is a frozen dataclass whose fields are named as the columns, or a scalar type
+    (int, str, float) for a statement with one column.
+    """
+
+    def one(self, into: type[T], statement: str, **values: object) -> T | None: ...
+
+    def all(self, into: type[T], statement: str, **values: object) -> list[T]: ...
+
+
+class Tx(Read, Protocol):
+    """One transaction. All of it commits, or nothing of it."""
+
+    @property
+    def now(self) -> int:
+        """UTC milliseconds; the same for all that one transaction writes."""
+        ...
+
+    def run(self, statement: str, **values: object) -> int:
+        """Execute, and return how many rows it touched."""
+        ...
+
+    def insert(self, statement: str, **values: object) -> int:
+        """Execute an insert, and return the new row's id."""
+        ...
+
+
+class Store(Protocol):
+    """One writer with group commit, and short reads beside it."""
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction and return its result after the commit.
+
+        `work` is a pure function of the transaction: it may run again if the batch around it
+        failed. What it raises rolls back its own writes alone. Shielded from cancellation.
+        """
+        ...
+
+    async def one(self, into: type[T], statement: str, **values: object) -> T | None: ...
+
+    async def all(self, into: type[T], statement: str, **values: object) -> list[T]: ...
+
+
+# --- harness -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a run asks of an agent. The prompt itself goes through stdin."""
+
+    workspace: Path
+    run_dir: Path  # the run's own folder, outside the workspace, for files a CLI must be given
+    session_id: str  # a fresh UUID, for the CLIs that let the caller choose
+    resume: str | None = None  # the session to go on with instead
+    binary: str | None = None  # a path or name instead of the harness's own
+    model: str | None = None
+    writes: Writes = Writes.MAY
+    is_pm: bool = False  # no tools that write
+    schema: Mapping[str, Any] | None = None  # JSON Schema of the answer
+    instructions: str | None = None  # the repository's own CLAUDE.md or AGENTS.md
+    budget_usd: float | None = None
+    max_turns: int | None = None
+
+
+@dataclass(frozen=True)
+class Launch:
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)  # set for this run
+    pass_env: tuple[str, ...] = ()  # names or NAME_* patterns let through from the daemon's own
+    unset_env: tuple[str, ...] = ()  # names or patterns never let through
+    files: Mapping[Path, str] = field(default_factory=dict)  # written before the spawn
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended, for `conclude`."""
+
+    exit_code: int | None  # negative: that signal; None: unknown, as after a restart
+    ended_by: EndedBy
+    stderr: str  # its tail
+    now: int  # UTC milliseconds, to read clock times such as "resets 1:06pm" against
+
+
+class Codec(Protocol):
+    """One run's stream. Holds what it has seen, does no IO."""
+
+    def read(self, line: bytes) -> Sequence[Signal]:
+        """The meaning of one line, without its newline. Never raises on bad input."""
+        ...
+
+    @property
+    def is_finished(self) -> bool:
+        """A terminal event was seen: the process should end soon by itself."""
+        ...
+
+    def conclude(self, end: End) -> Conclusion: ...
+
+
+class Harness(Protocol):
+    """How one kind of agent CLI is launched and understood. Never spawns."""
+
+    name: str
+    binary: str  # its usual name on PATH; "" for the built-in one
+    resumes: bool
+    reports_cost: bool
+    max_prompt_bytes: int
+    graceful_signal: int
+
+    def launch(self, ask: Ask) -> Launch: ...
+
+    def codec(self) -> Codec: ...
+
+    def read_stderr(self, line: str) -> Signal | None:
+        """What a line of stderr means while the run goes on (a CLI that retries, say)."""
+        ...
+
+
+# --- processes ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Birth:
+    """What finds a process again after a restart, and never another one."""
+
+    pid: int
+    pid_start: int | None  # clock ticks since boot; None where the system does not tell
+    boot_id: str | None
+
+
+class Process(Protocol):
+    birth: Birth
+
+    async def wait(self) -> int:
+        """Its exit code; negative for a signal."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """To the process itself, not to its group; nothing if it is gone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Command:
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    tag: str  # value of WFD_RUN_ID, carried by the whole tree
+    stdout: Path
+    stderr: Path | None = None  # None: into stdout
+    stdin: Path | None = None  # None: /dev/null
+
+
+class Spawner(Protocol):
+    async def spawn(self, command: Command) -> Process:
+        """Start it in a session of its own. Raises FileNotFoundError for an unknown binary."""
+        ...
+
+    async def end_tree(self, tag: str, birth: Birth | None = None) -> int:
+        """Kill all that carries the tag or descends from it, prove it gone, return how many.
+
+        Raises Broken when something survives a bounded number of kills.
+        """
+        ...
+
+    async def observe(self) -> None:
+        """Remember who belongs to which run, for when it hides. On every heartbeat."""
+        ...
+
+    async def reap_adopted(self) -> int:
+        """Take the exits of orphans that ended by themselves. On every heartbeat."""
+        ...
+
+
+class Tailer(Protocol):
+    def follow(self, path: Path, *, is_done: Callable[[], bool]) -> AsyncIterator[list[bytes]]:
+        """Batches of whole lines as they are written, until `is_done()` and the file is read."""
+        ...
+
+
+# --- workspaces --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Workspace:
+    path: Path
+    base_commit: str
+    base_tree: str
+    head_commit: str  # the branch as the daemon knows it
+    head_tree: str
+    is_new: bool  # made by this call: set-up and baseline are due
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    commit: str
+    tree: str
+    parent_commit: str  # the branch before the run
+    parent_tree: str
+
+    @property
+    def is_empty(self) -> bool:
+        return self.tree == self.parent_tree
+
+
+@dataclass(frozen=True)
+class Diff:
+    patch: Path
+    files: int
+    insertions: int
+    deletions: int
+    stat: str  # as git's --stat prints it
+
+
+class Workspaces(Protocol):
+    def path(self, namespace: Namespace, assignment: Assignment) -> Path:
+        """Where the assignment's workspace lies, or would lie."""
+        ...
+
+    async def prepare(self, namespace: Namespace, assignment: Assignment) -> Workspace:
+        """The assignment's workspace, made from the base if it is not there."""
+        ...
+
+    async def snapshot(
+        self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
+    ) -> Snapshot:
+        """Commit what the workspace holds, keep it as refs/wfd/A7/R101."""
+        ...
+
+    async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
+        """Put tracked files back to `commit` and remove new ones that are not ignored."""
+        ...
+
+    async def advance(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
+        """Move the branch wfd/A7, here and in the user's repository, to `commit`."""
+        ...
+
+    async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff: ...
+
+    async def copy(
+        self, namespace: Namespace, assignment: Assignment, globs: Sequence[str]
+    ) -> list[str]:
+        """Copy untracked files of the user's checkout into the workspace, and name them."""
+        ...
+
+    async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
+        """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
+        ...
+
+
+class Checks(Protocol):
+    async def run(
+        self,
+        commands: Mapping[str, str],
+        *,
+        cwd: Path,
+        out_dir: Path,
+        tag: str,
+        timeout_ms: int,
+        stop_at_failure: bool = False,
+    ) -> list[NewEvidence]:
+        """Run each shell command by name, one after the other; kind is CHECK.
+
+        The environment is clean, holds no model credential, and carries the tag; what a
+        command leaves running is ended. Output is kept whole in `out_dir/<name>.log`.
+        """
+        ...

@@ -1,0 +1,59 @@
+"""Loops that turn without moving: progress is a new tree or a new finding, not activity."""
+
+from collections.abc import Iterable, Sequence
+
+from wfd.domain.decision import Decision
+from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.job import By
+from wfd.rules.verdict import Finding, findings
+
+
+def stuck(evidence: Iterable[Evidence], decisions: Iterable[Decision]) -> str | None:
+    """Why another turn would not help: the newest verdict repeats a finding of an earlier tree.
+
+    A person's decision after that verdict begins a new count.
+    """
+    fails = _fails_since_a_person_spoke(evidence, decisions)
+    if not fails:
+        return None
+    last = fails[-1]
+    for earlier in fails[:-1]:
+        if earlier.name == last.name and earlier.tree != last.tree:
+            again = _common(findings(earlier.tail), findings(last.tail))
+            if again:
+                # not the finding's own words: this sentence is not quoted where it is shown
+                return f"{last.name} has found the same twice ({again.type})"
+    return None
+
+
+def failed_here(verdicts: Iterable[Evidence], decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """Of the verdicts on one tree, those that failed it: asking again is no fix.
+
+    Unless a person has spoken since, who may well doubt the verdict.
+    """
+    spoken = _spoken(decisions)
+    return tuple(v.name for v in verdicts if not v.ok and v.created_at > spoken)
+
+
+def _fails_since_a_person_spoke(
+    evidence: Iterable[Evidence], decisions: Iterable[Decision]
+) -> list[Evidence]:
+    spoken = _spoken(decisions)
+    verdicts = [e for e in evidence if e.kind is EvidenceKind.VERDICT and e.created_at > spoken]
+    verdicts.sort(key=lambda e: e.id)
+    return [] if not verdicts or verdicts[-1].ok else [v for v in verdicts if not v.ok]
+
+
+def _spoken(decisions: Iterable[Decision]) -> int:
+    """When a person last decided something here; before all time if nobody did."""
+    return max((d.created_at for d in decisions if d.by is By.PERSON), default=-1)
+
+
+def _common(one: Sequence[Finding], other: Sequence[Finding]) -> Finding | None:
+    known = {_key(finding) for finding in one}
+    return next((finding for finding in other if _key(finding) in known), None)
+
+
+def _key(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:
+    # without the line, which moves with every edit above it
+    return finding.type, finding.file, tuple(finding.detail.lower().split())

@@ -1,0 +1,47 @@
+-- add_assignment
+insert into assignment (namespace_id, north_star, state, created_at)
+values (:namespace_id, :north_star, 'active', :now);
+
+-- assignment_by_id
+select * from assignment where id = :id;
+
+-- set_assignment_state
+-- No row back means that somebody moved it in between.
+update assignment
+   set state = :state, reason = :reason,
+       closed_at = case when :state in ('complete', 'cancelled') then :now end
+ where id = :id and state = :was;
+
+-- count_job
+update assignment set jobs = jobs + 1 where id = :id;
+
+-- count_run
+-- What a finished run used up. A cost of null was not reported, which is not zero.
+update assignment
+   set wall_ms = wall_ms + :wall_ms,
+       cost_usd = case when :cost_usd is null then cost_usd
+                       else coalesce(cost_usd, 0) + :cost_usd end,
+       unmeasured = unmeasured + (:cost_usd is null and :was_spawned)
+ where id = :id;
+
+-- set_base
+update assignment
+   set base_commit = :commit, base_tree = :tree,
+       head_commit = coalesce(head_commit, :commit), head_tree = coalesce(head_tree, :tree)
+ where id = :id and base_commit is null;
+
+-- set_up
+update assignment set is_set_up = :is_set_up where id = :id;
+
+-- set_head
+update assignment set head_commit = :commit, head_tree = :tree where id = :id;
+
+-- add_note
+insert into note (assignment_id, text, created_at) values (:assignment_id, :text, :now);
+
+-- notes_of
+select * from note where assignment_id = :assignment_id order by id;
+
+-- closed_with_workspace
+-- Assignments that ended and whose workspace may still be there.
+select * from assignment where state in ('complete', 'cancelled') and is_set_up = 1 order by id;

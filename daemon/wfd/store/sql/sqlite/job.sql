@@ -1,0 +1,77 @@
+-- add_job
+insert into job (namespace_id, assignment_id, type, lane, state, waits_for, run_after, priority,
+                 harness, context, created_by, decision_id, retry_of, idempotency_key, type_seq,
+                 attempts, no_work, resume_session, created_at)
+values (:namespace_id, :assignment_id, :type, :lane, 'waiting', 'lane', :run_after, :priority,
+        :harness, :context, :created_by, :decision_id, :retry_of, :key,
+        (select count(*) + 1 from job where assignment_id = :assignment_id and type = :type),
+        :attempts, :no_work, :resume_session, :now);
+
+-- job_by_id
+select * from job where id = :id;
+
+-- job_by_key
+select * from job where namespace_id = :namespace_id and idempotency_key = :key;
+
+-- jobs_of
+select * from job where assignment_id = :assignment_id order by id;
+
+-- open_jobs_of
+select * from job
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+ order by id;
+
+-- head_of
+-- The job whose turn it is in an assignment: it keeps its place while it waits.
+select * from job
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+   and waits_for is not 'lane'
+ order by id
+ limit 1;
+
+-- next_in_line
+-- A PM job that is due goes before all that was inserted meanwhile.
+select * from job
+ where assignment_id = :assignment_id and state = 'waiting' and waits_for = 'lane'
+ order by (lane = 'pm') desc, priority desc, id
+ limit 1;
+
+-- ready_in
+select * from job
+ where namespace_id = :namespace_id and state = 'queued'
+ order by priority desc, id
+ limit 1;
+
+-- due_jobs
+select * from job
+ where state = 'waiting' and waits_for = 'time' and run_after <= :now
+ order by run_after
+ limit 100;
+
+-- next_due
+select min(run_after) as run_after from job where state = 'waiting' and waits_for = 'time';
+
+-- move_job
+update job
+   set state = :state, waits_for = :waits_for
+ where id = :id and state = :was;
+
+-- put_back_job
+-- Its run is over and it is to be tried again.
+update job
+   set state = 'waiting', waits_for = 'time', run_after = coalesce(:run_after, :now),
+       outcome = :outcome,
+       resume_session = :resume_session, answer = :answer,
+       attempts = attempts + (:counter is 'attempts'),
+       no_work = no_work + (:counter is 'no_work'),
+       transient = transient + (:counter is 'transient'),
+       lost = lost + (:counter is 'lost'),
+       interrupted = interrupted + (:counter is 'interrupted'),
+       rate_limited = rate_limited + (:counter is 'rate_limited')
+ where id = :id and state = 'running';
+
+-- close_job
+update job
+   set state = :state, waits_for = null, outcome = :outcome, answer = :answer, closed_at = :now,
+       no_work = no_work + (:counter is 'no_work')
+ where id = :id and state = :was;

@@ -1,0 +1,68 @@
+-- add_run
+insert into run (job_id, assignment_id, namespace_id, state, worker, harness, ai, lease_until,
+                 started_at, resumed)
+values (:job_id, :assignment_id, :namespace_id, 'running', :worker, :harness, :harness,
+        :now + :ttl_ms, :now, :resumed);
+
+-- run_by_id
+select * from run where id = :id;
+
+-- runs_of_job
+select * from run where job_id = :job_id order by id;
+
+-- runs_of
+select * from run where assignment_id = :assignment_id order by id;
+
+-- count_runs_of_job
+select count(*) as n from run where job_id = :job_id;
+
+-- live_runs_of
+select * from run where assignment_id = :assignment_id and state = 'running' order by id;
+
+-- live_runs
+select * from run where state = 'running' order by id;
+
+-- extend_lease
+-- No row back means the lease is lost: stop the process, write nothing more.
+update run set lease_until = :now + :ttl_ms where id = :id and state = 'running';
+
+-- lapsed_runs
+select * from run where state = 'running' and lease_until < :now order by lease_until limit 100;
+
+-- record_prompt
+update run set prompt_hash = :prompt_hash, resumed = :resumed, model = :model
+ where id = :id and state = 'running';
+
+-- record_spawn
+update run
+   set pid = :pid, pid_start = :pid_start, boot_id = :boot_id, spawned_at = :now
+ where id = :id and state = 'running';
+
+-- record_session
+update run set session_id = :session_id, model = coalesce(:model, model),
+               cli_version = coalesce(:cli_version, cli_version)
+ where id = :id and state = 'running';
+
+-- record_parent
+update run set parent_commit = :commit, parent_tree = :tree
+ where id = :id and state = 'running';
+
+-- ask_to_cancel
+update run set cancel_reason = :reason
+ where id = :id and state = 'running' and cancel_reason is null;
+
+-- cancels_asked
+-- The live runs that somebody wants ended.
+select * from run where state = 'running' and cancel_reason is not null;
+
+-- close_run
+-- No row back means the lease is lost: write nothing more.
+update run
+   set state = 'closed', ended_at = :now, outcome = :outcome, message = :message,
+       reset_at = :reset_at, ended_by = :ended_by, exit_code = :exit_code,
+       session_id = :session_id, cli_version = coalesce(:cli_version, cli_version),
+       model = coalesce(:model, model), cost_usd = :cost_usd, tokens_in = :tokens_in,
+       tokens_cached = :tokens_cached, tokens_out = :tokens_out, turns = :turns, tools = :tools,
+       answer = :answer, structured = :structured,
+       snapshot_commit = :snapshot_commit, snapshot_tree = :snapshot_tree
+ where id = :id and state = 'running';

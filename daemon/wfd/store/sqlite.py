@@ -1,0 +1,115 @@
+"""One SQLite connection and the transactions on it."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from wfd.domain.errors import Broken, NewerStore, NotFound
+from wfd.store.rows import reader
+from wfd.store.statements import migrations, statements
+
+T = TypeVar("T")
+
+_READY = "pragma busy_timeout = 5000; pragma foreign_keys = on;"
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The store's one writing connection, migrated to the present schema.
+
+    The caller holds the daemon's lock. Raises NewerStore, or Broken with SQLite's own words.
+    """
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        path.chmod(0o600)
+        connection.executescript(
+            f"{_READY} pragma journal_mode = wal; pragma synchronous = full;"
+            " pragma journal_size_limit = 67108864;"
+        )
+        migrate(connection, path)
+    except sqlite3.DatabaseError as error:
+        raise Broken(f"the store {path} cannot be used: {error}") from error
+    return connection
+
+
+def read_only_uri(path: Path) -> str:
+    return f"file:{quote(str(path))}?mode=ro"
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection. Raises NotFound when there is no store yet."""
+    if not path.exists():
+        raise NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
+    try:
+        connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
+        connection.executescript("pragma busy_timeout = 5000; pragma query_only = on;")
+        _refuse_newer(_version(connection), path)
+    except sqlite3.DatabaseError as error:
+        raise Broken(f"the store {path} cannot be read: {error}") from error
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema forward; each step shares a transaction with its own number."""
+    version = _version(connection)
+    _refuse_newer(version, path)
+    for number, sql in migrations():
+        if number > version:
+            connection.executescript(
+                f"begin exclusive; {sql}; pragma user_version = {number}; commit;"
+            )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("pragma user_version").fetchone()[0])
+
+
+def _refuse_newer(version: int, path: Path) -> None:
+    newest = migrations()[-1][0]
+    if version > newest:
+        raise NewerStore(
+            f"the store {path} has schema {version} and this wfd knows up to {newest};"
+            " install the wfd that wrote it"
+        )
+
+
+class Connected:
+    """Named statements on one connection: ports.Read, and ports.Tx while a transaction is open."""
+
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], int]) -> None:
+        self._connection = connection
+        self._now = now
+        self._sql = statements()
+        self.now = 0
+
+    def tick(self) -> None:
+        """Begin a transaction's own time."""
+        self.now = self._now()
+
+    def one(self, into: type[T], statement: str, **values: object) -> T | None:
+        rows = self.all(into, statement, **values)
+        return rows[0] if rows else None
+
+    def all(self, into: type[T], statement: str, **values: object) -> list[T]:
+        cursor = self._execute(statement, values)
+        rows: Sequence[Sequence[object]] = cursor.fetchall()
+        if not rows:
+            return []
+        read = reader(into, [column[0] for column in cursor.description])
+        return [read(row) for row in rows]
+
+    def run(self, statement: str, **values: object) -> int:
+        cursor = self._execute(statement, values)
+        cursor.fetchall()  # an unread `returning` keeps the write lock
+        return cursor.rowcount
+
+    def insert(self, statement: str, **values: object) -> int:
+        row_id = self._execute(statement, values).lastrowid
+        assert row_id is not None
+        return row_id
+
+    def _execute(self, statement: str, values: dict[str, Any]) -> sqlite3.Cursor:
+        return self._connection.execute(self._sql[statement], values)

@@ -1,0 +1,54 @@
+"""The store as the daemon opens it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from wfd.ports import Tx
+from wfd.store.alone import reading, utc_ms, write_alone
+from wfd.store.rows import reader
+from wfd.store.sqlite import open_writer, read_only_uri
+from wfd.store.statements import statements
+from wfd.store.writer import Writer
+
+__all__ = ["SqliteStore", "reading", "utc_ms", "write_alone"]
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """ports.Store: one writer with group commit, one reading connection beside it."""
+
+    def __init__(self, writer: Writer, reading: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reading = reading
+        self._sql = statements()
+
+    @classmethod
+    async def open(cls, path: Path, now: Callable[[], int] = utc_ms) -> "SqliteStore":
+        """Raises NewerStore or Broken. The caller holds the daemon's lock."""
+        writer = Writer(open_writer(path), now)
+        reading = await aiosqlite.connect(read_only_uri(path), uri=True, isolation_level=None)
+        await reading.execute("pragma busy_timeout = 5000")
+        return cls(writer, reading)
+
+    async def close(self) -> None:
+        await self._reading.close()
+        await self._writer.close()
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        return await self._writer.write(work)
+
+    async def one(self, into: type[T], statement: str, **values: object) -> T | None:
+        rows = await self.all(into, statement, **values)
+        return rows[0] if rows else None
+
+    async def all(self, into: type[T], statement: str, **values: object) -> list[T]:
+        async with self._reading.execute(self._sql[statement], values) as cursor:
+            rows = list(await cursor.fetchall())
+            if not rows:
+                return []
+            read = reader(into, [column[0] for column in cursor.description])
+            return [read(tuple(row)) for row in rows]

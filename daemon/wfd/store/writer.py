@@ -1,0 +1,132 @@
+"""The one writer: whole transactions on one thread, many per commit.
+
+The batch is what queued while the last one ran; there is no timer. Each piece of work has a
+savepoint, so that one that raises takes back only its own writes.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+from wfd.domain.errors import Broken
+from wfd.ports import Tx
+from wfd.store.sqlite import Connected
+
+T = TypeVar("T")
+
+MAX_BATCH = 512
+
+
+@dataclass
+class _Work(Generic[T]):
+    run: Callable[[Tx], T]
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+
+
+class Writer:
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], int]) -> None:
+        self._connection = connection
+        self._tx = Connected(connection, now)
+        self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        self._is_open = True
+        self._thread.start()
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a transaction; its result, after the commit.
+
+        Shielded: a caller that is cancelled meanwhile still learns what was committed.
+        """
+        if not self._is_open:
+            raise Broken("the store is closed")
+        item: _Work[T] = _Work(work, self._loop.create_future())
+        self._queue.put(item)
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([item.future])
+        return item.future.result()
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the thread and the connection."""
+        self._is_open = False
+        self._queue.put(None)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._thread.join)
+        self._connection.close()
+
+    def _serve(self) -> None:
+        is_last = False
+        while not is_last:
+            batch, is_last = self._take()
+            if batch:
+                self._commit(batch)
+                self._loop.call_soon_threadsafe(_deliver, batch)
+
+    def _take(self) -> tuple[list[_Work[Any]], bool]:
+        """Wait for one piece of work, then take what else is there."""
+        batch: list[_Work[Any]] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == MAX_BATCH:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[_Work[Any]]) -> None:
+        """One commit for all; if SQLite itself ended it (disk full, say), one for each."""
+        if self._try(batch):
+            return
+        for item in batch:
+            item.result = item.error = None
+            self._try([item])
+
+    def _try(self, batch: list[_Work[Any]]) -> bool:
+        alone = len(batch) == 1
+        try:
+            self._connection.execute("begin immediate")
+            for item in batch:
+                self._attempt(item)
+                if not self._connection.in_transaction:
+                    return alone
+            self._connection.execute("commit")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            for item in batch:
+                item.error = Broken(f"the store could not be written: {error}")
+            return alone
+        return True
+
+    def _attempt(self, item: _Work[Any]) -> None:
+        self._connection.execute("savepoint work")
+        self._tx.tick()
+        try:
+            item.result = item.run(self._tx)
+        except BaseException as error:
+            item.error = error
+            if self._connection.in_transaction:
+                self._connection.execute("rollback to work")
+        if self._connection.in_transaction:
+            self._connection.execute("release work")
+
+
+def _deliver(batch: list[_Work[Any]]) -> None:
+    for item in batch:
+        if item.future.done():  # the loop was torn down around its caller
+            continue
+        if item.error is None:
+            item.future.set_result(item.result)
+        else:
+            item.future.set_exception(item.error)

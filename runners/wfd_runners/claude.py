@@ -1,0 +1,147 @@
+"""Claude Code, headless."""
+
+import json
+import os
+import signal
+
+from wfd.domain.errors import BadInput
+from wfd.domain.signal import Signal
+from wfd.ports import Ask, Launch
+from wfd_runners.claude_stream import ClaudeCodec
+
+__all__ = ["Claude", "ClaudeCodec", "flags"]
+
+# One element of argv over 128 KiB is E2BIG.
+MAX_INSTRUCTIONS_BYTES = 96 * 1024
+MAX_SCHEMA_BYTES = 120 * 1024
+CUT = "\n[cut here: {missing} more bytes of the repository's instructions]\n"
+
+WRITING_TOOLS = (
+    "Bash",
+    "Edit",
+    "Write",
+    "NotebookEdit",
+    "Task",  # a sub-agent, a workflow or a timer would write in its place
+    "Workflow",
+    "EnterWorktree",
+    "ExitWorktree",
+    "CronCreate",
+    "CronDelete",
+    "ScheduleWakeup",
+)
+
+QUIET = {
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "2",  # by default it retries a wrong key for three minutes
+    "API_TIMEOUT_MS": "300000",
+}
+
+LOGIN = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR",
+)
+NETWORK = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "NODE_EXTRA_CA_CERTS",
+)
+# The agent's tools see the environment too, so a cloud's keys pass only where they are used.
+CLOUDS = {
+    "CLAUDE_CODE_USE_BEDROCK": ("CLAUDE_CODE_*_BEDROCK*", "ANTHROPIC_BEDROCK_*", "AWS_*"),
+    "CLAUDE_CODE_USE_VERTEX": (
+        "CLAUDE_CODE_*_VERTEX*",
+        "ANTHROPIC_VERTEX_*",
+        "VERTEX_REGION_*",
+        "CLOUD_ML_REGION",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT",
+    ),
+}
+
+
+class Claude:
+    name = "claude"
+    binary = "claude"
+    resumes = True
+    reports_cost = True
+    max_prompt_bytes = 9_900_000  # the CLI itself refuses more than 10 MB
+    graceful_signal = int(signal.SIGINT)  # it prints a result; on SIGTERM not a word
+
+    def launch(self, ask: Ask) -> Launch:
+        return Launch(
+            argv=(ask.binary or self.binary, *flags(ask)),
+            env=_env(),
+            pass_env=_pass_env(),
+            # Set when the daemon was started from inside Claude Code, which would then
+            # take the run for a nested one.
+            unset_env=("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT"),
+        )
+
+    def codec(self) -> ClaudeCodec:
+        return ClaudeCodec()
+
+    def read_stderr(self, line: str) -> Signal | None:
+        return None  # its retries are events on stdout
+
+
+def flags(ask: Ask) -> tuple[str, ...]:
+    """The options of one run. The prompt is no part of them."""
+    argv = ["-p", "--output-format", "stream-json", "--verbose"]
+    argv += ["--permission-mode", "bypassPermissions"]
+    # Without these two a repository's hooks, MCP servers and base URL run and rule.
+    argv += ["--setting-sources", "user", "--strict-mcp-config"]
+    argv += ["--resume", ask.resume] if ask.resume else ["--session-id", ask.session_id]
+    if ask.model:
+        argv += ["--model", ask.model]
+    if ask.max_turns is not None:
+        argv += ["--max-turns", str(ask.max_turns)]
+    if ask.budget_usd is not None:
+        argv += ["--max-budget-usd", f"{ask.budget_usd:.6f}"]
+    if ask.schema is not None:
+        argv += ["--json-schema", _schema(ask)]
+    if ask.is_pm:
+        # In one element: the option takes any number, and would swallow what follows.
+        argv += [f"--disallowedTools={','.join(WRITING_TOOLS)}"]
+    if ask.instructions and ask.instructions.strip():
+        argv += ["--append-system-prompt", _bounded(ask.instructions)]
+    return tuple(argv)
+
+
+def _schema(ask: Ask) -> str:
+    words = json.dumps(ask.schema, separators=(",", ":"))
+    if len(words) > MAX_SCHEMA_BYTES:
+        raise BadInput(
+            f"the JSON Schema of the answer has {len(words)} bytes;"
+            f" claude takes it as one argument of at most {MAX_SCHEMA_BYTES}"
+        )
+    return words
+
+
+def _bounded(instructions: str) -> str:
+    """What fits into one argument, and a line that says so when something does not."""
+    data = instructions.replace("\0", "").encode("utf-8", "replace")
+    if len(data) <= MAX_INSTRUCTIONS_BYTES:
+        return data.decode()
+    kept = data[:MAX_INSTRUCTIONS_BYTES].decode("utf-8", "ignore")
+    return kept + CUT.format(missing=len(data) - len(kept.encode()))
+
+
+def _env() -> dict[str, str]:
+    # As root it refuses to skip permissions unless told that it is contained.
+    return {**QUIET, "IS_SANDBOX": "1"} if os.geteuid() == 0 else dict(QUIET)
+
+
+def _pass_env() -> tuple[str, ...]:
+    clouds = (names for switch, names in CLOUDS.items() if os.environ.get(switch))
+    return (*LOGIN, *NETWORK, *CLOUDS, *(name for names in clouds for name in names))

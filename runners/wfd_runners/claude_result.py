@@ -1,0 +1,146 @@
+"""The `result` event of Claude Code: its verdict on a run, and what the run used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wfd.domain.outcome import Kind, Usage
+from wfd_runners.claude_causes import by_code, by_words
+from wfd_runners.fields import clip, items, mapping, mappings, number, text, whole
+
+MAX_MESSAGE = 500
+NO_ANSWER = frozenset({"", "(no content)"})
+
+
+@dataclass(frozen=True)
+class Word:
+    """What the CLI itself said in the agent's place."""
+
+    text: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Result:
+    kind: Kind
+    message: str
+    is_aborted: bool  # a signal broke the turn off
+    session_id: str | None
+    answer: str  # "" unless it is the agent's own
+    structured: object | None
+    usage: Usage
+    cost_usd: float | None
+    turns: int | None
+    denied: Sequence[str]  # names of tools
+
+    @property
+    def is_ok(self) -> bool:
+        return self.kind is Kind.SUCCEEDED
+
+    @property
+    def is_session_unknown(self) -> bool:
+        """The session to resume was not there: the id that came with it leads nowhere."""
+        return self.kind is Kind.POISONED and "no conversation found" in self.message.lower()
+
+    @classmethod
+    def of(cls, event: Mapping[str, object], word: Word | None) -> "Result":
+        """A result event, read beside the CLI's own last words when the agent's came before."""
+        is_aborted = _is_aborted(event)
+        kind, message = _verdict(event, word, is_aborted=is_aborted)
+        cost = number(event, "total_cost_usd")
+        # The model's broken-off message is paid for, and the CLI reports it as nothing.
+        is_measured = not (is_aborted and not cost)
+        return cls(
+            kind=kind,
+            message=clip(message, MAX_MESSAGE),
+            is_aborted=is_aborted,
+            session_id=text(event, "session_id"),
+            answer=(text(event, "result") or "") if kind is Kind.SUCCEEDED else "",
+            structured=event.get("structured_output"),
+            usage=_usage(event) if is_measured else Usage(),
+            cost_usd=cost if is_measured and cost is not None and cost >= 0 else None,
+            turns=whole(event, "num_turns"),
+            denied=[text(d, "tool_name") or "?" for d in mappings(event, "permission_denials")],
+        )
+
+
+def _is_aborted(event: Mapping[str, object]) -> bool:
+    if event.get("subtype") != "error_during_execution":
+        return False
+    reason = text(event, "terminal_reason") or ""
+    return reason.startswith("aborted") or "ede_diagnostic" in _errors(event)
+
+
+def _verdict(
+    event: Mapping[str, object], word: Word | None, *, is_aborted: bool
+) -> tuple[Kind, str]:
+    if is_aborted:
+        # Nobody of ours sent the signal (or `conclude` decides otherwise): the run was cut
+        # off, the agent did not fail, and a free retry could go on for ever.
+        return Kind.PROTOCOL, "broken off by a signal that was not ours"
+    if event.get("subtype") != "success":
+        return _failure(event, _errors(event) or str(event.get("subtype")))
+    answer = text(event, "result") or ""
+    if event.get("is_error") is not False:
+        return _failure(event, answer or "failed without a word", word)
+    if event.get("stop_reason") == "refusal":
+        return Kind.FAILED, f"refused: {answer}"
+    if event.get("structured_output") is not None:
+        return Kind.SUCCEEDED, ""
+    if answer.strip() in NO_ANSWER:
+        return Kind.FAILED, "empty answer"
+    if word is not None:  # the CLI answered itself: a slash command, or a limit read as done
+        return _failure(event, answer, word)
+    return Kind.SUCCEEDED, ""
+
+
+def _failure(
+    event: Mapping[str, object], message: str, word: Word | None = None
+) -> tuple[Kind, str]:
+    subtype = text(event, "subtype") or ""
+    if subtype.startswith("error_max_") or event.get("stop_reason") == "refusal":
+        return Kind.FAILED, message
+    if event.get("terminal_reason") == "prompt_too_long":
+        return Kind.POISONED, message
+    status = whole(event, "api_error_status")
+    kind = by_code(word.error if word else None, status) or by_words(message)
+    if kind is not None:
+        return kind, message
+    # The API refuses the conversation as such: only a fresh session can help.
+    return (Kind.POISONED if status == 400 else Kind.FAILED), message
+
+
+def _errors(event: Mapping[str, object]) -> str:
+    return "; ".join(error for error in items(event, "errors") if isinstance(error, str))
+
+
+def _usage(event: Mapping[str, object]) -> Usage:
+    """Tokens of the whole process: by model where told, else those of the last turn.
+
+    What went in counts cache reads and writes too.
+    """
+    models = [m for m in mapping(event, "modelUsage").values() if isinstance(m, dict)]
+    if models:
+        names = ("inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens", "outputTokens")
+        return _sum(models, *names)
+    if not mapping(event, "usage"):
+        return Usage()
+    return _sum(
+        [mapping(event, "usage")],
+        "input_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens",
+    )
+
+
+def _sum(
+    counts: Sequence[Mapping[str, object]], fresh: str, written: str, cached: str, out: str
+) -> Usage:
+    def total(key: str) -> int:
+        return sum(max(0, whole(count, key) or 0) for count in counts)
+
+    return Usage(
+        tokens_in=total(fresh) + total(written) + total(cached),
+        tokens_cached=total(cached),
+        tokens_out=total(out),
+    )

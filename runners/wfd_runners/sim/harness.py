@@ -1,0 +1,34 @@
+"""The sim agent as a harness: it speaks Claude's stream, so Claude's codec reads it."""
+
+import signal
+import sys
+from pathlib import Path
+
+import wfd_runners
+from wfd.domain.signal import Signal
+from wfd.ports import Ask, Launch
+from wfd_runners.claude import ClaudeCodec, flags
+
+
+class Sim:
+    name = "sim"
+    binary = ""
+    resumes = True
+    reports_cost = True
+    max_prompt_bytes = 9_900_000
+    graceful_signal = int(signal.SIGINT)
+
+    def launch(self, ask: Ask) -> Launch:
+        # -P: a json.py at the root of a workspace must not become the agent's own.
+        agent = (ask.binary,) if ask.binary else (sys.executable, "-P", "-m", "wfd_runners.sim")
+        return Launch(
+            argv=(*agent, *flags(ask)),
+            env={"PYTHONPATH": str(Path(wfd_runners.__file__).parent.parent)},
+            pass_env=("WFD_SIM_*",),
+        )
+
+    def codec(self) -> ClaudeCodec:
+        return ClaudeCodec()
+
+    def read_stderr(self, line: str) -> Signal | None:
+        return None

@@ -1,0 +1,126 @@
+"""A user's repository and the workspaces of one assignment in it."""
+
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from wfd.adapters.workspaces import GitWorkspaces
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.namespace import Namespace
+from wfd.ports import Snapshot, Workspace
+
+
+def git(where: Path, *args: str) -> str:
+    """git as a person runs it, with a configuration that is the same everywhere."""
+    done = subprocess.run(
+        ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *args],
+        cwd=where,
+        check=True,
+        capture_output=True,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C"},
+    )
+    return done.stdout.decode("utf-8", "surrogateescape").strip()
+
+
+@dataclass
+class Ground:
+    """The story so far: what the store would know of the assignment is in `assignment`."""
+
+    root: Path
+    checkout: Path
+    state_dir: Path
+    namespace: Namespace
+    assignment: Assignment
+    workspaces: GitWorkspaces
+    marker: Path  # exists once anything of an agent's has run
+    runs: int = 100
+
+    @property
+    def workspace(self) -> Path:
+        return self.state_dir / "ns" / "1" / "A7"
+
+    @property
+    def own(self) -> Path:
+        return self.state_dir / "ns" / "1" / "repo.git"
+
+    async def prepare(self) -> Workspace:
+        made = await self.workspaces.prepare(self.namespace, self.assignment)
+        self.assignment = replace(
+            self.assignment, base_commit=made.base_commit, base_tree=made.base_tree
+        )
+        return made
+
+    async def snapshot(self, title: str = "Do it") -> Snapshot:
+        self.runs += 1
+        return await self.workspaces.snapshot(
+            self.namespace, self.assignment, JobId(42), RunId(self.runs), title
+        )
+
+    async def advance(self, to: Snapshot) -> None:
+        await self.workspaces.advance(self.namespace, self.assignment, to.commit)
+        self.assignment = replace(self.assignment, head_commit=to.commit, head_tree=to.tree)
+
+    async def restore(self, commit: str) -> None:
+        await self.workspaces.restore(self.namespace, self.assignment, commit)
+
+    async def remove(self) -> None:
+        await self.workspaces.remove(self.namespace, self.assignment)
+
+    def git(self, *args: str) -> str:
+        return git(self.checkout, *args)
+
+    def agent(self, *args: str) -> str:
+        """git as the agent runs it, in its workspace."""
+        return git(self.workspace, *args)
+
+    def files(self, commit: str) -> dict[str, str]:
+        """Path and content of all files of a commit, as the user's repository has them."""
+        names = self.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
+        return {n: self.git("cat-file", "-p", f"{commit}:{n}") for n in names if n}
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    checkout = tmp_path / "shop"
+    checkout.mkdir()
+    git(checkout, "init", "--quiet", "--initial-branch=main")
+    (checkout / "README").write_text("a shop\n")
+    (checkout / "src").mkdir()
+    (checkout / "src" / "cart.py").write_text("total = 0\n")
+    (checkout / ".gitignore").write_text("*.log\n/venv/\n.env\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "--quiet", "-m", "First")
+    state_dir = tmp_path / "state"
+    return Ground(
+        root=tmp_path,
+        checkout=checkout,
+        state_dir=state_dir,
+        namespace=Namespace(NamespaceId(1), "shop", str(checkout / ".git"), str(checkout), None),
+        assignment=_assignment(),
+        workspaces=GitWorkspaces(state_dir),
+        marker=tmp_path / "it-ran",
+    )
+
+
+def _assignment() -> Assignment:
+    return Assignment(
+        id=AssignmentId(7),
+        namespace_id=NamespaceId(1),
+        north_star="sell more",
+        state=AssignmentState.ACTIVE,
+        reason=None,
+        base_commit=None,
+        base_tree=None,
+        head_commit=None,
+        head_tree=None,
+        is_set_up=False,
+        jobs=0,
+        cost_usd=None,
+        unmeasured=0,
+        wall_ms=0,
+        created_at=0,
+        closed_at=None,
+    )

@@ -1,0 +1,487 @@
+"""Workspaces on the main path: made, snapshotted, landed, put back, removed."""
+
+import os
+import shutil
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wfd.adapters.workspaces import GitWorkspaces
+from wfd.domain.errors import Broken, Conflict
+from wfd.domain.ids import JobId, RunId
+
+if TYPE_CHECKING:
+    from tests.adapters.git.conftest import Ground
+
+
+async def test_a_workspace_stands_on_its_branch_at_the_users_head(ground: "Ground") -> None:
+    made = await ground.prepare()
+
+    assert made.is_new
+    assert made.base_commit == made.head_commit == ground.git("rev-parse", "HEAD")
+    assert made.path == ground.workspace
+    assert (made.path / "src" / "cart.py").read_text() == "total = 0\n"
+    assert ground.agent("status", "--porcelain", "--branch") == "## wfd/A7"
+    assert ground.agent("config", "--local", "user.email") == "wfd@localhost"
+    assert ground.git("rev-parse", "refs/wfd/A7/base") == made.base_commit
+    assert stat.S_IMODE(ground.state_dir.stat().st_mode) == 0o700
+
+
+async def test_a_workspace_that_is_there_is_not_made_again(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "half.py").write_text("x\n")
+
+    again = await ground.prepare()
+
+    assert not again.is_new
+    assert (ground.workspace / "half.py").exists()
+
+
+async def test_a_base_that_was_never_recorded_is_found_again(ground: "Ground") -> None:
+    first = await ground.workspaces.prepare(ground.namespace, ground.assignment)
+    ground.git("commit", "--quiet", "--allow-empty", "-m", "The user goes on")
+
+    again = await ground.workspaces.prepare(ground.namespace, ground.assignment)
+
+    assert again.base_commit == first.base_commit
+
+
+async def test_a_lost_workspace_is_made_again_at_the_head(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    shutil.rmtree(ground.workspace)
+    ground.workspace.with_name("A7.new").mkdir()
+
+    again = await ground.prepare()
+
+    assert again.is_new
+    assert again.head_commit == ground.assignment.head_commit
+    assert (ground.workspace / "new.py").read_text() == "one\n"
+    assert ground.agent("status", "--porcelain", "--branch") == "## wfd/A7"
+
+
+async def test_a_lost_workspace_is_made_again_when_the_user_dropped_the_refs(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    shutil.rmtree(ground.workspace)
+    for ref in ("refs/heads/wfd/A7", "refs/wfd/A7/head", "refs/wfd/A7/R101"):
+        ground.git("update-ref", "-d", ref)
+    ground.git("gc", "--quiet", "--prune=now")
+
+    await ground.prepare()
+
+    assert (ground.workspace / "new.py").read_text() == "one\n"
+
+
+async def test_a_users_branch_of_the_same_name_is_left_alone(ground: "Ground") -> None:
+    ground.git("branch", "wfd/A7")
+
+    with pytest.raises(Conflict, match="git branch -m wfd/A7"):
+        await ground.prepare()
+
+
+async def test_refs_of_an_earlier_store_are_left_alone(ground: "Ground") -> None:
+    await ground.prepare()
+    await ground.snapshot()
+    ground.assignment = replace(ground.assignment, base_commit=None, base_tree=None)
+
+    with pytest.raises(Conflict, match="earlier store"):
+        await ground.prepare()
+
+    for ref in ("refs/wfd/A7/base", "refs/wfd/A7/head", "refs/wfd/A7/R101"):
+        ground.git("update-ref", "-d", ref)
+    with pytest.raises(Broken, match="move it away"):
+        await ground.prepare()
+
+    ground.workspace.rename(ground.root / "old")
+    ground.runs = 100
+    made = await ground.prepare()
+    (ground.workspace / "new.py").write_text("new\n")
+    assert made.is_new
+    assert not (await ground.snapshot()).is_empty
+
+
+async def test_a_snapshot_holds_all_that_differs_but_what_is_ignored(ground: "Ground") -> None:
+    made = await ground.prepare()
+    (ground.workspace / "src" / "cart.py").write_text("total = 1\n")
+    (ground.workspace / "README").unlink()
+    (ground.workspace / "new.py").write_text("new\n")
+    (ground.workspace / "debug.log").write_text("noise\n")
+
+    taken = await ground.snapshot("Add\na total")
+
+    assert taken.parent_commit == made.head_commit
+    assert not taken.is_empty
+    assert ground.files(taken.commit) == {
+        ".gitignore": "*.log\n/venv/\n.env",
+        "new.py": "new",
+        "src/cart.py": "total = 1",
+    }
+    assert ground.git("rev-parse", "refs/wfd/A7/R101") == taken.commit
+    message = ground.git("log", "-1", "--format=%B", taken.commit)
+    assert message == "Add a total\n\nWfd-Job: J42\nWfd-Run: R101"
+    assert ground.git("log", "-1", "--format=%an %ae", taken.commit) == "wfd wfd@localhost"
+
+
+async def test_nothing_new_is_the_head_itself(ground: "Ground") -> None:
+    made = await ground.prepare()
+
+    taken = await ground.snapshot()
+
+    assert taken.is_empty
+    assert taken.commit == taken.parent_commit == made.head_commit
+    assert ground.git("rev-parse", "refs/wfd/A7/R101") == made.head_commit
+
+
+async def test_a_second_snapshot_of_one_run_is_the_first(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    first = await ground.snapshot()
+    ground.git("update-ref", "-d", "refs/wfd/A7/R101")
+
+    again = await GitWorkspaces(ground.state_dir).snapshot(
+        ground.namespace, ground.assignment, JobId(42), RunId(101), "Do it"
+    )
+
+    assert again == first
+    assert ground.git("rev-parse", "refs/wfd/A7/R101") == first.commit
+
+
+async def test_an_agents_own_commits_stay_beneath_the_snapshot(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "forced.log").write_text("kept on purpose\n")
+    ground.agent("add", "--force", "forced.log")
+    ground.agent("commit", "--quiet", "-m", "By the agent")
+    own_commit = ground.agent("rev-parse", "HEAD")
+    (ground.workspace / "left.py").write_text("not committed\n")
+
+    taken = await ground.snapshot()
+
+    assert ground.git("rev-parse", f"{taken.commit}^") == own_commit
+    assert {"forced.log", "left.py"} <= set(ground.files(taken.commit))
+
+
+async def test_commits_on_a_branch_of_the_agents_count_as_its_own(ground: "Ground") -> None:
+    await ground.prepare()
+    ground.agent("switch", "--quiet", "--create", "idea")
+    (ground.workspace / "idea.py").write_text("idea\n")
+    ground.agent("add", "-A")
+    ground.agent("commit", "--quiet", "-m", "By the agent")
+    ground.agent("gc", "--quiet")  # its ref is in packed-refs now, its objects in a pack
+    own_commit = ground.agent("rev-parse", "HEAD")
+
+    taken = await ground.snapshot()
+
+    assert taken.commit == own_commit
+    assert not taken.is_empty
+    assert ground.git("show", f"{taken.commit}:idea.py") == "idea"
+
+
+async def test_a_rewritten_history_becomes_one_snapshot_on_the_known_branch(
+    ground: "Ground",
+) -> None:
+    made = await ground.prepare()
+    (ground.workspace / "README").write_text("rewritten\n")
+    ground.agent("commit", "--quiet", "--all", "--amend", "-m", "As if it had been so")
+
+    taken = await ground.snapshot()
+
+    assert ground.git("rev-parse", f"{taken.commit}^") == made.head_commit
+    assert ground.files(taken.commit)["README"] == "rewritten"
+
+
+async def test_the_next_agent_finds_a_clean_clone_at_the_snapshot(ground: "Ground") -> None:
+    await ground.prepare()
+    ground.agent("switch", "--quiet", "--create", "elsewhere")
+    (ground.workspace / "new.py").write_text("one\n")
+    (ground.workspace / ".git" / "MERGE_HEAD").write_text("0" * 40 + "\n")
+    (ground.workspace / ".git" / "index.lock").touch()
+
+    taken = await ground.snapshot()
+
+    assert ground.agent("rev-parse", "HEAD") == taken.commit
+    assert ground.agent("status", "--porcelain", "--branch") == "## wfd/A7"
+    assert "elsewhere" in ground.agent("branch", "--list")
+    ground.agent("fsck", "--strict")
+
+
+async def test_advancing_moves_the_branch_in_the_users_repository(ground: "Ground") -> None:
+    await ground.prepare()
+    for text in ("one", "two"):
+        (ground.workspace / "new.py").write_text(text)
+        taken = await ground.snapshot()
+        await ground.advance(taken)
+        await ground.workspaces.advance(ground.namespace, ground.assignment, taken.commit)
+        assert ground.git("rev-parse", "wfd/A7") == taken.commit
+
+    assert ground.git("rev-list", "--count", "main..wfd/A7") == "2"
+    ground.git("fsck", "--strict")
+
+
+async def test_a_branch_that_the_user_moved_is_not_clobbered(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    mine = ground.git("commit-tree", "-p", "wfd/A7", "-m", "Mine", "wfd/A7^{tree}")
+    ground.git("branch", "--force", "wfd/A7", mine)
+    (ground.workspace / "new.py").write_text("two\n")
+    taken = await ground.snapshot()
+
+    with pytest.raises(Conflict, match=r"wfd/A7 .* moved by somebody else"):
+        await ground.advance(taken)
+
+    assert ground.git("rev-parse", "wfd/A7") == mine
+    assert ground.git("rev-parse", "refs/wfd/A7/head") == taken.commit
+
+
+async def test_a_branch_that_the_user_stands_on_is_not_moved(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    stood_on = ground.git("rev-parse", "wfd/A7")
+    ground.git("worktree", "add", "--quiet", str(ground.root / "linked"), "wfd/A7")
+    (ground.workspace / "new.py").write_text("two\n")
+    taken = await ground.snapshot()
+
+    with pytest.raises(Conflict, match=r"checked out in .*linked"):
+        await ground.advance(taken)
+
+    assert ground.git("rev-parse", "wfd/A7") == stood_on
+
+
+async def test_a_branch_that_the_user_deleted_comes_back(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    ground.git("branch", "-D", "wfd/A7")
+    (ground.workspace / "new.py").write_text("two\n")
+    taken = await ground.snapshot()
+
+    await ground.advance(taken)
+
+    assert ground.git("rev-parse", "wfd/A7") == taken.commit
+
+
+async def test_a_users_hooks_do_not_run_when_results_arrive(ground: "Ground") -> None:
+    hook = ground.checkout / ".git" / "hooks" / "reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {ground.marker}\n")
+    hook.chmod(0o755)
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+
+    await ground.advance(await ground.snapshot())
+
+    assert not ground.marker.exists()
+
+
+async def test_restoring_puts_files_back_and_leaves_ignored_ones(ground: "Ground") -> None:
+    made = await ground.prepare()
+    ws = ground.workspace
+    (ws / "venv" / "lib").mkdir(parents=True)
+    (ws / "venv" / "lib" / "site.py").write_text("installed\n")
+    (ws / "README").unlink()
+    (ws / "README" / "deep").mkdir(parents=True)
+    (ws / "README" / "deep" / "file").write_text("a file became a folder\n")
+    shutil.rmtree(ws / "src")
+    (ws / "src").symlink_to("/etc")
+    (ws / "new" / "deeper").mkdir(parents=True)
+    (ws / "new" / "deeper" / "file").write_text("new\n")
+    (ws / ".gitignore").write_text("/new/\n")  # hides what is new, and shows what was ignored
+
+    await ground.restore(made.head_commit)
+
+    assert (ws / "README").read_text() == "a shop\n"
+    assert (ws / "src" / "cart.py").read_text() == "total = 0\n"
+    assert not (ws / "new").exists()
+    assert (ws / "venv" / "lib" / "site.py").exists()
+    assert ground.agent("status", "--porcelain") == ""
+
+
+async def test_removing_refuses_while_the_workspace_holds_what_no_ref_holds(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+
+    with pytest.raises(Broken, match="changes that are nowhere else"):
+        await ground.remove()
+
+    assert (ground.workspace / "new.py").exists()
+
+
+async def test_removing_refuses_commits_that_no_ref_holds(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    ground.agent("add", "-A")
+    ground.agent("commit", "--quiet", "-m", "Mine")
+    ground.agent("revert", "--no-edit", "HEAD")
+
+    with pytest.raises(Broken, match="commits that are nowhere else"):
+        await ground.remove()
+
+
+async def test_a_workspace_whose_work_is_kept_goes_read_only_folders_and_all(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.snapshot()
+    cache = ground.workspace / "venv" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "module").write_text("read-only, as go makes them\n")
+    cache.chmod(0o500)
+
+    await ground.remove()
+
+    assert [p.name for p in ground.workspace.parent.iterdir()] == ["repo.git"]
+    await ground.remove()
+
+
+async def test_a_diff_is_a_patch_that_applies_and_its_counts(ground: "Ground") -> None:
+    made = await ground.prepare()
+    (ground.workspace / "logo.png").write_bytes(bytes(range(256)) * 8)
+    (ground.workspace / "README").write_text("a better shop\nwith a cart\n")
+    taken = await ground.snapshot()
+    patch = ground.root / "out" / "change.patch"
+
+    diff = await ground.workspaces.diff(ground.namespace, made.head_commit, taken.commit, patch)
+
+    assert (diff.files, diff.insertions, diff.deletions) == (2, 2, 1)
+    assert "README" in diff.stat
+    ground.git("apply", "--index", str(patch))
+    assert ground.git("write-tree") == taken.tree
+
+
+async def test_a_diff_of_equal_trees_is_empty(ground: "Ground") -> None:
+    made = await ground.prepare()
+    patch = ground.root / "change.patch"
+
+    diff = await ground.workspaces.diff(ground.namespace, made.head_commit, made.head_commit, patch)
+
+    assert (diff.files, diff.stat, patch.read_bytes()) == (0, "", b"")
+
+
+async def test_odd_names_and_links_are_kept_as_they_are(ground: "Ground") -> None:
+    await ground.prepare()
+    names = ["-rf", "two\nlines", "søt 日本", " space ", 'quo"te', ":(top)*", "back\\slash", "*"]
+    for name in names:
+        (ground.workspace / name).write_text(name)
+    (ground.workspace / os.fsdecode(b"latin-\xe9")).write_text("not utf-8")
+    (ground.workspace / "link").symlink_to("/etc/passwd")
+    (ground.workspace / "tool").write_text("#!/bin/sh\n")
+    (ground.workspace / "tool").chmod(0o755)
+    os.mkfifo(ground.workspace / "pipe")
+
+    taken = await ground.snapshot()
+
+    listed = ground.git("ls-tree", "-r", "-z", taken.commit).split("\0")
+    modes = {entry.split("\t", 1)[1]: entry[:6] for entry in listed if entry}
+    assert set(names) | {os.fsdecode(b"latin-\xe9")} <= set(modes)
+    assert (modes["link"], modes["tool"]) == ("120000", "100755")
+    assert "pipe" not in modes
+    assert ground.git("cat-file", "-p", f"{taken.commit}:link") == "/etc/passwd"
+    assert ground.agent("status", "--porcelain") == ""
+
+
+async def test_a_tracked_file_that_became_a_pipe_is_gone(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "README").unlink()
+    os.mkfifo(ground.workspace / "README")
+
+    taken = await ground.snapshot()
+
+    assert "README" not in ground.files(taken.commit)
+
+
+async def test_a_folder_moved_behind_a_link_is_kept_as_it_now_is(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "src").rename(ground.workspace / "lib")
+    (ground.workspace / "src").symlink_to("lib")
+
+    taken = await ground.snapshot()
+
+    assert ground.git("cat-file", "-p", f"{taken.commit}:src") == "lib"
+    assert ground.git("cat-file", "-p", f"{taken.commit}:lib/cart.py") == "total = 0"
+
+
+async def test_line_ends_follow_the_repositorys_attributes(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / ".gitattributes").write_text("*.txt text=auto eol=crlf\n")
+    (ground.workspace / "dos.txt").write_bytes(b"one\r\ntwo\r\n")
+
+    taken = await ground.snapshot()
+    await ground.restore(taken.commit)
+
+    blob = ground.git("cat-file", "-s", f"{taken.commit}:dos.txt")
+    assert blob == "8"
+    assert (ground.workspace / "dos.txt").read_bytes() == b"one\r\ntwo\r\n"
+    assert (await ground.snapshot()).tree == taken.tree
+
+
+async def test_the_users_own_ignore_rules_hold_in_a_workspace(ground: "Ground") -> None:
+    (ground.checkout / ".git" / "info").mkdir(exist_ok=True)
+    (ground.checkout / ".git" / "info" / "exclude").write_text("*.swp\n")
+    await ground.prepare()
+    (ground.workspace / "README.swp").write_text("editor\n")
+
+    assert (await ground.snapshot()).is_empty
+    assert ground.agent("status", "--porcelain") == ""
+
+
+async def test_untracked_files_are_copied_and_never_snapshotted(ground: "Ground") -> None:
+    (ground.checkout / "local.env").write_text("SECRET=1\n")
+    (ground.checkout / "conf").mkdir()
+    (ground.checkout / "conf" / "[a] b").write_text("odd\n")
+    await ground.prepare()
+
+    copied = await ground.workspaces.copy(
+        ground.namespace, ground.assignment, ["*.env", "conf", "README"]
+    )
+
+    assert copied == ["conf/[a] b", "local.env"]
+    assert (ground.workspace / "local.env").read_text() == "SECRET=1\n"
+    assert (await ground.snapshot()).is_empty
+    assert ground.agent("status", "--porcelain") == ""
+
+
+async def test_copying_refuses_what_leaves_the_checkout(ground: "Ground") -> None:
+    (ground.root / "secret").write_text("x\n")
+    (ground.checkout / "link").symlink_to(ground.root / "secret")
+    (ground.checkout / "folder").symlink_to(ground.root)
+    await ground.prepare()
+
+    for glob in ("../secret", "/etc/passwd", "link", "folder/secret", ".git/config"):
+        with pytest.raises(Exception, match="out of the checkout"):
+            await ground.workspaces.copy(ground.namespace, ground.assignment, [glob])
+
+
+async def test_a_shallow_repository_of_sha256_objects_has_workspaces_too(
+    ground: "Ground",
+) -> None:
+    source = ground.root / "source"
+    source.mkdir()
+    from_there = ("-C", str(source))
+    ground.git(*from_there, "init", "--quiet", "--object-format=sha256")
+    for text in ("one", "two"):
+        (source / "README").write_text(text)
+        ground.git(*from_there, "add", "-A")
+        ground.git(*from_there, "commit", "--quiet", "-m", text)
+    shutil.rmtree(ground.checkout)
+    ground.checkout.mkdir()
+    ground.git("clone", "--quiet", "--depth=1", source.as_uri(), ".")
+
+    made = await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    taken = await ground.snapshot()
+    await ground.advance(taken)
+
+    assert len(made.base_commit) == 64
+    assert ground.git("rev-parse", "wfd/A7") == taken.commit
+    assert ground.agent("status", "--porcelain") == ""

@@ -1,0 +1,78 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wfd.domain.errors import BadInput
+from wfd.ports import Ask
+from wfd_runners.claude import WRITING_TOOLS, Claude
+
+ASK = Ask(Path("/w"), Path("/r"), session_id="5b4b1d4e-1111-4222-8333-444444444444")
+
+
+def _value(argv: tuple[str, ...], option: str) -> str:
+    return argv[argv.index(option) + 1]
+
+
+def test_a_repository_cannot_bring_its_own_settings_or_servers() -> None:
+    argv = Claude().launch(ASK).argv
+    assert _value(argv, "--setting-sources") == "user"
+    assert "--strict-mcp-config" in argv
+
+
+def test_a_run_starts_a_session_of_our_choice_or_resumes_one() -> None:
+    fresh = Claude().launch(ASK).argv
+    resumed = Claude().launch(replace(ASK, resume="abc")).argv
+    assert _value(fresh, "--session-id") == ASK.session_id
+    assert "--resume" not in fresh
+    assert _value(resumed, "--resume") == "abc"
+    assert "--session-id" not in resumed
+
+
+def test_caps_model_and_schema_are_passed_on() -> None:
+    ask = replace(ASK, model="opus", max_turns=7, budget_usd=0.00001, schema={"type": "object"})
+    argv = Claude().launch(ask).argv
+    assert _value(argv, "--model") == "opus"
+    assert _value(argv, "--max-turns") == "7"
+    assert _value(argv, "--max-budget-usd") == "0.000010"
+    assert _value(argv, "--json-schema") == '{"type":"object"}'
+
+
+def test_only_a_pm_is_without_the_tools_that_write() -> None:
+    option = f"--disallowedTools={','.join(WRITING_TOOLS)}"
+    assert option in Claude().launch(replace(ASK, is_pm=True)).argv
+    assert option not in Claude().launch(ASK).argv
+
+
+def test_long_instructions_are_cut_to_one_argument_and_say_so() -> None:
+    argv = Claude().launch(replace(ASK, instructions="ü\0" * 100_000)).argv
+    words = _value(argv, "--append-system-prompt")
+    assert len(words.encode()) < 128 * 1024 - 1
+    assert "\0" not in words
+    assert words.rstrip().endswith("more bytes of the repository's instructions]")
+
+
+def test_a_schema_that_fits_no_argument_is_refused() -> None:
+    with pytest.raises(BadInput, match="JSON Schema"):
+        Claude().launch(replace(ASK, schema={"title": "x" * 200_000}))
+
+
+def test_root_is_told_that_it_is_contained_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert Claude().launch(ASK).env["IS_SANDBOX"] == "1"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "IS_SANDBOX" not in Claude().launch(ASK).env
+
+
+def test_the_keys_of_a_cloud_pass_only_where_claude_uses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CLAUDE_CODE_USE_BEDROCK", raising=False)
+    assert "AWS_*" not in Claude().launch(ASK).pass_env
+    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
+    assert "AWS_*" in Claude().launch(ASK).pass_env
+
+
+def test_another_binary_takes_the_place_of_claude() -> None:
+    assert Claude().launch(replace(ASK, binary="/opt/claude")).argv[0] == "/opt/claude"

@@ -114,6 +114,16 @@ def trust() -> None:
 
 
 @wfd_command.command()
+@click.option("--harness", default="sim", show_default=True, help="Which agent does the work.")
+@click.option("--plain", is_flag=True, help="Plain lines, without colours or a moving line.")
+def demo(harness: str, plain: bool) -> int:
+    """See the main job of wfd on a sample repository of its own; sim needs no account."""
+    from wfd.demo import run_demo
+
+    return run_demo(harness, plain=plain)
+
+
+@wfd_command.command()
 def version() -> None:
     """The version of wfd."""
     click.echo(wfd.__version__)

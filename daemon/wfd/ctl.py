@@ -5,13 +5,27 @@ from typing import NoReturn
 import click
 
 import wfd
-from wfd import ctl_follow, ctl_read, ctl_settings, ctl_transcript, ctl_write
 from wfd.edge.shell import Group, run
 
 COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 
+_COMMANDS = {
+    name: f"wfd.{module}"
+    for module, names in {
+        "ctl_write": "create insert-job update-assignment note retry cancel",
+        "ctl_lists": "queue assignments jobs",
+        "ctl_read": "assignment job evidence diff",
+        "ctl_follow": "tail logs",
+        "ctl_settings": "config",
+        "ctl_transcript": "transcript",
+    }.items()
+    for name in names.split()
+}
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Group, elsewhere=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(wfd.__version__, prog_name="wfctl")
 def wfctl() -> None:
     """Look at the queue and give it work.
@@ -23,7 +37,7 @@ def wfctl() -> None:
     """
 
 
-@click.command()
+@wfctl.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """The shell's completion script: eval "$(wfctl completion bash)"."""
@@ -32,29 +46,6 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, "the choice above names what click knows"
     click.echo(kind(wfctl, {}, "wfctl", COMPLETION_VARIABLE).source())
-
-
-for _command in (
-    ctl_write.create,
-    ctl_write.insert_job,
-    ctl_write.update_assignment,
-    ctl_write.note,
-    ctl_write.retry,
-    ctl_write.cancel,
-    ctl_read.queue,
-    ctl_read.assignments,
-    ctl_read.assignment,
-    ctl_read.jobs,
-    ctl_read.job,
-    ctl_read.evidence,
-    ctl_read.diff,
-    ctl_follow.tail,
-    ctl_follow.logs,
-    ctl_settings.config,
-    ctl_transcript.transcript,
-    completion,
-):
-    wfctl.add_command(_command)
 
 
 def main() -> NoReturn:

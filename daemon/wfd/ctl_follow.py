@@ -77,9 +77,7 @@ def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json
         sys.stdout.flush()
 
 
-def _and_coming(
-    lines: list[bytes], path: Path, offset: int, wants_follow: bool
-) -> Iterator[bytes]:
+def _and_coming(lines: list[bytes], path: Path, offset: int, wants_follow: bool) -> Iterator[bytes]:
     yield from lines
     if wants_follow:
         yield from follow(path, offset)

@@ -1,4 +1,4 @@
-"""wfctl's lists and pages: queue, assignments, assignment, jobs, job, evidence, diff.
+"""wfctl's pages: assignment, job, evidence, diff.
 
 They answer a person, and a PM agent that calls them often: nothing slow is imported here.
 """
@@ -15,21 +15,19 @@ from wfd.ctl_scene import (
     Scene,
     either_id,
     json_option,
-    list_options,
     namespace_option,
     scene,
+    tell_daemon_is_down,
     watch_option,
-    wide_scene,
 )
 from wfd.domain import ids
-from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.assignment import Assignment
 from wfd.domain.errors import NotFound, unknown
 from wfd.domain.evidence import Evidence, EvidenceKind
-from wfd.domain.job import JobState
 from wfd.edge.chain_page import chain_document, chain_page
 from wfd.edge.document import to_json
+from wfd.edge.evidence_list import print_evidence
 from wfd.edge.job_page import job_document, job_page
-from wfd.edge.lists import print_assignments, print_evidence, print_jobs, print_queue
 from wfd.edge.page import print_page
 from wfd.edge.patch import print_patch
 from wfd.edge.shell import is_terminal, print_document
@@ -37,61 +35,6 @@ from wfd.edge.watch import draw_or_watch
 
 if TYPE_CHECKING:
     from wfd.rules.gates import OpenGate
-
-
-@click.command()
-@list_options
-@watch_option
-def queue(
-    namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
-) -> None:
-    """What is open, in the order in which it will be done.
-
-    Columns: job, assignment, namespace, type, state, priority, harness, waits for, made.
-    """
-
-    def draw() -> None:
-        with wide_scene(namespace, is_all) as (read, here, now):
-            found = inspect.queue(read, here, limit)
-        if as_json:
-            print_document(found)
-            return
-        print_queue(found, now)
-        _tell_cut(len(found), limit)
-        if found:
-            _tell_daemon_is_down()
-
-    draw_or_watch(draw, watch_s)
-
-
-@click.command()
-@click.option("--status", type=click.Choice([s.value for s in AssignmentState]))
-@list_options
-@watch_option
-def assignments(
-    status: str | None,
-    namespace: str | None,
-    is_all: bool,
-    limit: int,
-    as_json: bool,
-    watch_s: float | None,
-) -> None:
-    """Assignments, the newest first.
-
-    Columns: assignment, namespace, state, open jobs, jobs, cost, made, north star.
-    """
-    state = None if status is None else AssignmentState(status)
-
-    def draw() -> None:
-        with wide_scene(namespace, is_all) as (read, here, now):
-            found = inspect.assignments(read, here, state, limit)
-        if as_json:
-            print_document(found)
-            return
-        print_assignments(found, now)
-        _tell_cut(len(found), limit)
-
-    draw_or_watch(draw, watch_s)
 
 
 @click.command()
@@ -118,39 +61,6 @@ def assignment(
 
 
 @click.command()
-@click.argument("assignment_id", metavar="[ASSIGNMENT]", type=ids.assignment_id, required=False)
-@click.option("--state", type=click.Choice([s.value for s in JobState]))
-@click.option("--type", "job_type", metavar="TYPE")
-@list_options
-def jobs(
-    assignment_id: int | None,
-    state: str | None,
-    job_type: str | None,
-    namespace: str | None,
-    is_all: bool,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """Jobs, the newest first; of one assignment where it is named.
-
-    Columns: job, assignment, namespace, type, state, outcome, attempt, by, made, took.
-    """
-    wanted = None if state is None else JobState(state)
-    with wide_scene(namespace, is_all) as (read, here, now):
-        of = None
-        if assignment_id is not None and here is not None:
-            of = assignment_in(read, here.name, assignment_id)
-        elif assignment_id is not None:
-            of = read.one(Assignment, "assignment_by_id", id=assignment_id)
-        found = inspect.jobs(read, here, of, wanted, job_type, limit)
-    if as_json:
-        print_document(found)
-        return
-    print_jobs(found, now)
-    _tell_cut(len(found), limit)
-
-
-@click.command()
 @click.argument("job_id", metavar="JOB", type=ids.job_id)
 @namespace_option
 @json_option
@@ -164,7 +74,7 @@ def job(job_id: int, namespace: str | None, as_json: bool) -> None:
         return
     print_page(job_page(view, here.now))
     if not found.is_closed:
-        _tell_daemon_is_down()
+        tell_daemon_is_down()
 
 
 @click.command()
@@ -253,27 +163,10 @@ def _print_file(one: Evidence, key: str, as_json: bool) -> None:
         raise NotFound(f"the file of this evidence is gone: {one.path}") from None
 
 
-def _print_lines(
-    lines: Iterable[bytes], about: dict[str, object], key: str, as_json: bool
-) -> bool:
+def _print_lines(lines: Iterable[bytes], about: dict[str, object], key: str, as_json: bool) -> bool:
     """Print them as they are, or in a document under `key`; whether there were any."""
     if not as_json:
         return print_patch(lines)
     text = b"".join(lines).decode("utf-8", "replace")
     print_document({**about, key: text})
     return bool(text)
-
-
-def _tell_cut(shown: int, limit: int) -> None:
-    if shown == limit and is_terminal():
-        click.secho(f"the first {limit}; --limit shows more", dim=True)
-
-
-def _tell_daemon_is_down() -> None:
-    if not is_terminal():
-        return
-    from wfd.adapters.lock import holder
-    from wfd.adapters.place import place
-
-    if holder(place()) is None:
-        click.secho("the daemon is not running, so nothing moves: wfd start", fg="yellow")

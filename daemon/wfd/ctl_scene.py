@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,8 +14,11 @@ from wfd.domain import ids
 from wfd.domain.errors import BadInput
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
-from wfd.ports import Read
+from wfd.edge.shell import is_terminal
 from wfd.store.alone import reading, utc_ms
+
+if TYPE_CHECKING:
+    from wfd.ports import Read
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,7 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 @dataclass(frozen=True)
 class Scene:
     place: Place
-    read: Read
+    read: "Read"
     namespace: Namespace
     now: int
 
@@ -38,7 +41,7 @@ def scene(named: str | None) -> Iterator[Scene]:
 
 
 @contextmanager
-def wide_scene(named: str | None, is_all: bool) -> Iterator[tuple[Read, Namespace | None, int]]:
+def wide_scene(named: str | None, is_all: bool) -> Iterator[tuple["Read", Namespace | None, int]]:
     """The same for a list, whose namespace is None when it is to show all of them."""
     if is_all and named is not None:
         raise BadInput("--all and --namespace exclude each other")
@@ -93,3 +96,12 @@ def watch_option(command: Command) -> Command:
         metavar="SECONDS",
         help="Show it again every so often.",
     )(command)
+
+
+def tell_daemon_is_down() -> None:
+    if not is_terminal():
+        return
+    from wfd.adapters.lock import holder
+
+    if holder(place()) is None:
+        click.secho("the daemon is not running, so nothing moves: wfd start", fg="yellow")

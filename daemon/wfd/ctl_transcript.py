@@ -49,9 +49,7 @@ def transcript(
         raise BadInput(unknown("harness", harness, known))
     now = moment(ended_at, utc_ms()) if ended_at else file.stat().st_mtime_ns // 1_000_000
     stderr = "" if stderr_file is None else stderr_file.read_text("utf-8", "replace")
-    signals, came = conclude_file(
-        known[harness], file, exit_code, stderr, now, EndedBy(ended_by)
-    )
+    signals, came = conclude_file(known[harness], file, exit_code, stderr, now, EndedBy(ended_by))
     if as_json:
         print_document(conclusion_document(came))
     else:
@@ -94,5 +92,7 @@ def _print(signals: Sequence[Signal], came: Conclusion, now: int) -> None:
         fact("tools", str(came.tools)),
     ]
     if came.outcome.reset_at is not None:
-        lines.insert(1, fact("reset_at", iso(came.outcome.reset_at), ago(came.outcome.reset_at, now)))
+        lines.insert(
+            1, fact("reset_at", iso(came.outcome.reset_at), ago(came.outcome.reset_at, now))
+        )
     print_page(lines)

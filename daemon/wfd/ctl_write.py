@@ -140,9 +140,7 @@ def update_assignment(
 @json_option
 def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) -> None:
     """Tell an assignment something that its next prompts should know."""
-    answer = _write(
-        "note", namespace, assignment=assignment_id, text=text_or_stdin(text)
-    )
+    answer = _write("note", namespace, assignment=assignment_id, text=text_or_stdin(text))
     told = f"A{assignment_id} will hear it with its next prompt"
     next_step = f"wfctl assignment A{assignment_id}"
     _tell(answer, str(answer["note"]), told, next_step, as_json=as_json)

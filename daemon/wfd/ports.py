@@ -191,6 +191,10 @@ class Spawner(Protocol):
         """
         ...
 
+    async def end_trees(self, births: Mapping[str, Birth | None]) -> int:
+        """The same for many tags at once, as after a restart."""
+        ...
+
     async def observe(self) -> None:
         """Remember who belongs to which run, for when it hides. On every heartbeat."""
         ...

@@ -35,7 +35,7 @@ async def test_a_check_is_kept_with_its_output_and_exit_code(tmp_path: Path) -> 
         "test", "echo fine; echo odd >&2", True, 0,
     )  # fmt: skip
     assert good.path == str(tmp_path / "out" / "test.log")
-    output = Path(good.path).read_bytes()
+    output = (tmp_path / "out" / "test.log").read_bytes()
     assert (output, good.tail, good.bytes) == (b"fine\nodd\n", "fine\nodd\n", 9)
     assert good.sha256 == hashlib.sha256(output).hexdigest()
     assert good.duration_ms is not None
@@ -107,4 +107,9 @@ async def test_a_check_without_its_workspace_is_refused(tmp_path: Path) -> None:
 
 
 def _is_alive(pid_file: Path) -> bool:
-    return Path("/proc", pid_file.read_text().strip()).exists()
+    """Whether it runs; one that only waits for somebody to take its exit code does not."""
+    try:
+        status = Path("/proc", pid_file.read_text().strip(), "status").read_text()
+    except FileNotFoundError:
+        return False
+    return "State:\tZ" not in status

@@ -11,6 +11,7 @@ import anyio
 import pytest
 import structlog
 
+from wfd.adapters.assets import policy_file
 from wfd.adapters.checks import ShellChecks
 from wfd.adapters.place import Place, place
 from wfd.adapters.spawn import LocalSpawner
@@ -57,7 +58,7 @@ class Bench:
         self.place: Place = place(tmp / "state")
         self.script: Path | None = None
         self.config: dict[str, object] = {}
-        self._environ = {
+        self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp / "home"),
             "WFD_SIM_HOME": str(tmp / "sim"),
@@ -82,11 +83,33 @@ class Bench:
         git(self.repository, "add", ".")
         git(self.repository, "commit", "-qm", "first")
 
+    def git(self, *words: str) -> str:
+        return git(self.repository, *words)
+
     def plays(self, script: dict[str, object]) -> None:
         """The sim agent's behaviour from now on."""
         self.script = self.tmp / "script.json"
         self.script.write_text(json.dumps(script))
-        self._environ["WFD_SIM_SCRIPT"] = str(self.script)
+        self.environ["WFD_SIM_SCRIPT"] = str(self.script)
+
+    def policy(self, *, base_ms: int) -> str:
+        """The shipped policy with its waits for transient failures cut short."""
+        text = policy_file().read_text()
+        return text.replace("base_ms: 5_000, factor: 3", f"base_ms: {base_ms}, factor: 1")
+
+    def survivors(self, run_id: int) -> list[int]:
+        """Processes that still carry the run's mark."""
+        marks = {f"WFD_RUN_ID=R{run_id}".encode(), f"WFD_OWNER={self.place.key}".encode()}
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    environ = set((folder / "environ").read_bytes().split(b"\0"))
+                except OSError:
+                    continue
+                if marks <= environ:
+                    found.append(int(folder.name))
+        return found
 
     def configures(self, **keys: object) -> None:
         """The repository's accepted .wfd/config.json."""
@@ -111,7 +134,7 @@ class Bench:
             folder_of=lambda run_id: Folder(self.place.make_run_dir(run_id)),
             tag_of=lambda run_id: f"R{run_id}",
             log=structlog.get_logger(),
-            environ=self._environ,
+            environ=self.environ,
         )
         opened = Opened(self, parts, settings)
         try:

@@ -18,6 +18,7 @@ from wfd.rules.decision import (
     Complete,
     InsertJob,
     PmDecision,
+    Proceed,
     Retry,
     read,
     refusal,
@@ -138,6 +139,12 @@ def test_work_not_done_twice_is_not_tried_a_third_time() -> None:
 def test_work_not_done_does_not_use_up_an_attempt() -> None:
     lazy = a_job(state=JobState.FAILED, outcome=Kind.NO_WORK, no_work=1, attempts=3)
     assert refusal(RETRY, some_facts(jobs=[lazy])) is None
+
+
+def test_what_is_in_line_may_go_on_and_nothing_may_not() -> None:
+    waiting = some_facts(jobs=[a_job(2, state=JobState.WAITING)])
+    assert refusal(Proceed("it is next"), waiting) is None
+    assert "no job is in line" in str(refusal(Proceed("it is next"), some_facts()))
 
 
 def test_complete_waits_for_every_other_job() -> None:

@@ -94,7 +94,7 @@ def test_a_run_that_left_the_tree_as_it_was_changed_nothing() -> None:
 def test_the_diff_shown_is_that_of_the_last_run() -> None:
     runs = [a_run(), a_run(id=RunId(2))]
     evidence = [
-        an_evidence(kind=EvidenceKind.DIFF, tail="first"),
+        an_evidence(id=3, kind=EvidenceKind.DIFF, tail="first"),
         an_evidence(id=2, run_id=RunId(2), kind=EvidenceKind.DIFF, tail="second"),
     ]
     facts = some_facts(runs=runs, evidence=evidence)
@@ -127,6 +127,8 @@ def test_what_the_person_said_reaches_the_pm_until_one_has_answered() -> None:
     assert some_facts(decisions=[said]).activation == "take the small one"
     answered = a_job(id=JobId(2), type=PM, closed_at=40)
     assert some_facts(decisions=[said], jobs=[a_job(), answered]).activation is None
+    refused = a_job(id=JobId(2), type=PM, closed_at=40, state=JobState.FAILED)
+    assert some_facts(decisions=[said], jobs=[a_job(), refused]).activation == said.reason
 
 
 def test_the_context_of_the_pm_job_is_what_the_person_said() -> None:
@@ -144,6 +146,7 @@ def test_a_retry_counts_along_its_chain_and_keeps_the_task() -> None:
     )  # fmt: skip
     assert (retry.counters(second).attempts, retry.counters(second).no_work) == (2, 1)
     again = retry.context(second, "in Rust")
+    assert "in C" not in again
     assert (retry.task(again), retry.changes(again)) == ("build it", "in Rust")
     assert retry.changes("build it") is None
 

@@ -106,6 +106,12 @@ def test_a_review_loop_that_finds_the_same_twice() -> None:
     assert refusal(mend, answered) is None
 
 
+def test_two_looks_at_one_tree_are_no_loop() -> None:
+    evidence = [a_verdict(False, id=n, tail=FINDING % 3) for n in (1, 2)]
+    mend = InsertJob("implement", None, "stop logging the key", "the review found it")
+    assert refusal(mend, some_facts(evidence=evidence)) is None
+
+
 def test_a_review_that_finds_something_new_is_no_loop() -> None:
     evidence = [
         a_verdict(False, id=1, tree="earlier", tail=FINDING % 3),

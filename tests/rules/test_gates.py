@@ -93,6 +93,7 @@ def test_where_nothing_changed_the_baseline_is_the_evidence(head: str | None) ->
     assert whys([baseline(True)], STRICT, head=head) == {}
     assert whys([baseline(False)], STRICT, head=head) == {"checks": "unit is red (exit 1)"}
     assert whys([baseline(False)], LENIENT, head=head) == {}
+    assert whys([], LENIENT, head=head) == {}
 
 
 def test_a_baseline_says_nothing_of_a_changed_tree() -> None:

@@ -138,5 +138,5 @@ def test_backoff_grows_to_its_maximum() -> None:
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_jitter_never_goes_past_the_maximum_nor_below_its_share(n: int, roll: float) -> None:
-    backoff = Backoff(base_ms=1_000, factor=10, max_ms=60_000, jitter=0.5)
+    backoff = Backoff(base_ms=1_000, factor=10.0, max_ms=60_000, jitter=0.5)
     assert 500 <= backoff.delay_ms(n, roll) <= 60_000

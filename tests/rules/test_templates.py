@@ -210,7 +210,7 @@ def test_only_the_checks_of_the_type_are_announced() -> None:
 
 def test_a_verdict_that_passed_leaves_no_findings() -> None:
     rows = rich_rows()
-    rows["evidence"].append(a_verdict(True, id=9, run_id=RunId(2)))
+    rows["evidence"].append(a_verdict(True, id=9, tail=FINDING, run_id=RunId(2)))
     values = values_for(job=a_job(id=JobId(2)), template=template("implement"), checks={}, **rows)
     assert values["findings"] == []
 
@@ -229,3 +229,8 @@ def test_the_newest_plan_that_succeeded_is_handed_on_whole() -> None:
         jobs=jobs,
     )
     assert values["plan"] == {"job": "J2", "answer": "new\n" * 100}
+
+
+def test_what_a_passed_review_remarks_on_does_not_reach_the_pm_as_a_finding() -> None:
+    assert pm_values(some_facts(evidence=[a_verdict(True, tail=FINDING)]))["findings"] == []
+    assert pm_values(some_facts(evidence=[a_verdict(False, tail=FINDING)]))["findings"] != []

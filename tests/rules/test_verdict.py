@@ -75,7 +75,7 @@ def test_a_finding_told_a_little_wrong_is_still_a_finding() -> None:
 
 
 def test_a_block_inside_a_longer_fence_is_not_the_answer() -> None:
-    quoted = f"````text\n{fenced(PASS)}\n````\n"
+    quoted = f"````text\n```\n{fenced(PASS)}\n````\n"
     assert last_block(quoted) is None
     assert last_block(quoted + fenced(FAIL)) is not None
 

@@ -89,6 +89,11 @@ def test_a_failure_is_called_by_its_status_code_or_words(
     assert _conclude(*_failure(words, status, error)).outcome.kind is kind
 
 
+@pytest.mark.parametrize("is_error", [True, None, "false"])
+def test_success_that_does_not_deny_an_error_has_failed(is_error: object) -> None:
+    assert _conclude({**OK, "is_error": is_error}).outcome.kind is Kind.FAILED
+
+
 def test_a_limit_read_as_done_is_still_a_limit() -> None:
     words = "You've hit your session limit · resets 1:06pm (UTC)"
     said = _assistant(_text(words), model="<synthetic>", error="rate_limit")

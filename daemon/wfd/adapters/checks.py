@@ -46,6 +46,8 @@ class ShellChecks:
         timeout_ms: int,
         stop_at_failure: bool = False,
     ) -> list[NewEvidence]:
+        if not await anyio.Path(cwd).is_dir():
+            raise Broken(f"the workspace {cwd} is gone; it is made again by the next job")
         await anyio.Path(out_dir).mkdir(parents=True, exist_ok=True)
         found: list[NewEvidence] = []
         for (name, line), log in zip(commands.items(), _logs(out_dir, commands), strict=True):
@@ -57,8 +59,6 @@ class ShellChecks:
         return found
 
     async def _run_one(self, command: Command, timeout_ms: int) -> Ended:
-        if not command.cwd.is_dir():
-            raise Broken(f"the workspace {command.cwd} is gone; it is made again by the next job")
         command.stdout.unlink(missing_ok=True)
         started = time.monotonic()
         exit_code, reason = None, None

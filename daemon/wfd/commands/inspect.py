@@ -1,74 +1,15 @@
-"""What is there to see: the queue, the lists, one job, and the chain of one assignment."""
+"""What is there to see of one job, and the chain of one assignment."""
 
 from dataclasses import dataclass
 
-from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
 from wfd.domain.evidence import Evidence
-from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.job import By, Job, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.note import Note
-from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.ports import Read
-
-
-@dataclass(frozen=True)
-class QueuedJob:
-    id: JobId
-    namespace_id: NamespaceId
-    namespace: str
-    assignment_id: AssignmentId
-    type: str
-    lane: str
-    state: JobState
-    waits_for: WaitsFor | None
-    run_after: int | None
-    priority: int
-    harness: str | None
-    outcome: Kind | None  # of its last run, when it waits for another
-    created_by: By
-    created_at: int
-    assignment_state: AssignmentState
-    assignment_reason: str | None
-    run_id: RunId | None
-    run_started_at: int | None
-    run_harness: str | None
-
-
-@dataclass(frozen=True)
-class ListedJob:
-    id: JobId
-    namespace: str
-    assignment_id: AssignmentId
-    type: str
-    state: JobState
-    waits_for: WaitsFor | None
-    run_after: int | None
-    priority: int
-    harness: str | None
-    attempts: int
-    outcome: Kind | None
-    created_by: By
-    created_at: int
-    closed_at: int | None
-
-
-@dataclass(frozen=True)
-class ListedAssignment:
-    id: AssignmentId
-    namespace: str
-    north_star: str
-    state: AssignmentState
-    reason: str | None
-    jobs: int
-    open_jobs: int
-    cost_usd: float | None
-    unmeasured: int
-    wall_ms: int
-    created_at: int
-    closed_at: int | None
 
 
 @dataclass(frozen=True)
@@ -105,61 +46,6 @@ class JobView:
     step: JobStep
     ahead: Job | None  # whose turn it is, when this one waits in its lane
     ready_before: int  # ready jobs that a worker takes before it
-
-
-def queue(read: Read, namespace: Namespace | None, limit: int) -> list[QueuedJob]:
-    """All that is open: running, then ready in the order of taking, then waiting."""
-    namespace_id = namespace.id if namespace else None
-    running = read.all(QueuedJob, "queue_running", namespace_id=namespace_id, limit=limit)
-    ready = [
-        job
-        for one in ([namespace] if namespace else read.all(Namespace, "namespaces"))
-        for job in read.all(QueuedJob, "queue_ready", namespace_id=one.id, limit=limit)
-    ]
-    ready.sort(key=lambda job: (-job.priority, job.id))
-    waiting = read.all(QueuedJob, "queue_waiting", namespace_id=namespace_id, limit=limit)
-    return (running + ready + waiting)[:limit]
-
-
-def assignments(
-    read: Read, namespace: Namespace | None, state: AssignmentState | None, limit: int
-) -> list[ListedAssignment]:
-    """The newest first."""
-    return read.all(
-        ListedAssignment,
-        "assignments_in",
-        namespace_id=namespace.id if namespace else None,
-        state=state,
-        limit=limit,
-    )
-
-
-def jobs(
-    read: Read,
-    namespace: Namespace | None,
-    assignment: Assignment | None,
-    state: JobState | None,
-    job_type: str | None,
-    limit: int,
-) -> list[ListedJob]:
-    """The newest first."""
-    if assignment is not None:
-        return read.all(
-            ListedJob,
-            "jobs_listed_of",
-            assignment_id=assignment.id,
-            state=state,
-            type=job_type,
-            limit=limit,
-        )
-    return read.all(
-        ListedJob,
-        "jobs_in",
-        namespace_id=namespace.id if namespace else None,
-        state=state,
-        type=job_type,
-        limit=limit,
-    )
 
 
 def chain(read: Read, namespace: Namespace, assignment: Assignment) -> Chain:

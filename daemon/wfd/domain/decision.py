@@ -10,6 +10,7 @@ from wfd.domain.job import By
 class DecisionKind(StrEnum):
     INSERT_JOB = "insert_job"
     RETRY = "retry"
+    PROCEED = "proceed"  # what is in line already goes next
     COMPLETE = "complete"
     BLOCK = "block"
     PAUSE = "pause"

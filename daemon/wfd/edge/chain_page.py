@@ -63,7 +63,7 @@ def _facts(assignment: Assignment) -> Iterator[PageLine]:
         yield fact("reason", one_line(assignment.reason))
     if assignment.base_commit is not None:
         yield fact("branch", assignment.branch, f"from {assignment.base_commit[:12]}")
-    used = f"{plural(assignment.jobs, 'job')}, {duration(assignment.wall_ms)} of runs"
+    used = f"{plural(assignment.jobs, 'job')} besides the PM's, {duration(assignment.wall_ms)} of runs"
     yield fact("used", used)
     yield fact("cost", spend(assignment.cost_usd, assignment.unmeasured))
 

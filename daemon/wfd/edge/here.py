@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wfd.commands.scope import namespace_named
 from wfd.domain.errors import NotFound
 from wfd.domain.namespace import Namespace
-from wfd.ports import Read
+
+if TYPE_CHECKING:
+    from wfd.ports import Read
 
 
 def namespace_here(
-    read: Read, named: str | None, environment: Mapping[str, str], folder: Path
+    read: "Read", named: str | None, environment: Mapping[str, str], folder: Path
 ) -> Namespace:
     """The named one, else WFD_NAMESPACE, else that of the repository around `folder`.
 
@@ -18,6 +20,8 @@ def namespace_here(
     """
     name = named or environment.get("WFD_NAMESPACE")
     if name:
+        from wfd.commands.scope import namespace_named  # late: it knows jobs and assignments too
+
         return namespace_named(read, name)
     for root in _upwards(folder):
         found = read.one(Namespace, "namespace_by_checkout", checkout=str(root))
@@ -45,14 +49,14 @@ def common_git_dir(root: Path) -> Path | None:
     return git_dir if common is None else (git_dir / common).resolve()
 
 
-def _of_repository(read: Read, root: Path, git_dir: Path) -> Namespace:
+def _of_repository(read: "Read", root: Path, git_dir: Path) -> Namespace:
     found = read.one(Namespace, "namespace_by_git_dir", git_dir=str(git_dir))
     if found is None:
         raise NotFound(_not_registered(read, f"the repository {root} is not registered"))
     return found
 
 
-def _not_registered(read: Read, what: str) -> str:
+def _not_registered(read: "Read", what: str) -> str:
     known = ", ".join(one.name for one in read.all(Namespace, "namespaces"))
     ways = "run 'wfd init' in your repository"
     return f"{what}; {ways}, or say --namespace ({known})" if known else f"{what}; {ways}"

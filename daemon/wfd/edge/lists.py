@@ -1,13 +1,11 @@
-"""The lists: the queue, assignments, jobs, evidence."""
+"""The lists: the queue, assignments, jobs."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from wfd.commands.inspect import ListedAssignment, ListedJob, QueuedJob
-from wfd.domain.evidence import Evidence
-from wfd.domain.job import JobState
-from wfd.edge.evidence_words import result_of
+from wfd.commands.listing import ListedAssignment, ListedJob, QueuedJob
+from wfd.domain.job import JobState, WaitsFor
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
-from wfd.edge.waiting import briefly
 from wfd.edge.words import ago, duration, iso, one_line, spend
 
 NOTHING_OPEN = (
@@ -16,14 +14,13 @@ NOTHING_OPEN = (
 )
 NO_ASSIGNMENT = "no assignment here yet.\n  wfctl create 'what you want'   starts one"
 NO_JOB = "no such job here.\n  wfctl assignments   lists what there is to look into"
-NO_EVIDENCE = "no evidence yet: the daemon collects it when a run of this job has ended."
 
 
-def print_queue(jobs: Sequence[QueuedJob], now: int) -> None:
+def print_queue(jobs: Sequence[QueuedJob], now: int, *, is_all: bool = False) -> None:
     columns = [
         Column("JOB"),
-        Column("ASSIGNMENT"),
-        Column("NAMESPACE"),
+        Column("OF"),
+        Column("NAMESPACE", is_for_programs=not is_all),
         Column("TYPE"),
         Column("STATE"),
         Column("PRIO", is_number=True),
@@ -34,10 +31,12 @@ def print_queue(jobs: Sequence[QueuedJob], now: int) -> None:
     print_table(columns, [_queue_row(job, now) for job in jobs], empty=NOTHING_OPEN)
 
 
-def print_assignments(assignments: Sequence[ListedAssignment], now: int) -> None:
+def print_assignments(
+    assignments: Sequence[ListedAssignment], now: int, *, is_all: bool = False
+) -> None:
     columns = [
         Column("ASSIGNMENT"),
-        Column("NAMESPACE"),
+        Column("NAMESPACE", is_for_programs=not is_all),
         Column("STATE"),
         Column("OPEN", is_number=True),
         Column("JOBS", is_number=True),
@@ -49,11 +48,11 @@ def print_assignments(assignments: Sequence[ListedAssignment], now: int) -> None
     print_table(columns, rows, empty=NO_ASSIGNMENT)
 
 
-def print_jobs(jobs: Sequence[ListedJob], now: int) -> None:
+def print_jobs(jobs: Sequence[ListedJob], now: int, *, is_all: bool = False) -> None:
     columns = [
         Column("JOB"),
         Column("ASSIGNMENT"),
-        Column("NAMESPACE"),
+        Column("NAMESPACE", is_for_programs=not is_all),
         Column("TYPE"),
         Column("STATE"),
         Column("OUTCOME"),
@@ -65,19 +64,6 @@ def print_jobs(jobs: Sequence[ListedJob], now: int) -> None:
     print_table(columns, [_job_row(job, now) for job in jobs], empty=NO_JOB)
 
 
-def print_evidence(evidence: Sequence[Evidence]) -> None:
-    columns = [
-        Column("RUN"),
-        Column("KIND"),
-        Column("NAME"),
-        Column("RESULT", can_wrap=True),
-        Column("TOOK"),
-        Column("TREE"),
-        Column("FILE", can_wrap=True),
-    ]
-    print_table(columns, [_evidence_row(one) for one in evidence], empty=NO_EVIDENCE)
-
-
 def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
     return [
         cell(f"J{job.id}"),
@@ -87,7 +73,7 @@ def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
         state_cell(job.state),
         cell(job.priority),
         cell(job.run_harness or job.harness),
-        cell(briefly(job, now), job.waits_for or ""),
+        cell(_waits_for(job, now), job.waits_for or ""),
         cell(ago(job.created_at, now), iso(job.created_at)),
     ]
 
@@ -124,13 +110,20 @@ def _job_row(job: ListedJob, now: int) -> list[Cell]:
     ]
 
 
-def _evidence_row(one: Evidence) -> list[Cell]:
-    return [
-        cell(f"R{one.run_id}"),
-        cell(one.kind),
-        cell(one.name),
-        result_of(one),
-        cell("" if one.duration_ms is None else duration(one.duration_ms)),
-        cell((one.tree or "")[:12], one.tree or ""),
-        cell(one.path),
-    ]
+def _waits_for(job: QueuedJob, now: int) -> str:
+    """What it waits for, in a few words."""
+    match job.waits_for:
+        case None:
+            if job.state is JobState.RUNNING and job.run_started_at is not None:
+                return f"running for {duration(max(0, now - job.run_started_at))}"
+            return "a worker" if job.state is JobState.QUEUED else ""
+        case WaitsFor.LANE:
+            return "its turn"
+        case WaitsFor.TIME:
+            after = f" after {job.outcome}" if job.outcome else ""
+            return f"its time, {ago(job.run_after, now)}{after}"
+        case WaitsFor.ASSIGNMENT:
+            reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
+            return f"a person, A{job.assignment_id} is {job.assignment_state}{reason}"
+        case _:
+            assert_never(job.waits_for)

@@ -1,9 +1,9 @@
 """How both command lines meet a shell: one way to fail, unknown names, text from stdin."""
 
-import difflib
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -16,7 +16,25 @@ INTERRUPTED = 130
 
 
 class Group(click.Group):
-    """A group that names the nearest command for one that is unknown."""
+    """A group that names the nearest command for one that is unknown.
+
+    `elsewhere` maps names to the modules in which their commands stand, each imported only
+    when it is called for: a short command does not pay for the long ones.
+    """
+
+    def __init__(self, *args: Any, elsewhere: Mapping[str, str] | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._elsewhere = elsewhere or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._elsewhere})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._elsewhere:
+            module = importlib.import_module(self._elsewhere[cmd_name])
+            command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+            return command
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -25,7 +43,18 @@ class Group(click.Group):
             ctx.fail(self._unknown(ctx, args[0]))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # nobody reads any more, which is no failure of ours
+            _silence()
+            return 0
+        return result
+
     def _unknown(self, ctx: click.Context, name: str) -> str:
+        import difflib  # late: only a slip needs it
+
         names = self.list_commands(ctx)
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
@@ -37,19 +66,18 @@ def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoR
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         result = group.main(args, prog_name=name, standalone_mode=False)
-        _flush()
         sys.exit(result if isinstance(result, int) else 0)
     except WfdError as error:
         _say(name, args, error.kind, str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
+        if not args:  # a bare name shows the help
+            error.show()
+            sys.exit(error.exit_code)
         _say(name, args, "BadInput", _with_help(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        _silence()
-        sys.exit(0)
     except OSError as error:
         _say(name, args, "Broken", str(error))
         sys.exit(1)
@@ -87,10 +115,6 @@ def _say(name: str, args: Sequence[str], kind: str, message: str) -> None:
         click.echo(dumps({"error": {"kind": kind, "message": message}}), err=True)
     else:
         click.echo(f"{name}: {tame(message)}", err=True)
-
-
-def _flush() -> None:
-    sys.stdout.flush()
 
 
 def _silence() -> None:

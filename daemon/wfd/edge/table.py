@@ -14,6 +14,7 @@ class Column:
     name: str
     can_wrap: bool = False  # the one that gives way on a narrow terminal
     is_number: bool = False
+    is_for_programs: bool = False  # a person does not see it
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,20 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, em
 
 def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
     # Only here: rich costs a third of a reading command's time.
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
+    shown = [index for index, column in enumerate(columns) if not column.is_for_programs]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in (columns[index] for index in shown):
         table.add_column(
             column.name,
             no_wrap=not column.can_wrap,
-            ratio=1 if column.can_wrap else None,
+            min_width=12 if column.can_wrap else None,
+            overflow="fold" if column.can_wrap else "ellipsis",
             justify="right" if column.is_number else "left",
         )
     for row in rows:
-        table.add_row(*(Text(one.shown, style=one.colour or "") for one in row))
+        table.add_row(*(Text(row[index].shown, style=row[index].colour or "") for index in shown))
     Console(highlight=False, markup=False, emoji=False).print(table)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from wfd.commands.inspect import COUNT_TO, JobView, QueuedJob
+from wfd.commands.inspect import COUNT_TO, JobView
 from wfd.domain.job import Job, JobState, WaitsFor
-from wfd.edge.words import ago, duration, local_time, one_line, plural
+from wfd.edge.words import ago, local_time, one_line, plural
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,6 @@ def wait_of(view: JobView, now: int) -> Wait | None:
             return _for_time(job, now)
         case WaitsFor.ASSIGNMENT:
             return _for_assignment(view)
-        case _:
-            assert_never(job.waits_for)
-
-
-def briefly(job: QueuedJob, now: int) -> str:
-    """The same in a few words, for a column."""
-    match job.waits_for:
-        case None:
-            if job.state is JobState.RUNNING and job.run_started_at is not None:
-                return f"running for {duration(max(0, now - job.run_started_at))}"
-            return "a worker" if job.state is JobState.QUEUED else ""
-        case WaitsFor.LANE:
-            return "its turn"
-        case WaitsFor.TIME:
-            after = f" after {job.outcome}" if job.outcome else ""
-            return f"its time, {ago(job.run_after, now)}{after}"
-        case WaitsFor.ASSIGNMENT:
-            reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
-            return f"a person, A{job.assignment_id} is {job.assignment_state}{reason}"
         case _:
             assert_never(job.waits_for)
 

@@ -56,6 +56,8 @@ def money(usd: float | None) -> str:
 
 def spend(usd: float | None, unmeasured: int) -> str:
     """A sum and what is missing from it."""
+    if usd is None and not unmeasured:
+        return "none yet"
     if usd is None or not unmeasured:
         return money(usd)
     return f"{money(usd)} + {plural(unmeasured, 'run')} {NOT_REPORTED}"

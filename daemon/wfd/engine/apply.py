@@ -3,7 +3,14 @@
 from dataclasses import asdict
 from typing import assert_never
 
-from wfd.commands.queue import NewJob, close_job, enqueue, enqueue_pm, get_assignment, set_state
+from wfd.commands.queue import (
+    NewJob,
+    close_job,
+    enqueue,
+    enqueue_pm,
+    get_assignment,
+    set_state,
+)
 from wfd.commands.record import decide
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision, DecisionKind
@@ -12,6 +19,7 @@ from wfd.domain.job import By, Job, JobState
 from wfd.domain.note import Note
 from wfd.domain.outcome import Conclusion, Kind
 from wfd.domain.run import Run
+from wfd.domain.template import Template
 from wfd.engine.parts import Settings
 from wfd.ports import Read, Tx
 from wfd.rules import decision as decisions
@@ -50,7 +58,7 @@ def apply_decision(
             "head_commit": assignment.head_commit,
         },
     )
-    _carry_out(tx, assignment, answer, facts, decision_id)
+    _carry_out(tx, assignment, answer, facts, decision_id, settings)
 
 
 def facts_of(read: Read, assignment: Assignment, pm_job: Job | None, settings: Settings) -> Facts:
@@ -79,6 +87,7 @@ def _carry_out(
     answer: decisions.PmDecision,
     facts: Facts,
     decision_id: int,
+    settings: Settings,
 ) -> None:
     match answer:
         case decisions.InsertJob():
@@ -109,14 +118,28 @@ def _carry_out(
                     retry_of=last.id,
                     attempts=counters.attempts,
                     no_work=counters.no_work,
+                    resume_session=_session_to_keep(facts, settings),
                 ),
             )
+        case decisions.Proceed():
+            pass  # whoever closes a run gives the turn to the next in line
         case decisions.Complete():
             set_state(tx, assignment, AssignmentState.COMPLETE, answer.reason)
         case decisions.Block():
             set_state(tx, assignment, AssignmentState.BLOCKED, answer.question)
         case _:
             assert_never(answer)
+
+
+def _session_to_keep(facts: Facts, settings: Settings) -> str | None:
+    """The last session, where its job type goes on with it and its end does not forbid it."""
+    job, run = facts.last_job, facts.last_run
+    template = settings.templates.get(job.type) if job else None
+    if run is None or not isinstance(template, Template) or template.fresh_session:
+        return None
+    ended_well = run.outcome is Kind.SUCCEEDED
+    rule = settings.policy.outcomes[run.outcome] if run.outcome else None
+    return run.session_id if ended_well or (rule and rule.resume) else None
 
 
 def _refuse(

@@ -4,7 +4,7 @@ import anyio
 
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import WfdError
+from wfd.domain.errors import Broken, WfdError
 from wfd.domain.ids import AssignmentId
 from wfd.engine.parts import Parts
 
@@ -14,10 +14,12 @@ EVERY_S = 5.0
 async def housekeep(parts: Parts) -> None:
     refused: set[AssignmentId] = set()
     while True:
-        ended = await parts.store.all(Assignment, "closed_with_workspace")
-        for assignment in ended:
-            if not _is_live(parts, assignment.id) and assignment.id not in refused:
-                await _remove(parts, assignment, refused)
+        try:
+            for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
+                if not _is_live(parts, assignment.id) and assignment.id not in refused:
+                    await _remove(parts, assignment, refused)
+        except Broken as error:
+            parts.log.error("housekeep.failed", error=str(error))
         await anyio.sleep(EVERY_S)
 
 

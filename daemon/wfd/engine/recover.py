@@ -22,12 +22,12 @@ async def end_orphans(parts: Parts) -> list[Lease]:
     Its lease is ours from now on; `conclude` brings it to its end.
     """
     ttl_ms = parts.settings.config.lease_ttl_ms
-    left: list[Lease] = []
-    for run in await parts.store.all(Run, "live_runs"):
-        killed = await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
-        lease = await parts.store.write(lambda tx, run=run: _take_over(tx, run, ttl_ms))  # type: ignore[misc]
-        parts.log.warning("run.found_open", run_id=run.id, job_id=run.job_id, killed=killed)
-        left.append(lease)
+    runs = await parts.store.all(Run, "live_runs")
+    if not runs:
+        return []
+    killed = await parts.spawner.end_trees({parts.tag_of(run.id): birth_of(run) for run in runs})
+    left = await parts.store.write(lambda tx: [_take_over(tx, run, ttl_ms) for run in runs])
+    parts.log.warning("daemon.recovering", runs=[run.id for run in runs], killed=killed)
     return left
 
 

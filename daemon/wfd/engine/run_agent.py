@@ -6,6 +6,7 @@ import anyio
 
 from wfd.domain.errors import Broken, LeaseLost, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
 from wfd.engine.environment import environment
 from wfd.engine.finish import Ended, finish
@@ -15,6 +16,7 @@ from wfd.engine.watch import Clocks, watch
 from wfd.ports import Command, End, Launch, Process
 
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
+CLOSE_AGAIN_S = 2.0
 AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended then
 
 
@@ -23,17 +25,46 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
     run = live.lease.run
     closing: Closing | None = None
     with live.scope:
-        closing = await _attempt(parts, live)
+        closing = await _attempted(parts, live)
     if live.is_lost or closing is None:
         with anyio.CancelScope(shield=True):
             await parts.spawner.end_tree(parts.tag_of(run.id), live.birth)
     if live.is_lost:
         return
     with anyio.CancelScope(shield=True):
+        await _close(parts, run, closing or _cut_short(live))
+
+
+async def _close(parts: Parts, run: Run, closing: Closing) -> None:
+    """Write the end of a run. A store that cannot be written now is asked again, not given up.
+
+    When the daemon stops meanwhile the run stays open, and the next start concludes it.
+    """
+    while True:
         try:
-            await close(parts, run, closing or _cut_short(live))
+            await close(parts, run, closing)
+            return
         except LeaseLost:
             parts.log.warning("lease.lost", run_id=run.id)
+            return
+        except Broken as error:
+            parts.log.error("run.not_closed", run_id=run.id, error=str(error))
+            if parts.is_stopping:
+                return
+            await anyio.sleep(CLOSE_AGAIN_S)
+
+
+async def _attempted(parts: Parts, live: LiveRun) -> Closing:
+    """An attempt in which what nobody foresaw ends this run alone, and says so."""
+    try:
+        return await _attempt(parts, live)
+    except Exception as error:
+        run = live.lease.run
+        parts.log.exception("run.crashed", run_id=run.id, job_id=run.job_id)
+        with anyio.CancelScope(shield=True):
+            await parts.spawner.end_tree(parts.tag_of(run.id), live.birth)
+        outcome = Outcome(Kind.LOST, f"the daemon failed: {type(error).__name__}: {error}")
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
 
 
 async def _attempt(parts: Parts, live: LiveRun) -> Closing:

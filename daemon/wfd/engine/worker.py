@@ -1,6 +1,5 @@
 """The loop that takes work while there is room for it."""
 
-import anyio
 from anyio.abc import TaskGroup
 
 from wfd.domain.errors import WfdError
@@ -44,20 +43,14 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
 def start(parts: Parts, group: TaskGroup, lease: Lease) -> None:
     live = LiveRun(lease)
     parts.live[lease.run.id] = live
-    group.start_soon(_guarded, parts, live, name=f"R{lease.run.id}")
+    group.start_soon(_run, parts, live, name=f"R{lease.run.id}")
 
 
-async def _guarded(parts: Parts, live: LiveRun) -> None:
-    """One run. What nobody foresaw ends that run, never the daemon."""
-    run_id = live.lease.run.id
+async def _run(parts: Parts, live: LiveRun) -> None:
     try:
         await run_agent(parts, live)
-    except Exception:
-        parts.log.exception("run.crashed", run_id=run_id, job_id=live.lease.job.id)
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(1)  # the sweep takes the run when its lease has lapsed
     finally:
-        parts.live.pop(run_id, None)
+        parts.live.pop(live.lease.run.id, None)
         parts.wake()
 
 

@@ -25,6 +25,11 @@ def why_no_retry(facts: Facts) -> str | None:
     return why_no_job(facts)
 
 
+def why_not_proceed(facts: Facts) -> str | None:
+    """Why there is nothing to go on with; None when a job is in line."""
+    return None if facts.open_jobs else "no job is in line; insert one, complete, or block"
+
+
 def why_not_complete(facts: Facts) -> str | None:
     """Why the assignment is not done, whatever the reason given; None when it may be."""
     if facts.open_jobs:
@@ -45,6 +50,7 @@ def menu(facts: Facts) -> dict[str, str]:
     return {
         DecisionKind.INSERT_JOB: _line(why_no_job(facts)),
         DecisionKind.RETRY: _line(why_no_retry(facts)),
+        DecisionKind.PROCEED: _line(why_not_proceed(facts)),
         DecisionKind.COMPLETE: _line(complete, allowed),
         DecisionKind.BLOCK: "allowed",
     }

@@ -9,7 +9,13 @@ from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import unknown
 from wfd.domain.job import PM
 from wfd.rules import retry
-from wfd.rules.allowed import NOTHING_TO_CHANGE, why_no_job, why_no_retry, why_not_complete
+from wfd.rules.allowed import (
+    NOTHING_TO_CHANGE,
+    why_no_job,
+    why_no_retry,
+    why_not_complete,
+    why_not_proceed,
+)
 from wfd.rules.answer import candidates
 from wfd.rules.facts import Facts
 
@@ -33,6 +39,12 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Proceed:
+    reason: str
+    kind = DecisionKind.PROCEED
+
+
+@dataclass(frozen=True)
 class Complete:
     reason: str
     kind = DecisionKind.COMPLETE
@@ -45,9 +57,9 @@ class Block:
     kind = DecisionKind.BLOCK
 
 
-PmDecision = InsertJob | Retry | Complete | Block
+PmDecision = InsertJob | Retry | Proceed | Complete | Block
 
-_MAY_DECIDE = ("insert_job", "retry", "complete", "block")
+_MAY_DECIDE = ("insert_job", "retry", "proceed", "complete", "block")
 
 # One object with parts that may be null: the form that both claude's --json-schema and
 # codex's --output-schema take. All keys required, none besides.
@@ -117,6 +129,8 @@ def refusal(decision: PmDecision, facts: Facts) -> str | None:
             return _refuse_job(decision, facts)
         case Retry():
             return _refuse_retry(decision, facts)
+        case Proceed():
+            return why_not_proceed(facts)
         case Complete():
             return _refuse_complete(decision, facts)
         case Block():
@@ -137,6 +151,8 @@ def _decision(answer: _Answer) -> PmDecision:
             return InsertJob(job.type.strip(), harness, job.context.strip(), answer.reason.strip())
         case "retry":
             return Retry((answer.changes or "").strip(), answer.reason.strip())
+        case "proceed":
+            return Proceed(answer.reason.strip())
         case "complete":
             return Complete(answer.reason.strip())
         case "block":

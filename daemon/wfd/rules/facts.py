@@ -7,7 +7,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision, DecisionKind
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.ids import JobId, RunId
-from wfd.domain.job import PM, By, Job
+from wfd.domain.job import PM, By, Job, JobState
 from wfd.domain.note import Note
 from wfd.domain.run import Run
 from wfd.rules import caps as cap_rules
@@ -166,7 +166,9 @@ def _activation(
     """What a person said when setting the assignment active, until a PM has answered it."""
     if pm_job and pm_job.context:
         return pm_job.context
-    answered = max((j.closed_at or 0 for j in jobs if j.is_pm and j.is_closed), default=0)
+    # a PM whose answer was refused has failed, and has not answered
+    done = (job for job in jobs if job.is_pm and job.state is JobState.DONE)
+    answered = max((job.closed_at or 0 for job in done), default=0)
     said = [
         d.reason
         for d in decisions

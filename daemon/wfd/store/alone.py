@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from wfd.ports import Read, Tx
 from wfd.store.sqlite import Connected, open_reader, open_writer
+
+if TYPE_CHECKING:
+    from wfd.ports import Read, Tx  # for the checker alone: every short read imports this file
 
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ def utc_ms() -> int:
 
 
 @contextmanager
-def reading(path: Path, now: Callable[[], int] = utc_ms) -> Iterator[Read]:
+def reading(path: Path, now: Callable[[], int] = utc_ms) -> Iterator["Read"]:
     """Reads of one consistent snapshot, for a process that is not the daemon."""
     connection = open_reader(path)
     try:
@@ -27,7 +29,7 @@ def reading(path: Path, now: Callable[[], int] = utc_ms) -> Iterator[Read]:
         connection.close()
 
 
-def write_alone(path: Path, work: Callable[[Tx], T], now: Callable[[], int] = utc_ms) -> T:
+def write_alone(path: Path, work: Callable[["Tx"], T], now: Callable[[], int] = utc_ms) -> T:
     """One transaction by a process that holds the daemon's lock because no daemon runs."""
     connection = open_writer(path)
     try:

@@ -41,14 +41,18 @@ def read_only_uri(path: Path) -> str:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection. Raises NotFound when there is no store yet."""
+    absent = NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
     if not path.exists():
-        raise NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
+        raise absent
     try:
         connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
         connection.executescript("pragma busy_timeout = 5000; pragma query_only = on;")
-        _refuse_newer(_version(connection), path)
+        version = _version(connection)
     except sqlite3.DatabaseError as error:
         raise Broken(f"the store {path} cannot be read: {error}") from error
+    if version == 0:  # it is just being made
+        raise absent
+    _refuse_newer(version, path)
     return connection
 
 
@@ -94,22 +98,30 @@ class Connected:
         return rows[0] if rows else None
 
     def all(self, into: type[T], statement: str, **values: object) -> list[T]:
-        cursor = self._execute(statement, values)
-        rows: Sequence[Sequence[object]] = cursor.fetchall()
+        cursor, rows = self._execute(statement, values)
         if not rows:
             return []
         read = reader(into, [column[0] for column in cursor.description])
         return [read(row) for row in rows]
 
     def run(self, statement: str, **values: object) -> int:
-        cursor = self._execute(statement, values)
-        cursor.fetchall()  # an unread `returning` keeps the write lock
+        cursor, _ = self._execute(statement, values)
         return cursor.rowcount
 
     def insert(self, statement: str, **values: object) -> int:
-        row_id = self._execute(statement, values).lastrowid
-        assert row_id is not None
-        return row_id
+        cursor, _ = self._execute(statement, values)
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
-    def _execute(self, statement: str, values: dict[str, Any]) -> sqlite3.Cursor:
-        return self._connection.execute(self._sql[statement], values)
+    def _execute(
+        self, statement: str, values: dict[str, Any]
+    ) -> tuple[sqlite3.Cursor, Sequence[Sequence[object]]]:
+        sql = self._sql[statement]
+        if not self._connection.in_transaction:
+            # a full disk, say: what follows would be on its own, and commit by itself
+            raise Broken(f"{statement}: SQLite has ended the transaction; nothing of it is kept")
+        try:
+            cursor = self._connection.execute(sql, values)
+            return cursor, cursor.fetchall()  # an unread `returning` keeps the write lock
+        except sqlite3.OperationalError as error:
+            raise Broken(f"the store could not be used: {statement}: {error}") from error

@@ -1,11 +1,13 @@
 """The store as the daemon opens it."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 
+from wfd.domain.errors import Broken
 from wfd.ports import Tx
 from wfd.store.alone import reading, utc_ms, write_alone
 from wfd.store.rows import reader
@@ -46,9 +48,12 @@ class SqliteStore:
         return rows[0] if rows else None
 
     async def all(self, into: type[T], statement: str, **values: object) -> list[T]:
-        async with self._reading.execute(self._sql[statement], values) as cursor:
-            rows = list(await cursor.fetchall())
-            if not rows:
-                return []
-            read = reader(into, [column[0] for column in cursor.description])
-            return [read(tuple(row)) for row in rows]
+        sql = self._sql[statement]
+        try:
+            async with self._reading.execute(sql, values) as cursor:
+                rows = list(await cursor.fetchall())
+                columns = [column[0] for column in cursor.description]
+        except sqlite3.OperationalError as error:
+            raise Broken(f"the store could not be read: {statement}: {error}") from error
+        read = reader(into, columns)
+        return [read(tuple(row)) for row in rows]

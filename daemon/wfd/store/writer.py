@@ -99,6 +99,7 @@ class Writer:
             for item in batch:
                 self._attempt(item)
                 if not self._connection.in_transaction:
+                    item.error = item.error or Broken("SQLite has ended the transaction")
                     return alone
             self._connection.execute("commit")
         except sqlite3.Error as error:

@@ -30,9 +30,11 @@ select * from job
  limit 1;
 
 -- next_in_line
--- A PM job that is due goes before all that was inserted meanwhile.
+-- A PM job that is due goes before all that was inserted meanwhile. The open states are named
+-- for the index job_open: the closed jobs of a long assignment are not looked at.
 select * from job
- where assignment_id = :assignment_id and state = 'waiting' and waits_for = 'lane'
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+   and state = 'waiting' and waits_for = 'lane'
  order by (lane = 'pm') desc, priority desc, id
  limit 1;
 

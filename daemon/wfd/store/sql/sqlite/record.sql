@@ -29,6 +29,3 @@ values (:now, :kind, :namespace_id, :assignment_id, :job_id, :run_id, :data);
 
 -- events_after
 select * from event where seq > :seq order by seq limit :limit;
-
--- last_event
-select coalesce(max(seq), 0) as seq from event;

@@ -20,7 +20,8 @@ select count(*) as n from run where job_id = :job_id;
 select * from run where assignment_id = :assignment_id and state = 'running' order by id;
 
 -- live_runs
-select * from run where state = 'running' order by id;
+-- Named, because the planner would rather walk all runs that ever were than sort a few.
+select * from run indexed by run_lease where state = 'running' order by id;
 
 -- extend_lease
 -- No row back means the lease is lost: stop the process, write nothing more.

@@ -1,0 +1,119 @@
+"""wfctl's lists: queue, assignments, jobs. They are asked for often, so they import little."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from wfd.commands import listing
+from wfd.ctl_scene import list_options, tell_daemon_is_down, watch_option, wide_scene
+from wfd.domain import ids
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.errors import NotFound
+from wfd.domain.job import JobState
+from wfd.domain.namespace import Namespace
+from wfd.edge.lists import print_assignments, print_jobs, print_queue
+from wfd.edge.shell import is_terminal, print_document
+from wfd.edge.watch import draw_or_watch
+
+if TYPE_CHECKING:
+    from wfd.ports import Read
+
+
+@click.command()
+@list_options
+@watch_option
+def queue(
+    namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
+) -> None:
+    """What is open, in the order in which it will be done.
+
+    Columns: job, assignment, namespace, type, state, priority, harness, waits for, made.
+    """
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = listing.queue(read, here, limit)
+        if as_json:
+            print_document(found)
+            return
+        print_queue(found, now, is_all=is_all)
+        _tell_cut(len(found), limit)
+        if found:
+            tell_daemon_is_down()
+
+    draw_or_watch(draw, watch_s)
+
+
+@click.command()
+@click.option("--status", type=click.Choice([s.value for s in AssignmentState]))
+@list_options
+@watch_option
+def assignments(
+    status: str | None,
+    namespace: str | None,
+    is_all: bool,
+    limit: int,
+    as_json: bool,
+    watch_s: float | None,
+) -> None:
+    """Assignments, the newest first.
+
+    Columns: assignment, namespace, state, open jobs, jobs, cost, made, north star.
+    """
+    state = None if status is None else AssignmentState(status)
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = listing.assignments(read, here, state, limit)
+        if as_json:
+            print_document(found)
+            return
+        print_assignments(found, now, is_all=is_all)
+        _tell_cut(len(found), limit)
+
+    draw_or_watch(draw, watch_s)
+
+
+@click.command()
+@click.argument("assignment_id", metavar="[ASSIGNMENT]", type=ids.assignment_id, required=False)
+@click.option("--state", type=click.Choice([s.value for s in JobState]))
+@click.option("--type", "job_type", metavar="TYPE")
+@list_options
+def jobs(
+    assignment_id: int | None,
+    state: str | None,
+    job_type: str | None,
+    namespace: str | None,
+    is_all: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Jobs, the newest first; of one assignment where it is named.
+
+    Columns: job, assignment, namespace, type, state, outcome, attempt, by, made, took.
+    """
+    wanted = None if state is None else JobState(state)
+    with wide_scene(namespace, is_all) as (read, here, now):
+        of = None if assignment_id is None else _assignment(read, here, assignment_id)
+        found = listing.jobs(read, here, of, wanted, job_type, limit)
+    if as_json:
+        print_document(found)
+        return
+    print_jobs(found, now, is_all=is_all)
+    _tell_cut(len(found), limit)
+
+
+def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Assignment:
+    from wfd.commands.scope import assignment_in
+
+    if here is not None:
+        return assignment_in(read, here.name, assignment_id)
+    found = read.one(Assignment, "assignment_by_id", id=assignment_id)
+    if found is None:
+        raise NotFound(f"no assignment A{assignment_id}; 'wfctl assignments --all' lists them")
+    return found
+
+
+def _tell_cut(shown: int, limit: int) -> None:
+    if shown == limit and is_terminal():
+        click.secho(f"the first {limit}; --limit shows more", dim=True)

@@ -1,0 +1,255 @@
+"""wfd doctor: whether all is there that wfd needs, and the way out where something is not."""
+
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import click
+
+from wfd.adapters.assets import user_dir
+from wfd.adapters.lock import holder
+from wfd.adapters.place import Place, place
+from wfd.adapters.tools import on_local_disk, probe
+from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
+from wfd.domain.errors import NotFound, WfdError
+from wfd.domain.namespace import Namespace
+from wfd.edge.here import namespace_here
+from wfd.edge.table import Column, cell, print_table
+from wfd.edge.words import tame
+from wfd.store.alone import reading
+from wfd.store.sqlite import open_writer
+from wfd_runners import harnesses
+
+T = TypeVar("T")
+
+GIT_NEEDED = (2, 31)  # rev-parse --path-format
+SQLITE_NEEDED = (3, 37, 0)  # strict tables
+SQLITE_MENDED = (3, 51, 3)  # before it a WAL reset could lose a commit, very rarely
+PYTHON_NEEDED = (3, 11)
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    level: Level
+    what: str
+    detail: str
+    way_out: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        return self.level is Level.FAIL
+
+
+def findings() -> list[Finding]:
+    """Every finding, the machine's first, then the repository's."""
+    found = [_system(), _python(), _sqlite(), _git()]
+    where = _or_finding("state folder", place)
+    config = _or_finding("configuration", _config)
+    if isinstance(config, Config):
+        found += _harnesses(config)
+    else:
+        found.append(config)
+    if isinstance(where, Place):
+        found += [*_state_folder(where), _store(where), _daemon(where), *_repository(where)]
+    else:
+        found.append(where)
+    return [*found, _containment()]
+
+
+def print_findings(found: Sequence[Finding]) -> None:
+    """One line each, on a terminal with the way out below what is not well."""
+    if not sys.stdout.isatty():
+        rows = [[cell(f.level), cell(f.what), cell(f.detail), cell(f.way_out)] for f in found]
+        print_table([Column("")], rows, empty="")
+        return
+    marks = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
+    for one in found:
+        mark, colour = marks[one.level]
+        click.echo(f"{click.style(mark, fg=colour)} {one.what}: {tame(one.detail)}")
+        if one.way_out:
+            click.echo(f"    {tame(one.way_out)}")
+
+
+def _or_finding(what: str, make: Callable[[], T]) -> T | Finding:
+    try:
+        return make()
+    except WfdError as error:
+        return Finding(Level.FAIL, what, str(error))
+
+
+def _system() -> Finding:
+    name = platform.system()
+    if name == "Linux":
+        return Finding(Level.OK, "system", f"Linux {platform.release()}")
+    if name == "Darwin":
+        return Finding(Level.WARN, "system", "macOS: agents run without containment")
+    return Finding(Level.FAIL, "system", f"{name} is not supported; use Linux, macOS or WSL 2")
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    if sys.version_info >= PYTHON_NEEDED:
+        return Finding(Level.OK, "python", version)
+    return Finding(
+        Level.FAIL, "python", version, f"install Python {_dotted(PYTHON_NEEDED)} or newer"
+    )
+
+
+def _sqlite() -> Finding:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < SQLITE_NEEDED:
+        way_out = f"use a Python with SQLite {_dotted(SQLITE_NEEDED)} or newer"
+        return Finding(Level.FAIL, "sqlite", version, way_out)
+    if sqlite3.sqlite_version_info < SQLITE_MENDED:
+        way_out = (
+            f"SQLite before {_dotted(SQLITE_MENDED)} can in rare races lose a commit when its"
+            " log is reset; a newer Python build carries a mended one"
+        )
+        return Finding(Level.WARN, "sqlite", version, way_out)
+    return Finding(Level.OK, "sqlite", version)
+
+
+def _git() -> Finding:
+    seen = anyio.run(probe, ("git", "--version"))
+    if seen.version is None:
+        return Finding(Level.FAIL, "git", seen.error or "unknown", "install git")
+    if _numbers(seen.version) < GIT_NEEDED:
+        way_out = f"install git {_dotted(GIT_NEEDED)} or newer"
+        return Finding(Level.FAIL, "git", seen.version, way_out)
+    return Finding(Level.OK, "git", seen.version)
+
+
+def _config() -> Config:
+    return load(layers(user_dir() / "config.json", None, {}))
+
+
+def _harnesses(config: Config) -> Iterator[Finding]:
+    """Each agent CLI really run. One that a default names must be there."""
+    needed = set(config.harness_defaults.values())
+    for name, harness in harnesses().items():
+        binary = config.harness(name).binary or harness.binary
+        if not binary:
+            yield Finding(Level.OK, f"harness {name}", "built in")
+            continue
+        seen = anyio.run(probe, (binary, "--version"))
+        if seen.version is not None:
+            yield Finding(Level.OK, f"harness {name}", f"{seen.version} ({seen.found})")
+            continue
+        level = Level.FAIL if name in needed else Level.WARN
+        way_out = (
+            f"install it, name its path as harnesses.{name}.binary, or choose another in"
+            f" harnessDefaults of {user_dir() / 'config.json'}"
+        )
+        yield Finding(level, f"harness {name}", seen.error or "it told no version", way_out)
+
+
+def _state_folder(where: Place) -> Iterator[Finding]:
+    folder = where.state_dir
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            yield Finding(Level.OK, "state folder", str(folder))
+    except OSError as error:
+        way_out = f"make {folder} writable, or set WFD_STATE_DIR to another folder"
+        yield Finding(Level.FAIL, "state folder", f"{folder}: {error.strerror}", way_out)
+        return
+    is_local, kind = on_local_disk(folder)
+    if is_local:
+        yield Finding(Level.OK, "disk", kind)
+    else:
+        way_out = "set WFD_STATE_DIR to a folder on a disk of this machine"
+        yield Finding(Level.FAIL, "disk", f"{folder} is on {kind}, over a network", way_out)
+
+
+def _store(where: Place) -> Finding:
+    """A store is really written beside the real one, and the real one is really read."""
+    try:
+        with tempfile.TemporaryDirectory(dir=where.state_dir, prefix="doctor-") as folder:
+            _write_scratch(Path(folder) / "scratch.db")
+        if not where.store_path.exists():
+            return Finding(Level.OK, "store", "none yet; 'wfd init' makes it")
+        with reading(where.store_path) as read:
+            count = len(read.all(Namespace, "namespaces"))
+    except (WfdError, OSError, sqlite3.Error) as error:
+        return Finding(Level.FAIL, "store", str(error), "look whether the disk is full or worn")
+    return Finding(Level.OK, "store", f"{where.store_path}, {count} namespaces")
+
+
+def _write_scratch(path: Path) -> None:
+    connection = open_writer(path)
+    try:
+        connection.execute("begin immediate")
+        connection.execute(
+            "insert into namespace (name, git_dir, checkout, created_at) values ('x', 'x', 'x', 0)"
+        )
+        connection.execute("rollback")
+    finally:
+        connection.close()
+
+
+def _daemon(where: Place) -> Finding:
+    pid = holder(where)
+    if pid is None:
+        return Finding(Level.WARN, "daemon", "it is not running", "start it: wfd start --detach")
+    return Finding(Level.OK, "daemon", f"running (pid {pid or 'unknown'})")
+
+
+def _repository(where: Place) -> Iterator[Finding]:
+    """Of the folder that the caller stands in."""
+    try:
+        with reading(where.store_path) as read:
+            namespace = namespace_here(read, None, os.environ, Path.cwd())
+    except NotFound as error:
+        yield Finding(Level.WARN, "namespace", str(error))
+        return
+    yield Finding(Level.OK, "namespace", f"{namespace.name} ({namespace.checkout})")
+    yield _trust(namespace)
+
+
+def _trust(namespace: Namespace) -> Finding:
+    file = Path(namespace.checkout) / REPOSITORY_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        if namespace.trusted_hash is None:
+            return Finding(Level.OK, "repository's configuration", "none, so no checks run")
+        return _untrusted(f"{file} was accepted and cannot be read")
+    if hash_of(text) == namespace.trusted_hash:
+        return Finding(Level.OK, "repository's configuration", f"{file} is accepted")
+    return _untrusted(f"{file} has changed since it was accepted, and no job starts until then")
+
+
+def _untrusted(detail: str) -> Finding:
+    way_out = "look at it, then run: wfd trust"
+    return Finding(Level.FAIL, "repository's configuration", detail, way_out)
+
+
+def _containment() -> Finding:
+    if platform.system() == "Linux":
+        return Finding(Level.OK, "containment", "subreaper + environment scan; no sandbox yet")
+    return Finding(Level.WARN, "containment", "none on this system; agents run as you do")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = []
+    for part in version.split(".")[:2]:
+        digits = "".join(c for c in part if c.isdigit())
+        numbers.append(int(digits or 0))
+    return tuple(numbers)
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))

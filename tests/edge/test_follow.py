@@ -1,0 +1,80 @@
+"""Following files: transcripts while they grow, logs while they are rotated."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from wfd.edge.follow import follow, last_lines
+
+
+def scripted(*acts: Callable[[], object]) -> tuple[Callable[[float], None], Callable[[], bool]]:
+    """Each pause of the follower is one act; after the last one it is done."""
+    left: Iterator[Callable[[], object]] = iter(acts)
+    done = False
+
+    def pause(seconds: float) -> None:
+        nonlocal done
+        act = next(left, None)
+        if act is None:
+            done = True
+        else:
+            act()
+
+    return pause, lambda: done
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_lines_come_whole_and_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    pause, is_done = scripted(
+        lambda: append(path, b"one\ntw"), lambda: append(path, b"o\n"), lambda: append(path, b"end")
+    )
+
+    assert list(follow(path, is_done=is_done, pause=pause)) == [b"one", b"two", b"end"]
+
+
+def test_a_line_ends_at_a_newline_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_bytes("a\u2028b\x85c\rd\n".encode())
+
+    assert list(follow(path, is_done=lambda: True)) == ["a\u2028b\x85c\rd".encode()]
+
+
+def test_a_rotated_log_is_read_to_its_end_and_then_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\n")
+
+    def rotate() -> None:
+        append(path, b"two\n")
+        path.rename(tmp_path / "log.1")
+        path.write_bytes(b"three\n")
+
+    pause, is_done = scripted(rotate, lambda: append(path, b"four\n"))
+
+    seen = list(follow(path, is_done=is_done, pause=pause))
+    assert seen == [b"one", b"two", b"three", b"four"]
+
+
+def test_what_was_written_before_the_end_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+
+    def is_done() -> bool:
+        path.write_bytes(b"last\n")
+        return True
+
+    assert list(follow(path, is_done=is_done)) == [b"last"]
+
+
+def test_the_last_lines_and_where_they_end(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"line %d\n" % n for n in range(100_000)) + b"partial")
+
+    lines, offset = last_lines(path, 2)
+
+    assert lines == [b"line 99998", b"line 99999"]
+    assert list(follow(path, offset, is_done=lambda: True)) == [b"partial"]
+    assert last_lines(path, 0)[0] == []
+    assert last_lines(tmp_path / "none", 5) == ([], 0)

@@ -1,0 +1,181 @@
+"""wfctl tail, logs, transcript and config."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.edge.shelf import NOW, Call, Shelf
+
+from wfd.adapters.place import place
+from wfd.config import hash_of
+
+STREAM: list[dict[str, object]] = [
+    {"type": "system", "subtype": "init", "session_id": "s1", "model": "m"},
+    {
+        "type": "assistant",
+        "message": {"id": "1", "content": [{"type": "text", "text": "hi \x1b[2J there"}]},
+    },
+    {
+        "type": "result",
+        "subtype": "success",
+        "is_error": False,
+        "result": "hi",
+        "num_turns": 1,
+        "session_id": "s1",
+    },
+]
+
+
+def lines_of(stream: list[dict[str, object]]) -> bytes:
+    return b"".join(json.dumps(one).encode() + b"\n" for one in stream)
+
+
+def a_running_run(shelf: Shelf) -> Path:
+    """J1 runs as R1; its transcript."""
+    shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
+    shelf.work(
+        lambda tx: tx.insert(
+            "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="claude",
+            now=NOW, ttl_ms=1000, resumed=None,
+        )
+    )  # fmt: skip
+    place().make_run_dir(1)
+    return place().transcript_path(1)
+
+
+def test_tail_shows_what_the_agent_says_and_tames_it(shelf: Shelf, wfctl: Call) -> None:
+    a_running_run(shelf).write_bytes(lines_of(STREAM))
+
+    said = wfctl("tail", "J1", "--no-follow")
+
+    assert "hi \\u001b[2J there" in said.out
+    assert "\x1b[2J" not in said.out
+
+
+def test_tail_as_one_document_names_each_signal(shelf: Shelf, wfctl: Call) -> None:
+    a_running_run(shelf).write_bytes(lines_of(STREAM))
+
+    signals = json.loads(wfctl("tail", "J1", "-n", "--json").out)
+
+    assert [one["signal"] for one in signals] == ["session_started", "said", "finished"]
+
+
+def test_tail_follows_a_run_until_it_is_closed(shelf: Shelf) -> None:
+    path = a_running_run(shelf)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wfd.ctl", "tail", "J1", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    path.write_bytes(lines_of(STREAM[:2]))
+    seen = [json.loads(process.stdout.readline())["signal"] for _ in range(2)]
+    with path.open("ab") as out:
+        out.write(lines_of(STREAM[2:]))
+    nothing = dict.fromkeys(
+        ["message", "reset_at", "session_id", "cli_version", "model", "cost_usd", "tokens_in",
+         "tokens_cached", "tokens_out", "turns", "structured", "snapshot_commit", "snapshot_tree",
+         "answer", "exit_code"]
+    )  # fmt: skip
+    shelf.work(
+        lambda tx: tx.run(
+            "close_run", id=1, now=NOW, outcome="succeeded", ended_by="none", tools=0, **nothing
+        )
+    )
+    rest, _ = process.communicate(timeout=60)
+
+    assert seen == ["session_started", "said"]
+    assert [json.loads(line)["signal"] for line in rest.splitlines()] == ["finished"]
+    assert process.returncode == 0
+
+
+def test_tail_raw_gives_the_bytes(shelf: Shelf, wfctl: Call) -> None:
+    a_running_run(shelf).write_bytes(lines_of(STREAM))
+
+    assert wfctl("tail", "J1", "--raw", "-n").out.encode() == lines_of(STREAM)
+
+
+def test_tail_of_a_job_that_never_ran_says_so(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green")
+
+    said = wfctl("tail", "J1")
+
+    assert said.code == 3
+    assert "wfctl job J1" in said.err
+
+
+LOG = (
+    b'{"event": "daemon.started", "level": "info", "timestamp": "2026-11-20T12:00:00Z"}\n'
+    b"Traceback of somebody else\n"
+    b'{"event": "run.closed", "level": "warning", "job_id": 3, "outcome": "failed"}\n'
+)
+
+
+def test_logs_are_shown_readably_and_foreign_lines_too(shelf: Shelf, wfctl: Call) -> None:
+    place().log_path.write_bytes(LOG)
+
+    lines = wfctl("logs").out.splitlines()
+
+    assert lines[0] == "2026-11-20 12:00:00 info    daemon.started"
+    assert lines[1] == "Traceback of somebody else"
+    assert "job_id=3 outcome=failed" in lines[2]
+
+
+def test_logs_of_one_job_or_level_leave_out_the_rest(shelf: Shelf, wfctl: Call) -> None:
+    place().log_path.write_bytes(LOG)
+
+    assert "run.closed" in wfctl("logs", "--job", "J3").out
+    assert wfctl("logs", "--job", "J4").out == ""
+    assert len(wfctl("logs", "--level", "warning").out.splitlines()) == 1
+    assert [one.get("event") for one in json.loads(wfctl("logs", "--json").out)] == [
+        "daemon.started",
+        None,
+        "run.closed",
+    ]
+
+
+def test_logs_without_a_log_say_what_begins_one(shelf: Shelf, wfctl: Call) -> None:
+    assert wfctl("logs").code == 3
+
+
+def test_a_transcript_tells_its_outcome(shelf: Shelf, wfctl: Call, tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_bytes(lines_of(STREAM))
+
+    said = wfctl("transcript", str(file), "--harness", "claude", "--exit-code", "0", "--json")
+
+    document = json.loads(said.out)
+    assert document["outcome"] == {"kind": "succeeded", "reset_at": None, "message": ""}
+    assert document["session_id"] == "s1"
+    assert document["text"] == "hi"
+    assert document["cost_usd"] is None
+    cut = wfctl("transcript", str(file), "--harness", "gemni")
+    assert cut.code == 2
+    assert "known: claude" in cut.err
+
+
+def test_config_show_tells_where_each_value_comes_from(
+    shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '{"checks": {"test": "make test"}}'
+    file = shelf.checkout / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    monkeypatch.setenv("WFD_LIMITS_JOBS", "7")
+
+    before = wfctl("config", "show", "--origin")
+    assert "wfd trust" in before.err
+    assert "limits.jobs\t7\tenvironment" in before.out
+    assert "checks\t{}\tdefault" in before.out
+
+    shelf.work(
+        lambda tx: tx.run(
+            "move_namespace", id=1, checkout=str(shelf.checkout), trusted_hash=hash_of(text)
+        )
+    )
+    after = wfctl("config", "show", "--origin")
+    assert after.err == ""
+    assert f'checks.test\t"make test"\t{file}' in after.out
+    assert json.loads(wfctl("config", "show", "--json").out)["limits"]["jobs"] == 7

@@ -1,0 +1,199 @@
+"""wfd: init, trust, doctor, and a real daemon that starts and stops."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.edge.shelf import Call, Said, make_repository
+
+from wfd.adapters.lock import holder
+from wfd.adapters.place import Place, place
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "blue"
+    make_repository(folder)
+    state = tmp_path / "state"
+    monkeypatch.setenv("WFD_STATE_DIR", str(state))
+    monkeypatch.setenv("WFD_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.delenv("WFD_NAMESPACE", raising=False)
+    monkeypatch.delenv("WFD_RUN_ID", raising=False)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def where(repository: Path) -> Iterator[Place]:
+    """The place of a daemon, which is gone when the test is over."""
+    yield place()
+    if holder(place()) is not None:
+        installed("stop", "--now")
+    assert holder(place()) is None
+
+
+def installed(*args: str) -> Said:
+    """What the installed wfd says, in a process of its own."""
+    script = Path(sys.executable).with_name("wfd")
+    done = subprocess.run([script, *args], capture_output=True, text=True, timeout=60)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def test_init_registers_proposes_and_adds_nothing_to_git(
+    repository: Path, wfd: Call, wfctl: Call
+) -> None:
+    (repository / "Makefile").write_text("test:\n\ttrue\n")
+
+    said = wfd("init")
+
+    assert said.code == 0
+    assert "wfctl create" in said.out
+    written = json.loads((repository / ".wfd" / "config.json").read_text())
+    assert written == {"namespace": "blue", "checks": {"test": "make test"}}
+    staged = subprocess.run(
+        ["git", "diff", "--cached", "--name-only"], capture_output=True, check=True
+    )
+    assert staged.stdout == b""
+    assert wfctl("create", "make it green").out == "A1\n"
+
+
+def test_init_never_writes_over_a_configuration(repository: Path, wfd: Call) -> None:
+    file = repository / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text('{"namespace": "red", "checks": {"test": "true"}}')
+
+    said = wfd("init")
+
+    assert "'red' is registered" in said.out
+    assert "check test: true" in said.out
+    assert file.read_text() == '{"namespace": "red", "checks": {"test": "true"}}'
+    assert wfd("init").code == 0
+
+
+def test_init_outside_a_repository_says_the_way_out(
+    repository: Path, wfd: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    said = wfd("init")
+
+    assert said.code == 2
+    assert "git init" in said.err
+
+
+def test_trust_shows_what_has_changed_and_accepts_it(
+    repository: Path, wfd: Call, wfctl: Call
+) -> None:
+    wfd("init")
+    file = repository / ".wfd" / "config.json"
+    file.write_text('{"namespace": "blue", "checks": {"test": "rm -rf /"}}')
+    assert "wfd trust" in wfctl("config", "show").err
+
+    said = wfd("trust")
+
+    assert "+" in said.out
+    assert "rm -rf /" in said.out
+    assert wfctl("config", "show").err == ""
+    assert "already" in wfd("trust").out
+
+
+def test_trust_refuses_what_does_not_validate(repository: Path, wfd: Call) -> None:
+    wfd("init")
+    (repository / ".wfd" / "config.json").write_text('{"cheks": {}}')
+
+    said = wfd("trust")
+
+    assert said.code == 2
+    assert "did you mean 'checks'" in said.err
+
+
+def test_doctor_tells_the_way_out_of_what_is_missing(
+    repository: Path, wfd: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(git.stdout.strip())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    said = wfd("doctor", "--json")
+
+    assert said.code == 1
+    document = json.loads(said.out)
+    found = {one["what"]: one for one in document["findings"]}
+    assert document["ok"] is False
+    assert found["harness claude"]["level"] == "fail"
+    assert "harnesses.claude.binary" in found["harness claude"]["way_out"]
+    assert found["harness sim"]["level"] == "ok"
+    assert found["git"]["level"] == "ok"
+    assert found["daemon"]["level"] == "warn"
+
+
+def test_doctor_is_content_when_the_default_agent_is_there(
+    repository: Path, wfd: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.json").write_text('{"harnessDefaults": {"default": "sim"}}')
+    wfd("init")
+
+    said = wfd("doctor")
+
+    assert said.code == 0
+    assert "ok\tnamespace\tblue" in said.out
+
+
+def test_a_daemon_starts_once_answers_and_stops(where: Place) -> None:
+    started = installed("start", "--detach")
+    assert started.code == 0, started.err
+    pid = json.loads(installed("status", "--json").out)["pid"]
+    assert f"pid {pid}" in started.out
+    assert str(where.log_path) in started.out
+
+    for again in (installed("start", "--detach"), installed("start")):
+        assert again.code == 5
+        assert str(pid) in again.err
+
+    assert installed("reload").out == "nothing has changed\n"
+    assert installed("stop").out == f"wfd (pid {pid}) has stopped\n"
+    assert holder(where) is None
+    assert installed("status").code == 6
+    assert installed("stop").code == 6
+
+
+def test_a_daemon_that_cannot_start_says_why_in_the_foreground(
+    where: Place, tmp_path: Path
+) -> None:
+    config = tmp_path / "bad.json"
+    config.write_text('{"limits": {"jbs": 3}}')
+
+    said = installed("start", "--detach", "--config", str(config))
+
+    assert said.code == 2
+    assert "did you mean 'jobs'" in said.err
+
+
+def test_flags_reach_the_daemon(where: Place, tmp_path: Path) -> None:
+    log = tmp_path / "own.log"
+
+    installed("start", "--detach", "--jobs", "7", "--log-file", str(log))
+
+    assert json.loads(installed("status", "--json").out)["limit"] == 7
+    assert "daemon.started" in log.read_text()
+
+
+def test_a_command_reaches_a_running_daemon(where: Place, wfctl: Call) -> None:
+    installed("init")
+    installed("start", "--detach")
+
+    assert wfctl("create", "make it green").out == "A1\n"
+    assert wfctl("update-assignment", "A1", "--status", "paused").code == 0
+
+
+def test_a_hostile_folder_lends_no_module_to_the_daemon(where: Place) -> None:
+    proof = where.state_dir / "owned"
+    Path("click.py").write_text(f"open({str(proof)!r}, 'w')")
+
+    assert installed("start", "--detach").code == 0
+    assert not proof.exists()

@@ -1,0 +1,229 @@
+"""Every way a run can end, seen through the engine."""
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Bench, Opened
+
+    from wfd.domain.ids import AssignmentId
+
+EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
+
+
+async def started(engine: "Opened", **more: object) -> "AssignmentId":
+    return await engine.create("Greet", type="implement", context="Greet", **more)
+
+
+async def until_runs(engine: "Opened", one: "AssignmentId", count: int) -> None:
+    """Until so many runs of the first job are closed."""
+    with anyio.fail_after(60):
+        while True:
+            runs = [r for r in await engine.runs(one) if r.job_id == 1 and r.outcome]
+            if len(runs) >= count:
+                return
+            await anyio.sleep(0.02)
+
+
+async def test_a_transient_failure_is_retried_by_policy_and_resumes_the_session(
+    bench: "Bench",
+) -> None:
+    policies = bench.tmp / "config" / "policies"
+    policies.mkdir(parents=True)
+    (policies / "default.yaml").write_text(bench.policy(base_ms=1))
+    overloaded = {"error": {"status": 529, "text": "Overloaded"}, "run": 1}
+    bench.plays({"implement": [[EDIT, overloaded]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 2)
+        first, second = (await engine.runs(one))[:2]
+        job = (await engine.jobs(one))[0]
+        decision = (await engine.decisions(one))[0]
+    assert first.outcome == "transient"
+    assert second.resumed == first.session_id
+    assert second.outcome == "succeeded"
+    assert second.answer is not None
+    assert "resumed after 1 message" in second.answer
+    assert (job.transient, job.attempts) == (1, 1)
+    assert (decision.by, decision.kind) == ("policy", "retry")
+
+
+async def test_a_rate_limit_with_a_reset_waits_for_it_and_costs_no_attempt(bench: "Bench") -> None:
+    reset = 4_000_000_000
+    bench.plays({"implement": [[{"error": {"status": 429, "text": "no", "reset_at": reset}}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 1)
+        job = (await engine.jobs(one))[0]
+        assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
+        assert job.run_after is not None
+        assert reset * 1000 <= job.run_after <= reset * 1000 + 60_000
+        assert len(await engine.runs(one)) == 1
+
+
+async def test_a_missing_login_blocks_and_setting_it_active_goes_on(bench: "Bench") -> None:
+    denied = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
+    bench.plays({"implement": [[denied, EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assignment = await engine.settled(one)
+        assert assignment.state == "blocked"
+        assert assignment.reason is not None
+        assert "--status active" in assignment.reason
+        job = (await engine.jobs(one))[0]
+        assert (job.state, job.waits_for, job.attempts) == ("waiting", "assignment", 1)
+        await engine.send("update_assignment", assignment=one, status="active")
+        assert (await engine.settled(one)).state == "complete"
+
+
+async def test_a_silent_agent_is_stalled_and_retried_with_its_session(bench: "Bench") -> None:
+    bench.configures(stallMs=700)
+    bench.plays({"implement": [[{"say": "Thinking"}, {"silence": True, "run": 1}, EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 2)
+        first, second = (await engine.runs(one))[:2]
+        job = (await engine.jobs(one))[0]
+    assert (first.outcome, first.ended_by) == ("stalled", "stall")
+    assert second.resumed == first.session_id is not None
+    assert job.attempts == 2
+
+
+async def test_an_agent_over_its_time_is_ended_with_all_that_it_started(bench: "Bench") -> None:
+    bench.configures(timeoutMs=1500)
+    spawn = {"spawn": {"kind": "double_fork", "seconds": 300}}
+    bench.plays({"implement": [[spawn, {"sleep": 300}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 1)
+        run = (await engine.runs(one))[0]
+        assert (run.outcome, run.ended_by) == ("timed_out", "timeout")
+        assert bench.survivors(run.id) == []
+
+
+async def test_a_hang_after_the_result_is_ended_and_the_result_stands(
+    bench: "Bench", monkeypatch: "object"
+) -> None:
+    from wfd.engine import run_agent
+
+    assert hasattr(monkeypatch, "setattr")
+    monkeypatch.setattr(run_agent, "AFTER_RESULT_MS", 500)
+    bench.plays({"implement": [[EDIT, {"result": "Done."}, {"hang_after_result": True}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 1)
+        run = (await engine.runs(one))[0]
+    assert run.outcome == "succeeded"
+    assert run.answer is not None
+    assert run.answer.startswith("Done.")
+
+
+async def test_a_crash_without_a_result_is_a_protocol_failure_and_keeps_the_work(
+    bench: "Bench",
+) -> None:
+    bench.plays({"implement": [[EDIT, {"crash": "KILL", "run": 1}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 2)
+        first = (await engine.runs(one))[0]
+    assert (first.outcome, first.exit_code) == ("protocol", -9)
+    assert bench.git("show", f"refs/wfd/A1/R{first.id}:greeting.txt") == "hi"
+
+
+async def test_attempts_spent_are_judged_and_an_honest_pm_asks_a_person(bench: "Bench") -> None:
+    bench.plays({"implement": [[{"crash": 1}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assignment = await engine.settled(one)
+        first = [r for r in await engine.runs(one) if r.job_id == 1]
+    assert assignment.state == "blocked"
+    assert len(first) == 3
+
+
+async def test_a_person_cancels_a_running_job_and_its_tree_is_gone(bench: "Bench") -> None:
+    bench.plays({"implement": [[{"spawn": {"kind": "setsid", "seconds": 300}}, {"sleep": 300}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        run = await engine.until_running(one)
+        await engine.send("cancel_job", job=1)
+        assignment = await engine.settled(one)
+        assert (await engine.chain(one)) == ["implement:cancelled"]
+        assert assignment.state == "paused"
+        assert bench.survivors(run.id) == []
+
+
+async def test_a_stop_interrupts_without_costing_an_attempt_and_the_next_start_resumes(
+    bench: "Bench",
+) -> None:
+    bench.plays({"implement": [[EDIT, {"sleep": 300, "run": 1}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await engine.until_running(one)
+        with anyio.fail_after(30):
+            while not (await engine.runs(one))[0].session_id:
+                await anyio.sleep(0.02)
+    async with bench.running() as engine:
+        assignment = await engine.settled(one)
+        first, second = (await engine.runs(one))[:2]
+        job = (await engine.jobs(one))[0]
+    assert assignment.state == "complete"
+    assert first.outcome == "interrupted"
+    assert (job.interrupted, job.attempts) == (1, 1)
+    assert second.resumed == first.session_id
+
+
+async def test_a_missing_program_asks_for_it_by_name(bench: "Bench") -> None:
+    bench.flags["harnesses"] = {"sim": {"binary": "no-such-agent"}}
+    async with bench.running() as engine:
+        one = await started(engine)
+        assignment = await engine.settled(one)
+    assert assignment.state == "blocked"
+    assert assignment.reason is not None
+    assert "no-such-agent" in assignment.reason
+
+
+async def test_a_cost_cap_pauses_and_asks_and_keeps_the_work(bench: "Bench") -> None:
+    bench.configures(caps={"costUsd": 0.5})
+    bench.plays({"implement": [[EDIT, {"cost": 0.7}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assignment = await engine.settled(one)
+    assert assignment.state == "paused"
+    assert assignment.reason is not None
+    assert "cap on cost" in assignment.reason
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+async def test_garbage_and_a_huge_line_are_survived(bench: "Bench") -> None:
+    bench.plays({"implement": [[{"garbage": "{]\x00 not json"}, {"huge": 3_000_000}, EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 1)
+        assert (await engine.runs(one))[0].outcome == "succeeded"
+
+
+async def test_a_transcript_that_outgrows_its_cap_ends_the_run(bench: "Bench") -> None:
+    bench.flags["limits"] = {"transcriptBytes": 1_000_000}
+    bench.plays({"implement": [[{"huge": 3_000_000}, {"sleep": 300}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await until_runs(engine, one, 1)
+        run = (await engine.runs(one))[0]
+    assert run.ended_by == "limit"
+    assert run.outcome == "failed"
+
+
+async def test_a_lost_lease_kills_the_tree_and_writes_nothing(bench: "Bench") -> None:
+    bench.plays({"implement": [[{"sleep": 300}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        run = await engine.until_running(one)
+        live = engine.parts.live[run.id]
+        live.lose()
+        with anyio.fail_after(30):
+            while run.id in engine.parts.live:
+                await anyio.sleep(0.02)
+        assert bench.survivors(run.id) == []
+        after = (await engine.runs(one))[0]
+        assert (after.state, after.outcome) == ("running", None)

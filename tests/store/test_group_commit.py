@@ -1,0 +1,100 @@
+"""Many transactions share a commit, and when SQLite itself ends it each has its own."""
+
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.store.work import NOW, add, names, queued
+
+from wfd.domain.errors import Broken
+from wfd.ports import Tx
+from wfd.store.statements import statements
+from wfd.store.store import SqliteStore
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "wfd.db", lambda: NOW)
+    yield opened
+    await opened.close()
+
+
+def commits(folder: Path) -> int:
+    """The commits in the write-ahead log: frames that name the size of the whole database."""
+    log = (folder / "wfd.db-wal").read_bytes()
+    page_size = struct.unpack(">I", log[8:12])[0]
+    salts = log[16:24]
+    heads = [log[at : at + 24] for at in range(32, len(log), 24 + page_size)]
+    return sum(1 for head in heads if head[8:16] == salts and head[4:8] != b"\0\0\0\0")
+
+
+async def test_writes_that_queue_together_share_one_commit(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    before = commits(tmp_path)
+    await queued(store, [add(f"n{i}") for i in range(100)])
+    # the gate that held them back wrote nothing, and so left no frame
+    assert commits(tmp_path) - before == 1
+
+
+async def test_writes_one_after_the_other_have_a_commit_each(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    before = commits(tmp_path)
+    for i in range(5):
+        await store.write(add(f"n{i}"))
+    assert commits(tmp_path) - before == 5
+
+
+async def test_a_full_disk_fails_the_work_that_filled_it_and_not_its_neighbours(
+    store: SqliteStore, full_at: None
+) -> None:
+    results = await queued(store, [add("a"), add("big", "x" * 2_000_000), add("b")])
+    assert await names(store) == ["a", "b"]
+    assert isinstance(results[1], Broken)
+    assert "full" in str(results[1])
+
+
+async def test_a_full_disk_is_a_clear_refusal_also_of_work_alone(
+    store: SqliteStore, full_at: None
+) -> None:
+    with pytest.raises(Broken, match="full"):
+        await store.write(add("big", "x" * 2_000_000))
+    await store.write(add("a"))
+    assert await names(store) == ["a"]
+
+
+async def test_work_that_survives_its_own_full_disk_still_commits_nothing(
+    store: SqliteStore, full_at: None
+) -> None:
+    """SQLite has ended the transaction, so what work does next would be on its own."""
+
+    def stubborn(tx: Tx) -> int:
+        add("first")(tx)
+        try:
+            return add("big", "x" * 2_000_000)(tx)
+        except Broken:
+            return add("second")(tx)
+
+    results = await queued(store, [add("a"), stubborn, add("b")])
+    assert await names(store) == ["a", "b"]
+    assert isinstance(results[1], Broken)
+
+
+@pytest.fixture
+async def full_at(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's disk holds little more than its empty tables."""
+    monkeypatch.setitem(statements(), "cap_pages", "pragma max_page_count = 60")
+    await store.write(lambda tx: tx.all(int, "cap_pages"))
+
+
+async def test_run_reads_all_that_a_statement_returns(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unread `returning` keeps its statement open, and with it the write lock."""
+    monkeypatch.setitem(
+        statements(), "rename_all", "update namespace set checkout = :to returning id"
+    )
+    await queued(store, [add("a"), add("b"), add("c")])
+    assert await store.write(lambda tx: tx.run("rename_all", to="/moved")) == 3

@@ -1,0 +1,124 @@
+"""schema.sql is what a reader looks at; the migrations are what a store is made of."""
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.decision import Decision, DecisionKind
+from wfd.domain.event import Event
+from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.namespace import Namespace
+from wfd.domain.note import Note
+from wfd.domain.run import Run, RunState
+from wfd.store.rows import reader
+from wfd.store.sqlite import migrate, open_writer
+from wfd.store.statements import migrations
+
+SQL = files("wfd.store") / "sql" / "sqlite"
+
+
+def shape(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Every table and index with its SQL, whatever its white space."""
+    rows = connection.execute("select type, name, sql from sqlite_master where sql is not null")
+    return sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows)
+
+
+def test_the_migrations_from_nothing_give_schema_sql(tmp_path: Path) -> None:
+    migrated = open_writer(tmp_path / "wfd.db")
+    drawn = sqlite3.connect(":memory:")
+    drawn.executescript((SQL / "schema.sql").read_text(encoding="utf-8"))
+    assert shape(migrated) == shape(drawn)
+    migrated.close()
+    drawn.close()
+
+
+def test_migrations_are_numbered_without_a_gap_and_leave_their_number(tmp_path: Path) -> None:
+    numbers = [number for number, _ in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    connection = open_writer(tmp_path / "wfd.db")
+    assert connection.execute("pragma user_version").fetchone()[0] == numbers[-1]
+    connection.close()
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "wfd.db"
+    connection = open_writer(path)
+    before = shape(connection)
+    migrate(connection, path)
+    connection.close()
+    again = open_writer(path)
+    assert shape(again) == before
+    again.close()
+
+
+def test_a_migration_that_fails_leaves_neither_its_tables_nor_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wfd.db"
+    broken = [*migrations(), (2, "create table half (id integer) strict; select no_such_column")]
+    monkeypatch.setattr("wfd.store.sqlite.migrations", lambda: broken)
+    with pytest.raises(Exception, match="no_such_column"):
+        open_writer(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("pragma user_version").fetchone()[0] == 1
+    assert "half" not in [name for _, name, _ in shape(connection)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "into"),
+    [
+        ("namespace", Namespace),
+        ("assignment", Assignment),
+        ("job", Job),
+        ("run", Run),
+        ("evidence", Evidence),
+        ("decision", Decision),
+        ("note", Note),
+        ("event", Event),
+    ],
+)
+def test_every_noun_finds_its_columns(tmp_path: Path, table: str, into: type[object]) -> None:
+    connection = open_writer(tmp_path / "wfd.db")
+    columns = [row[1] for row in connection.execute(f"pragma table_info({table})")]
+    reader(into, columns)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "states"),
+    [
+        ("assignment", "state", AssignmentState),
+        ("job", "state", JobState),
+        ("job", "waits_for", WaitsFor),
+        ("job", "created_by", By),
+        ("run", "state", RunState),
+        ("evidence", "kind", EvidenceKind),
+        ("decision", "by", By),
+    ],
+)
+def test_the_database_knows_the_same_words_as_the_domain(
+    tmp_path: Path, table: str, column: str, states: type[JobState]
+) -> None:
+    connection = open_writer(tmp_path / "wfd.db")
+    sql = connection.execute("select sql from sqlite_master where name = ?", [table]).fetchone()[0]
+    words = ", ".join(f"'{state}'" for state in states)
+    assert f"check ({column} in ({words}))" in " ".join(sql.split())
+    connection.close()
+
+
+def test_every_kind_of_decision_is_taken_by_the_database(tmp_path: Path) -> None:
+    """No check names them: a new kind needs no migration."""
+    connection = open_writer(tmp_path / "wfd.db")
+    connection.execute("pragma foreign_keys = off")
+    for kind in DecisionKind:
+        connection.execute(
+            "insert into decision (assignment_id, by, kind, reason, inputs, created_at)"
+            " values (1, 'pm', ?, 'why', '{}', 0)",
+            [kind],
+        )
+    connection.close()

@@ -1,0 +1,121 @@
+"""Every statement that the code names is there, every one there is named, and the hot ones
+find their rows by an index."""
+
+import ast
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from wfd.store.sqlite import open_writer
+from wfd.store.statements import statements
+
+SOURCES = Path(str(files("wfd")))
+CALLS = {"one": 1, "all": 1, "run": 0, "insert": 0}  # where a call has the statement's name
+PORTS = {"tx", "read", "store"}  # what these calls are made on
+
+
+def named_in_code() -> set[str]:
+    return {name for file in SOURCES.rglob("*.py") for name in _named_in(file)}
+
+
+def _named_in(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            place = CALLS.get(node.func.attr)
+            on = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
+            if place is not None and on in PORTS and len(node.args) > place:
+                yield from _literals(node.args[place])
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    """The text of an argument; both of them, where it is a choice."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp():
+            yield from _literals(node.body)
+            yield from _literals(node.orelse)
+
+
+def test_every_statement_that_the_code_names_is_in_the_sql() -> None:
+    assert named_in_code() - set(statements()) == set()
+
+
+def test_every_statement_in_the_sql_is_named_by_the_code() -> None:
+    assert set(statements()) - named_in_code() == set()
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    opened = open_writer(tmp_path / "wfd.db")
+    yield opened
+    opened.close()
+
+
+class _Any(dict[str, object]):
+    """A value for every parameter: a plan does not depend on it."""
+
+    def __missing__(self, name: str) -> object:
+        return None
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_every_statement_is_understood_by_the_database(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    connection.execute(f"explain {statements()[name]}", _Any())
+
+
+def plan(connection: sqlite3.Connection, name: str) -> str:
+    rows = connection.execute(f"explain query plan {statements()[name]}", _Any())
+    return "\n".join(row[3] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("next_namespace", "job_ready (namespace_id=?)"),
+        ("ready_in", "job_ready (namespace_id=?)"),
+        ("queue_ready", "job_ready (namespace_id=?)"),
+        ("due_jobs", "job_due (run_after<?)"),
+        ("next_due", "job_due"),
+        ("lapsed_runs", "run_lease (lease_until<?)"),
+        ("head_of", "job_open (assignment_id=?)"),
+        ("open_jobs_of", "job_open (assignment_id=?)"),
+        ("jobs_of", "job_by_assignment (assignment_id=?)"),
+        ("job_by_key", "job_by_key (namespace_id=? AND idempotency_key=?)"),
+        ("live_runs_of", "run_by_assignment (assignment_id=?)"),
+        ("runs_of", "run_by_assignment (assignment_id=?)"),
+        ("runs_of_job", "run_by_job (job_id=?)"),
+        ("evidence_of", "evidence_by_assignment (assignment_id=?)"),
+        ("decisions_of", "decision_by_assignment (assignment_id=?)"),
+        ("notes_of", "note_by_assignment (assignment_id=?)"),
+        ("events_after", "INTEGER PRIMARY KEY (rowid>?)"),
+    ],
+)
+def test_a_hot_query_finds_its_rows_in_order_by_an_index(
+    connection: sqlite3.Connection, name: str, index: str
+) -> None:
+    told = plan(connection, name)
+    assert index in told
+    assert "SCAN job\n" not in f"{told}\n" and "SCAN run\n" not in f"{told}\n"
+    if name != "next_namespace":  # namespaces are few, and sorted by whose turn it is
+        assert "TEMP B-TREE" not in told
+
+
+@pytest.mark.parametrize("name", ["live_runs", "cancels_asked"])
+def test_the_live_runs_are_found_among_a_million_that_ended(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    assert "USING INDEX run_lease" in plan(connection, name)
+
+
+def test_next_in_line_sorts_the_open_jobs_of_its_assignment_alone(
+    connection: sqlite3.Connection,
+) -> None:
+    told = plan(connection, "next_in_line")
+    assert "SCAN" not in told
+    assert "job_open (assignment_id=?)" in told

@@ -1,15 +1,15 @@
 """wfctl tail, logs, transcript and config."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.edge.shelf import NOW, Call, Shelf
 
+from wfd import ctl_follow
 from wfd.adapters.place import place
 from wfd.config import hash_of
+from wfd.domain.run import Run
 
 STREAM: list[dict[str, object]] = [
     {"type": "system", "subtype": "init", "session_id": "s1", "model": "m"},
@@ -62,18 +62,39 @@ def test_tail_as_one_document_names_each_signal(shelf: Shelf, wfctl: Call) -> No
     assert [one["signal"] for one in signals] == ["session_started", "said", "finished"]
 
 
-def test_tail_follows_a_run_until_it_is_closed(shelf: Shelf) -> None:
+def test_tail_follows_a_run_until_it_is_closed(
+    shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = a_running_run(shelf)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wfd.ctl", "tail", "J1", "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
+    acts = iter(
+        [
+            lambda: None,  # the agent has not begun to write
+            lambda: append(path, lines_of(STREAM[:2])),
+            lambda: append(path, lines_of(STREAM[2:])),
+            lambda: close_the_run(shelf),
+        ]
     )
-    assert process.stdout is not None
-    path.write_bytes(lines_of(STREAM[:2]))
-    seen = [json.loads(process.stdout.readline())["signal"] for _ in range(2)]
-    with path.open("ab") as out:
-        out.write(lines_of(STREAM[2:]))
+    really_closed = ctl_follow._is_closed
+
+    def look(store: Path, run: Run) -> bool:
+        next(acts)()
+        return really_closed(store, run)
+
+    monkeypatch.setattr(ctl_follow, "_is_closed", look)
+
+    said = wfctl("tail", "J1", "--json")
+
+    signals = [json.loads(line)["signal"] for line in said.out.splitlines()]
+    assert signals == ["session_started", "said", "finished"]
+    assert next(acts, None) is None
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def close_the_run(shelf: Shelf) -> None:
     nothing = dict.fromkeys(
         ["message", "reset_at", "session_id", "cli_version", "model", "cost_usd", "tokens_in",
          "tokens_cached", "tokens_out", "turns", "structured", "snapshot_commit", "snapshot_tree",
@@ -84,11 +105,6 @@ def test_tail_follows_a_run_until_it_is_closed(shelf: Shelf) -> None:
             "close_run", id=1, now=NOW, outcome="succeeded", ended_by="none", tools=0, **nothing
         )
     )
-    rest, _ = process.communicate(timeout=60)
-
-    assert seen == ["session_started", "said"]
-    assert [json.loads(line)["signal"] for line in rest.splitlines()] == ["finished"]
-    assert process.returncode == 0
 
 
 def test_tail_raw_gives_the_bytes(shelf: Shelf, wfctl: Call) -> None:

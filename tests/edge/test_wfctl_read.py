@@ -39,6 +39,7 @@ def test_the_queue_is_in_the_order_of_taking(shelf: Shelf, wfctl: Call) -> None:
     jobs = json.loads(wfctl("queue", "--json").out)
 
     assert [job["id"] for job in jobs] == [3, 2, 1]
+    assert wfctl("queue", "--limit", "1").out.startswith("J3\t")
 
 
 def test_an_empty_queue_says_nothing_to_a_program(shelf: Shelf, wfctl: Call) -> None:

@@ -49,6 +49,17 @@ async def test_a_transient_failure_is_retried_by_policy_and_resumes_the_session(
     assert (decision.by, decision.kind) == ("policy", "retry")
 
 
+async def test_a_retry_by_the_pm_goes_on_in_the_session_of_the_try_before(bench: "Bench") -> None:
+    bench.configures(checks={"two": "test $(wc -l < greeting.txt) = 2"})
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "complete"
+        runs = await engine.runs(one)
+        first, second = [r for r in runs if r.job_id in (1, 3)]
+    assert second.resumed == first.session_id is not None
+
+
 async def test_a_rate_limit_with_a_reset_waits_for_it_and_costs_no_attempt(bench: "Bench") -> None:
     reset = 4_000_000_000
     bench.plays({"implement": [[{"error": {"status": 429, "text": "no", "reset_at": reset}}]]})

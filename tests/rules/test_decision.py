@@ -142,7 +142,8 @@ def test_work_not_done_does_not_use_up_an_attempt() -> None:
 
 
 def test_what_is_in_line_may_go_on_and_nothing_may_not() -> None:
-    waiting = some_facts(jobs=[a_job(2, state=JobState.WAITING)])
+    in_line = a_job(id=JobId(2), type="uat", state=JobState.WAITING, closed_at=None)
+    waiting = some_facts(jobs=[a_job(), in_line])
     assert refusal(Proceed("it is next"), waiting) is None
     assert "no job is in line" in str(refusal(Proceed("it is next"), some_facts()))
 

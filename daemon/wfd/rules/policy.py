@@ -81,7 +81,7 @@ class Caps:
 
     __pydantic_config__ = _FORBID
 
-    jobs: Count = 20  # PM jobs included
+    jobs: Count = 20  # the PM's own are not counted
     attempts: Count = 3  # of one job, along its retries
     no_work: Count = 2  # runs of one job, along its retries, that did nothing
     wall_ms: Millis = 28_800_000

@@ -188,7 +188,7 @@ def _left(facts: Facts) -> list[str]:
     minutes = cap_rules.run_limit_ms(assignment, caps, caps.wall_ms) // 60_000
     budget = cap_rules.budget_left(assignment, caps)
     left = [
-        f"{facts.jobs_left} of {caps.jobs} jobs, your own included",
+        f"{facts.jobs_left} of {caps.jobs} jobs",
         f"{facts.attempts_left} of {caps.attempts} attempts at the last job",
         f"{minutes} minutes of running agents",
     ]

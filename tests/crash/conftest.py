@@ -24,7 +24,7 @@ from wfd.domain.errors import NotRunning, TryLater
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
-from wfd.store.alone import reading
+from wfd.store.alone import reading, utc_ms
 
 DEADLINE_S = 60.0
 PAUSE_S = 0.02
@@ -91,8 +91,8 @@ class Daemon:
         self.sets(WFD_SIM_SCRIPT=str(file))
 
     def registers(self, **keys: object) -> None:
-        """Make the repository known, with this .wfd/config.json accepted."""
-        text = json.dumps(keys)
+        """Make the repository known, with this .wfd/config.json accepted: no gate but checks."""
+        text = json.dumps({"gates": {"review": False, "uat": False}, **keys})
         folder = self.repository / ".wfd"
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(text)
@@ -147,7 +147,9 @@ class Daemon:
 
     def end(self) -> None:
         """Whatever the test did, leave nothing running."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
             self.process.kill()
             self.process.wait(DEADLINE_S)
         for pid in self.survivors():
@@ -180,6 +182,10 @@ class Daemon:
         return app.write(self.place, command, {"namespace": "repo", **values})
 
     # --- what is to be seen -----------------------------------------------------------
+
+    def now(self) -> int:
+        """UTC milliseconds, as the daemon counts them."""
+        return utc_ms()
 
     def until(self, holds: Callable[[], T], what: str = "it") -> T:
         """Wait until something is so; the test fails at the deadline."""

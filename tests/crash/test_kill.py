@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.crash.conftest import Daemon
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
-CHAIN = ["implement:done", "pm:done", "review:done", "pm:done"]
+CHAIN = ["implement:done", "pm:done"]
 
 
 def chain(daemon: "Daemon", of: int) -> list[str]:
@@ -105,7 +105,6 @@ def test_killed_while_the_pm_runs_it_judges_again_and_decides_once(
     here = tmp_path / "here"
     complete = {"structured": {"decision": "complete", "reason": "All is done."}}
     halt = {"sleep": 300, "run": 1}
-    daemon.registers(gates={"review": False})
     daemon.plays({"implement": [[EDIT]], "pm": [[{"touch": str(here)}, halt, complete]]})
     daemon.start()
     one = daemon.create()
@@ -146,23 +145,6 @@ def test_killed_while_the_workspace_is_set_up_it_is_set_up_again(
     assert daemon.outcomes(job) == ["lost", "succeeded"]
     assert [e.exit_code for e in daemon.evidence(one) if e.kind == "setup"] == [0]
     daemon.assert_sound()
-
-
-def test_killed_again_and_again_the_job_is_given_to_a_pm_at_last(
-    daemon: "Daemon", tmp_path: Path
-) -> None:
-    daemon.plays({"implement": [[{"shell": f"mkdir {tmp_path}/run-$WFD_RUN_SEQ"}, {"sleep": 300}]]})
-    daemon.start()
-    one = daemon.create()
-    for seq in range(1, 5):
-        daemon.until_there(tmp_path / f"run-{seq}")
-        daemon.kill9()
-        daemon.start()
-    assert daemon.until(lambda: daemon.jobs(one)[1:], "a PM job")[0].is_pm
-
-    job = daemon.jobs(one)[0]
-    assert daemon.outcomes(job) == ["lost"] * 4
-    assert (job.state, job.lost, job.attempts) == ("failed", 3, 1)
 
 
 def test_a_person_cancels_while_no_daemon_runs_and_the_next_one_ends_the_agent(

@@ -1,6 +1,7 @@
 """wfctl tail, logs, transcript and config."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_tail_follows_a_run_until_it_is_closed(
     shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = a_running_run(shelf)
-    acts = iter(
+    acts: Iterator[Callable[[], None]] = iter(
         [
             lambda: None,  # the agent has not begun to write
             lambda: append(path, lines_of(STREAM[:2])),

@@ -63,8 +63,8 @@ def _facts(assignment: Assignment) -> Iterator[PageLine]:
         yield fact("reason", one_line(assignment.reason))
     if assignment.base_commit is not None:
         yield fact("branch", assignment.branch, f"from {assignment.base_commit[:12]}")
-    used = f"{plural(assignment.jobs, 'job')} besides the PM's, {duration(assignment.wall_ms)} of runs"
-    yield fact("used", used)
+    jobs = f"{plural(assignment.jobs, 'job')} besides the PM's"
+    yield fact("used", f"{jobs}, {duration(assignment.wall_ms)} of runs")
     yield fact("cost", spend(assignment.cost_usd, assignment.unmeasured))
 
 

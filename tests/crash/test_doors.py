@@ -1,0 +1,175 @@
+"""What the daemon refuses, what it outlives, and what it tells."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.crash.conftest import Daemon
+
+EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
+
+
+def test_a_second_daemon_leaves_with_5_and_names_the_first(daemon: "Daemon") -> None:
+    daemon.start()
+    said = daemon.wfd("start")
+    assert said.code == 5
+    assert str(daemon.pid) in said.err
+    assert daemon.wfd("status").code == 0, "the first one serves on"
+
+
+def test_a_store_of_a_newer_wfd_is_refused_in_one_sentence(daemon: "Daemon") -> None:
+    daemon.registers()
+    with closing(sqlite3.connect(daemon.place.store_path)) as store:
+        store.execute("pragma user_version = 999")
+    for said in (daemon.wfd("start"), daemon.wfctl("create", "x", "--namespace", "repo")):
+        assert said.code == 1
+        assert said.err.count("\n") == 1
+        assert "999" in said.err
+        assert "install the wfd that wrote it" in said.err
+
+
+def test_a_broken_store_is_refused_in_one_sentence(daemon: "Daemon") -> None:
+    daemon.registers()
+    daemon.place.store_path.write_bytes(b"not a database " * 1000)
+    said = daemon.wfd("start")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert str(daemon.place.store_path) in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"limits": {"jobs": 0}}', "'limits.jobs'"),
+        ('{"limts": {}}', "did you mean 'limits'"),
+        ('{"pollMs": 200', "config.json:1:"),
+    ],
+)
+def test_a_broken_user_configuration_is_refused_with_file_and_key(
+    daemon: "Daemon", tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "config" / "config.json"
+    file.write_text(text)
+    said = daemon.wfd("start")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert str(file) in said.err
+    assert told in said.err
+
+
+def test_a_bad_edit_is_refused_by_the_watcher_and_by_sighup_and_the_last_good_one_stays(
+    daemon: "Daemon",
+) -> None:
+    daemon.tunes(limits={"jobs": 3})
+    daemon.start()
+    daemon.tunes(limits={"jobs": "many"})
+    seen = daemon.until_logged("config.refused")
+    assert "'limits.jobs'" in seen["error"]
+    assert seen["level"] == "error"
+    daemon.signal(signal.SIGHUP)
+    daemon.until_logged("config.refused", len(daemon.logged("config.refused")) + 1)
+    assert daemon.wfd("reload").code == 2
+    assert json.loads(daemon.wfd("status", "--json").out)["limit"] == 3
+
+    daemon.tunes(limits={"jobs": 5})
+    assert daemon.until_logged("config.reloaded")["changed"] == ["limits"]
+    assert json.loads(daemon.wfd("status", "--json").out)["limit"] == 5
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_sentence(daemon: "Daemon") -> None:
+    (daemon.tmp / "file").write_text("")
+    daemon.sets(WFD_STATE_DIR=str(daemon.tmp / "file" / "state"))
+    for said in (daemon.wfd("start"), daemon.wfctl("queue")):
+        assert (said.code, said.err.count("\n")) == (1, 1)
+        assert str(daemon.tmp / "file") in said.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_state_folder_that_may_not_be_written_is_one_sentence(daemon: "Daemon") -> None:
+    closed = daemon.tmp / "closed"
+    closed.mkdir(mode=0o500)
+    daemon.sets(WFD_STATE_DIR=str(closed / "state"))
+    said = daemon.wfd("start")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert str(closed) in said.err
+
+
+def test_a_command_gives_the_same_with_a_daemon_and_without(daemon: "Daemon") -> None:
+    daemon.plays({"implement": [[{"sleep": 300}]]})
+    daemon.registers()
+    first = daemon.wfctl("create", "Greet", "--namespace", "repo", "--type", "implement",
+                         "--context", "Greet", "--json")  # fmt: skip
+    again = ("update-assignment", "A9", "--status", "paused", "--namespace", "repo")
+    refused = daemon.wfctl(*again)
+    daemon.start()
+    second = daemon.wfctl("create", "Greet", "--namespace", "repo", "--type", "implement",
+                          "--context", "Greet", "--json")  # fmt: skip
+    assert (first.code, second.code) == (0, 0)
+    one, two = json.loads(first.out), json.loads(second.out)
+    assert one.keys() == two.keys()
+    assert (one["assignment"], two["assignment"]) == (1, 2)
+    assert daemon.wfctl(*again) == refused
+    assert refused.code == 3
+
+
+def test_a_command_inside_a_run_is_refused_and_changes_nothing(daemon: "Daemon") -> None:
+    daemon.registers()
+    daemon.sets(WFD_RUN_ID="R7")
+    for command in (("create", "x"), ("note", "A1", "hello")):
+        said = daemon.wfctl(*command, "--namespace", "repo")
+        assert said.code == 4
+        assert "R7" in said.err
+    assert daemon.wfctl("queue", "--namespace", "repo").code == 0, "reading is allowed"
+
+
+def test_an_agent_may_read_with_wfctl_and_not_write(daemon: "Daemon") -> None:
+    wfctl = f"{sys.executable} -P -m wfd.ctl"
+    state = f"WFD_STATE_DIR={daemon.state_dir}"
+    tries = f"{state} {wfctl} note A1 mine --namespace repo; echo $? > said.txt"
+    daemon.plays({"implement": [[{"shell": tries}]]})
+    daemon.start()
+    one = daemon.create()
+    assert daemon.settled(one).state == "complete"
+    assert daemon.git("show", "wfd/A1:said.txt") == "4"
+
+
+def test_a_socket_that_a_dead_daemon_left_is_no_hindrance(daemon: "Daemon") -> None:
+    daemon.registers()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(daemon.place.socket_path))
+    assert daemon.wfd("status").code == 6
+    assert daemon.create() == 1, "a command writes under the lock meanwhile"
+    daemon.start()
+    assert daemon.wfd("status").code == 0
+
+
+def test_a_long_runtime_folder_is_passed_over(daemon: "Daemon", tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir(mode=0o700)
+    daemon.sets(XDG_RUNTIME_DIR=str(long))
+    daemon.start()
+    assert not daemon.place.socket_path.is_relative_to(long)
+    assert daemon.wfd("status").code == 0
+
+
+def test_the_log_tells_each_run_in_one_line_of_json(daemon: "Daemon") -> None:
+    steps = [{"cost": 0.25}, {"garbage": "\x1b]0;owned\x07 \u2028 {"}, EDIT]
+    daemon.plays({"implement": [steps]})
+    daemon.start()
+    one = daemon.create(context="Greet\u2028\x1b[2J and\nmore")
+    assert daemon.settled(one).state == "complete"
+    closed = daemon.until_logged("run.closed", 2)
+    first = daemon.logged("run.closed")[0]
+    assert (first["outcome"], first["type"], first["run_id"]) == ("succeeded", "implement", 1)
+    assert first["cost_usd"] == 0.25
+    assert first["duration_ms"] > 0
+    assert closed["assignment_state"] == "complete"
+    assert {"event", "level", "timestamp"} <= daemon.log()[0].keys()
+    assert "\x1b" not in daemon.place.log_path.read_text()

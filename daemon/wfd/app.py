@@ -25,7 +25,7 @@ from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
 from wfd.commands.update_assignment import gates_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import AlreadyRunning, BadConfig, NotAllowed, NotRunning, WfdError
+from wfd.domain.errors import AlreadyRunning, NotAllowed, NotRunning, WfdError
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Folder, Parts
@@ -56,12 +56,28 @@ def serve(
     lock.acquire()
     try:
         log = settings.config.log
-        file = Path(log.file).expanduser() if log.file else place.log_path
-        configure(log.level, file, to_stdout=to_stdout)
+        configure(log.level, _log_file(place, log.file), to_stdout=to_stdout)
         anyio.run(_serve, place, settings)
     finally:
         lock.release()
     return 0
+
+
+def _log_file(place: Place, elsewhere: str | None) -> Path:
+    """Where the log goes; the state folder's wfd.log leads there from wherever it is."""
+    if elsewhere is None:
+        if place.log_path.is_symlink():
+            place.log_path.unlink()
+        return place.log_path
+    file = Path(elsewhere).expanduser().absolute()
+    if file != place.log_path:
+        if place.log_path.exists() and not place.log_path.is_symlink():
+            place.log_path.rename(place.log_path.with_suffix(".log.before"))
+        beside = place.log_path.with_suffix(".link")
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(file)
+        beside.replace(place.log_path)
+    return file
 
 
 async def _serve(place: Place, settings: LiveSettings) -> None:
@@ -144,15 +160,18 @@ async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
     if not folders:
         return
     names = {str(file) for file in settings.files}
-    async for changes in awatch(*folders, step=1000, debounce=1000, recursive=False):
-        if any(path in names for _, path in changes):
-            _reload_loudly(parts, settings)
+    try:
+        async for changes in awatch(*folders, step=1000, debounce=1000, recursive=False):
+            if any(path in names for _, path in changes):
+                _reload_loudly(parts, settings)
+    except OSError as error:  # no watches left, say: SIGHUP and `wfd reload` do the same
+        parts.log.warning("config.not_watched", error=str(error))
 
 
 def _reload_loudly(parts: Parts, settings: LiveSettings) -> None:
     try:
         parts.log.info("config.reloaded", changed=settings.reload())
-    except BadConfig as error:
+    except WfdError as error:
         parts.log.error("config.refused", error=str(error), kept="the last good configuration")
     parts.wake()
 

@@ -275,6 +275,12 @@ class Workspaces(Protocol):
         """Copy untracked files of the user's checkout into the workspace, and name them."""
         ...
 
+    async def ignore_new(
+        self, namespace: Namespace, assignment: Assignment, commit: str
+    ) -> list[str]:
+        """Ignore from now on what is new beside `commit`, such as what set-up has installed."""
+        ...
+
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
         """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
         ...

@@ -234,7 +234,7 @@ async def test_running_out_of_files_does_not_end_the_service(
             resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
             with structlog.testing.capture_logs() as logs, anyio.fail_after(5):
                 waiting.connect(str(path))
-                while not logs:  # noqa: ASYNC110
+                while not logs:
                     await anyio.sleep(0.005)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -408,7 +408,7 @@ async def test_what_was_observed_is_known_even_in_a_session_that_it_made_since(
     await adopting.observe()
     (tmp_path / "inner").write_text("go\n")
     with anyio.fail_after(5):
-        while (seen := proc.see(orphan)) is None or seen.session != orphan:  # noqa: ASYNC110
+        while (seen := proc.see(orphan)) is None or seen.session != orphan:
             await anyio.sleep(0.005)
     (tmp_path / "outer").write_text("go\n")
     await process.wait()
@@ -514,5 +514,5 @@ async def test_a_cancelled_spawn_leaves_no_unknown_process(
         await spawner.spawn(command(tmp_path, "sleep", "60"))
     assert await spawner.end_tree("R1") == 1
     with anyio.fail_after(5):
-        while any(process.is_running for process in spawn._spawned.values()):  # noqa: ASYNC110
+        while any(process.is_running for process in spawn._spawned.values()):
             await anyio.sleep(0.005)

@@ -140,7 +140,7 @@ async def test_the_size_is_known_while_a_line_has_no_end_and_after(tmp_path: Pat
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             group.start_soon(read)
-            while tailer.size(path) < 600_000:  # noqa: ASYNC110
+            while tailer.size(path) < 600_000:
                 await anyio.sleep(0.005)
             assert got == []
             done = True

@@ -176,7 +176,9 @@ class Daemon:
     def create(self, **values: object) -> int:
         """A new assignment, with an implement job to begin with."""
         first = {"type": "implement", "context": "Greet"}
-        return int(str(self.send("create", north_star="Greet", **{**first, **values})["assignment"]))
+        return int(
+            str(self.send("create", north_star="Greet", **{**first, **values})["assignment"])
+        )
 
     def send(self, command: str, **values: object) -> dict[str, object]:
         return app.write(self.place, command, {"namespace": "repo", **values})
@@ -203,16 +205,17 @@ class Daemon:
         self.until(file.exists, f"{file} there")
 
     def until_logged(self, event: str, count: int = 1) -> dict[str, Any]:
-        """The newest of so many log lines of an event."""
-        return self.until(
-            lambda: (found := self.logged(event))[count - 1 :] and found[-1], f"{event} logged"
-        )
+        """The newest log line of an event, once there are so many of it."""
+        self.until(lambda: len(self.logged(event)) >= count, f"{event} logged")
+        return self.logged(event)[-1]
 
     def settled(self, of: int) -> Assignment:
         """The assignment, once it is no longer active and nothing of it runs."""
         self.until(
-            lambda: self.assignment(of).state != "active"
-            and all(run.state == "closed" for run in self.runs(of)),
+            lambda: (
+                self.assignment(of).state != "active"
+                and all(run.state == "closed" for run in self.runs(of))
+            ),
             f"A{of} settled",
         )
         return self.assignment(of)

@@ -91,7 +91,8 @@ def test_sigterm_during_the_checks_leaves_them_to_the_next_start(
     daemon.start()
     assert daemon.settled(one).state == "complete"
     job = daemon.jobs(one)[0]
-    assert (job.lost, job.attempts) == (0, 1)
+    assert daemon.outcomes(job) == ["succeeded"], "its agent does not do it again"
+    assert (job.lost, job.attempts, job.interrupted) == (0, 1, 0)
     assert daemon.git("show", "wfd/A1:greeting.txt") == "hi"
     daemon.assert_sound()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.edge.shelf import NOW, Call, Shelf
 
-from wfd import ctl_follow
 from wfd.adapters.place import place
 from wfd.config import hash_of
+from wfd.ctl import follow as ctl_follow
 from wfd.domain.run import Run
 
 STREAM: list[dict[str, object]] = [

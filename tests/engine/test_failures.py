@@ -184,6 +184,25 @@ async def test_a_stop_interrupts_without_costing_an_attempt_and_the_next_start_r
     assert second.resumed == first.session_id
 
 
+async def test_a_stop_during_the_checks_keeps_the_result_and_runs_no_second_agent(
+    bench: "Bench",
+) -> None:
+    reached, go = bench.tmp / "reached", bench.tmp / "go"
+    wait = f"touch {reached}; until test -e {go}; do sleep 0.05; done"
+    bench.configures(checks={"slow": f"test ! -f greeting.txt || {{ {wait}; }}"})
+    bench.plays({"implement": [[EDIT, {"result": "Done."}]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        with anyio.fail_after(60):
+            while not reached.exists():
+                await anyio.sleep(0.02)
+    go.touch()
+    async with bench.running() as engine:
+        assert (await engine.settled(one)).state == "complete"
+        mine = [run for run in await engine.runs(one) if run.job_id == 1]
+    assert [run.outcome for run in mine] == ["succeeded"]
+
+
 async def test_a_missing_program_asks_for_it_by_name(bench: "Bench") -> None:
     bench.flags["harnesses"] = {"sim": {"binary": "no-such-agent"}}
     async with bench.running() as engine:

@@ -176,6 +176,23 @@ async def test_set_up_runs_once_and_its_failure_blocks_with_the_tail(bench: "Ben
     assert "exit 9" in assignment.reason
 
 
+async def test_what_set_up_installs_stays_for_the_checks_and_never_lands_on_the_branch(
+    bench: "Bench",
+) -> None:
+    bench.configures(
+        workspace={"setup": ["mkdir -p tools && echo ok > tools/run && echo x >> README.md"]},
+        checks={"tool": "grep -q ok tools/run"},
+    )
+    bench.plays({"implement": [GREETING]})
+    async with bench.running() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        assert (await engine.settled(one)).state == "complete"
+        baseline = next(e for e in await engine.evidence(one) if e.kind == "baseline")
+    assert baseline.ok
+    assert bench.git("ls-tree", "--name-only", "wfd/A1") == "README.md\ngreeting.txt"
+    assert bench.git("show", "wfd/A1:README.md") == "sample"
+
+
 async def test_a_changed_configuration_that_nobody_accepted_runs_nothing(bench: "Bench") -> None:
     bench.configures(checks={"ok": "true"})
     async with bench.running() as engine:

@@ -1,23 +1,22 @@
 """What holds of the queue after every step, whatever the step was."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TypeVar
 
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.job import Job, JobState, WaitsFor
 from wfd.domain.run import Run, RunState
-from wfd.ports import Read
 from wfd.rules.policy import Policy
+from wfd.store.rows import reader
 
+T = TypeVar("T")
+
+FIXED = ("assignment_id", "type", "lane", "priority", "context", "created_by", "retry_of")
 COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
-
-
-@dataclass(frozen=True)
-class _Load:
-    id: NamespaceId
-    running: int
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,19 @@ class Scene:
         return next((j for j in self.open_jobs(of) if _has_turn(j)), None)
 
 
-def look(read: Read) -> Scene:
-    assignments = [
-        assignment
-        for load in read.all(_Load, "namespaces")
-        for assignment in read.all(
-            Assignment, "assignments_in", namespace_id=load.id, state=None, limit=10_000
-        )
-    ]
-    jobs = [j for a in assignments for j in read.all(Job, "jobs_of", assignment_id=a.id)]
-    runs = [r for a in assignments for r in read.all(Run, "runs_of", assignment_id=a.id)]
+def look(connection: sqlite3.Connection) -> Scene:
     return Scene(
-        {a.id: a for a in assignments},
-        {j.id: j for j in jobs},
-        {r.id: r for r in runs},
-        {load.id: load.running for load in read.all(_Load, "namespaces")},
+        {a.id: a for a in _rows(connection, Assignment, "assignment")},
+        {j.id: j for j in _rows(connection, Job, "job")},
+        {r.id: r for r in _rows(connection, Run, "run")},
+        dict(connection.execute("select id, running from namespace")),
     )
+
+
+def _rows(connection: sqlite3.Connection, into: type[T], table: str) -> list[T]:
+    cursor = connection.execute(f"select * from {table} order by id")
+    read = reader(into, [column[0] for column in cursor.description])
+    return [read(row) for row in cursor.fetchall()]
 
 
 def hold_now(now: Scene, policy: Policy) -> None:
@@ -117,8 +113,8 @@ def _is_within_limits(job: Job, policy: Policy) -> None:
 def _moved_lawfully(was: Job, job: Job, counted: str | None) -> None:
     if was.is_closed:
         assert job == was, "a closed job never reopens, nor changes"
-    fixed = ("id", "assignment_id", "type", "lane", "priority", "context", "retry_of", "created_at")
-    assert [asdict(job)[k] for k in fixed] == [asdict(was)[k] for k in fixed]
+    for name in FIXED:
+        assert getattr(job, name) == getattr(was, name), f"J{job.id}: {name}"
     moved = {c: getattr(job, c) - getattr(was, c) for c in COUNTERS if _differs(was, job, c)}
     assert moved == ({counted: 1} if counted else {}), f"J{job.id}"
 

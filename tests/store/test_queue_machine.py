@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.store import queue_laws
 from tests.store.ending import end
 from tests.store.ground import TTL_MS, Ground
@@ -64,7 +64,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.lost: list[Run] = []  # runs whose worker does not know yet
         self.by_key: dict[tuple[str, str], JobId] = {}
         self.counted: dict[JobId, str | None] = {}
-        self.scene = self.ground.do(queue_laws.look)
+        self.scene = queue_laws.look(self.ground.connection)
 
     def teardown(self) -> None:
         self.ground.close()
@@ -72,10 +72,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def laws_hold(self) -> None:
-        now = self.ground.do(queue_laws.look)
+        now = queue_laws.look(self.ground.connection)
         queue_laws.hold_now(now, self.ground.settings.policy)
         queue_laws.hold_between(self.scene, now, self.counted)
         self.scene, self.counted = now, {}
+
+    @initialize(first=st.none() | types, p=priorities)
+    def begin(self, first: str | None, p: int) -> None:
+        """Never without work: a life in which nobody creates anything shows nothing."""
+        for namespace in "aab":
+            self.laws_hold()
+            self.create(namespace, None, first, p)
 
     # --- a person --------------------------------------------------------------
 
@@ -124,29 +131,30 @@ class QueueMachine(RuleBasedStateMachine):
             ranks = [(-job.priority, job.id) for job in [*ours, *ready]]
             assert ranks == sorted(ranks), "what is taken goes before what is left"
 
-    @precondition(lambda self: any(self.held.values()))
     @rule(of=which, kind=kinds, answer=answers, cost=st.sampled_from([None, 0.0, 0.5]))
     def end(self, of: int, kind: Kind, answer: str, cost: float | None) -> None:
-        """A worker closes a run that it holds, if it still does."""
+        """A worker closes a run that it holds; if none does, they take work first."""
+        if not any(self.held.values()):
+            self.lease("w1", 1, None)
         held = [(worker, id_) for worker in WORKERS for id_ in self.held[worker]]
+        if not held:
+            return
         worker, run_id = held[of % len(held)]
         self.held[worker].remove(run_id)
         run = self.ground.run(run_id)
         self._close(run, kind, answer, cost)
 
-    @precondition(lambda self: any(self.held.values()))
     @rule(of=which, answer=answers)
     def answer(self, of: int, answer: str) -> None:
         """As `end`, but all goes well: the way through the queue that most jobs take."""
         self.end(of, Kind.SUCCEEDED, answer, 0.1)
 
-    @rule(worker=workers)
-    def sweep(self, worker: str) -> None:
-        """It renews its own leases, and takes back what others let lapse."""
+    @rule(worker=workers, after_ms=st.sampled_from([0, TTL_MS + 1]))
+    def sweep(self, worker: str, after_ms: int) -> None:
+        """It renews its own leases, and takes back one that another has let lapse."""
+        self.ground.now += after_ms
         for run_id in self.held[worker]:
-            self.ground.do(
-                lambda tx, id=run_id: tx.run("extend_lease", id=id, ttl_ms=TTL_MS, now=tx.now)  # type: ignore[misc]
-            )
+            assert self.ground.do(lambda tx, id=run_id: _extend(tx, id)) == 1  # type: ignore[misc]
         lapsed = self.ground.do(lambda tx: tx.all(Run, "lapsed_runs", now=tx.now))
         assert not {run.id for run in lapsed} & set(self.held[worker])
         for run in lapsed[:1]:
@@ -181,7 +189,7 @@ class QueueMachine(RuleBasedStateMachine):
         try:
             answer = self.ground.send(command, **values)
         except (NotAllowed, BadInput):
-            now = self.ground.do(queue_laws.look)
+            now = queue_laws.look(self.ground.connection)
             assert now == self.scene, "what is refused changes nothing"
             return
         key = values.get("key")
@@ -207,9 +215,13 @@ def _ready(tx: Tx, namespace_id: int) -> list[Job]:
     return [] if found is None else [found]
 
 
+def _extend(tx: Tx, run_id: RunId) -> int:
+    return tx.run("extend_lease", id=run_id, ttl_ms=TTL_MS, now=tx.now)
+
+
 def _heartbeat(tx: Tx, run: Run) -> int:
     return (
-        tx.run("extend_lease", id=run.id, ttl_ms=TTL_MS, now=tx.now)
+        _extend(tx, run.id)
         + tx.run("record_session", id=run.id, session_id="x", model="m", cli_version=None)
         + tx.run("record_parent", id=run.id, commit="c", tree="t")
         + tx.run("ask_to_cancel", id=run.id, reason="late")
@@ -217,8 +229,8 @@ def _heartbeat(tx: Tx, run: Run) -> int:
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=50,
+    max_examples=100,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     database=None,

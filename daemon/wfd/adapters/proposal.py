@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,43 +39,48 @@ def propose(checkout: Path) -> Proposal:
 def _python(checkout: Path, proposal: Proposal) -> None:
     project = _toml(checkout / "pyproject.toml")
     tools = project.get("tool")
-    tools = tools if isinstance(tools, dict) else {}
-    run = _python_setup(checkout, proposal)
-    if run is None:
-        return
+    wanted = dict(_python_tools(checkout, tools if isinstance(tools, dict) else {}))
+    run = _python_setup(checkout, proposal, project, list(wanted))
+    for name, command, why in wanted.values():
+        _check(proposal, name, f"{run}{command}", why)
+
+
+def _python_tools(
+    checkout: Path, tools: Mapping[str, object]
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Each program that checks this code, with its check's name, command and reason."""
     if (checkout / "tox.ini").is_file() or "tox" in tools:
-        _check(proposal, "test", f"{run}tox", "tox is configured")
-    elif _has_pytest(checkout, project):
-        _check(proposal, "test", f"{run}pytest -q", "pytest is configured or there are test files")
+        yield "tox", ("test", "tox", "tox is configured")
+    elif _has_pytest(checkout, tools):
+        yield "pytest", ("test", "pytest -q", "pytest is configured or there are test files")
     if "ruff" in tools or (checkout / "ruff.toml").is_file():
-        _check(proposal, "lint", f"{run}ruff check .", "ruff is configured")
+        yield "ruff", ("lint", "ruff check .", "ruff is configured")
     if "mypy" in tools or (checkout / "mypy.ini").is_file():
-        _check(proposal, "types", f"{run}mypy", "mypy is configured")
+        yield "mypy", ("types", "mypy", "mypy is configured")
 
 
-def _python_setup(checkout: Path, proposal: Proposal) -> str | None:
-    """Propose how to install a Python project; how its commands begin, or None without one."""
+def _python_setup(
+    checkout: Path, proposal: Proposal, project: Mapping[str, object], tools: Sequence[str]
+) -> str:
+    """Propose how to install the project and its tools; how the checks' commands begin."""
     if (checkout / "uv.lock").is_file():
         _set_up(proposal, "uv sync --frozen", "there is a uv.lock")
         return "uv run --frozen "
     if (checkout / "requirements.txt").is_file():
-        install, why = "-r requirements.txt", "there is a requirements.txt"
-    elif (checkout / "pyproject.toml").is_file() and _toml(checkout / "pyproject.toml").get(
-        "project"
-    ):
-        install, why = "-e .", "pyproject.toml names a project"
-    elif any((checkout / name).is_file() for name in ("pyproject.toml", "tox.ini", "setup.py")):
-        return ""
+        install, why = ["-r", "requirements.txt"], "there is a requirements.txt"
+    elif project.get("project") or (checkout / "setup.py").is_file():
+        install, why = ["-e", "."], "there is a Python project"
     else:
-        return None
-    _set_up(proposal, f"python3 -m venv .venv && .venv/bin/pip install -q {install}", why)
+        install, why = [], "the checks need it"
+    if install or tools:
+        packages = " ".join([*install, *tools])
+        _set_up(proposal, f"python3 -m venv .venv && .venv/bin/pip install -q {packages}", why)
     return ".venv/bin/"
 
 
-def _has_pytest(checkout: Path, project: Mapping[str, object]) -> bool:
-    tools = project.get("tool")
+def _has_pytest(checkout: Path, tools: Mapping[str, object]) -> bool:
     return (
-        (isinstance(tools, dict) and "pytest" in tools)
+        "pytest" in tools
         or (checkout / "pytest.ini").is_file()
         or any(checkout.glob("test_*.py"))
         or any(checkout.glob("tests/**/test_*.py"))

@@ -66,6 +66,19 @@ class WorkTree:
             await anyio.to_thread.run_sync(open_folders, self.path)
             await self._restore(commit)
 
+    async def new_places(self, commit: str) -> list[str]:
+        """What `commit` does not hold and nobody ignores; a whole new folder ends with a slash."""
+        await self._load(commit)
+        said = await self._git.run(
+            "ls-files",
+            "-z",
+            "--others",
+            "--directory",
+            "--no-empty-directory",
+            "--exclude-standard",
+        )
+        return [os.fsdecode(name) for name in said.names]
+
     async def stage(self, commit: str) -> None:
         """Make the index that of `commit`, and leave the files alone."""
         await self._load(commit)

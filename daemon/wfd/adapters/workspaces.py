@@ -112,9 +112,17 @@ class GitWorkspaces:
         here.need()
         names = await copies.untracked(here.users.checkout, globs)
         await anyio.to_thread.run_sync(copies.copy, here.users.checkout, here.path, names)
-        copies.ignore(here.exclude, names)
-        with suppress(OSError):
-            here.clone.exclude(here.exclude.read_bytes())
+        _ignore(here, names)
+        return names
+
+    async def ignore_new(
+        self, namespace: Namespace, assignment: Assignment, commit: str
+    ) -> list[str]:
+        """Ignore from now on what is new beside `commit`, such as what set-up has installed."""
+        here = await self._workspace(namespace, assignment)
+        here.need()
+        names = await here.tree.new_places(commit)
+        _ignore(here, names)
         return names
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
@@ -134,6 +142,13 @@ class GitWorkspaces:
             for level in (self._state_dir, self._state_dir / "ns", folder):
                 level.mkdir(mode=0o700, parents=True, exist_ok=True)
             return await open_own(folder, UsersRepository.of(namespace), self._identity)
+
+
+def _ignore(here: GitWorkspace, names: Sequence[str]) -> None:
+    """For the daemon's own git, and for the agent's as far as its clone lets us."""
+    copies.ignore(here.exclude, names)
+    with suppress(OSError):
+        here.clone.exclude(here.exclude.read_bytes())
 
 
 async def _base(here: GitWorkspace) -> str:

@@ -1,5 +1,7 @@
 """Keeping our leases, hearing who wants a run ended, and sweeping what others left."""
 
+import contextlib
+
 import anyio
 
 from wfd.domain.errors import LeaseLost, WfdError
@@ -24,6 +26,8 @@ async def beat(parts: Parts) -> None:
             await parts.spawner.reap_adopted()
         except WfdError as error:
             parts.log.error("heartbeat.failed", error=str(error))
+        except Exception:
+            parts.log.exception("heartbeat.failed")
 
 
 async def renew(parts: Parts) -> None:
@@ -51,12 +55,17 @@ async def sweep(parts: Parts) -> None:
         if run.id in parts.live:
             continue
         parts.log.warning("lease.lapsed", run_id=run.id, worker=run.worker)
-        await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
-        outcome = Outcome(Kind.LOST, "its lease lapsed")
         try:
-            await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None))
-        except LeaseLost:
-            continue  # its own worker was quicker
+            await _take_back(parts, run)
+        except Exception:  # the others are swept all the same
+            parts.log.exception("lease.not_swept", run_id=run.id)
+
+
+async def _take_back(parts: Parts, run: Run) -> None:
+    await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
+    outcome = Outcome(Kind.LOST, "its lease lapsed")
+    with contextlib.suppress(LeaseLost):  # its own worker was quicker
+        await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None))
 
 
 async def heed_cancels(parts: Parts) -> None:

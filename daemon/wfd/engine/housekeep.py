@@ -20,6 +20,8 @@ async def housekeep(parts: Parts) -> None:
                     await _remove(parts, assignment, refused)
         except Broken as error:
             parts.log.error("housekeep.failed", error=str(error))
+        except Exception:
+            parts.log.exception("housekeep.failed")
         await anyio.sleep(EVERY_S)
 
 
@@ -31,7 +33,7 @@ async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentI
     namespace = await parts.store.write(lambda tx: namespace_of(tx, assignment.namespace_id))
     try:
         await parts.workspaces.remove(namespace, assignment)
-    except WfdError as error:
+    except (WfdError, OSError) as error:
         refused.add(assignment.id)  # it holds what is nowhere else: said once, and left alone
         parts.log.warning("workspace.kept", assignment_id=assignment.id, reason=str(error))
         return

@@ -69,7 +69,7 @@ class Folder:
 
     @property
     def exit(self) -> Path:
-        """The agent's exit code, written as soon as it is known."""
+        """Who ended the agent and its exit code, written as soon as they are known."""
         return self.path / "exit"
 
     def outputs(self, phase: str) -> Path:
@@ -100,6 +100,7 @@ class LiveRun:
     ended_by: EndedBy = EndedBy.NONE
     is_lost: bool = False
     has_agent: bool = False  # while true, `ending` is heeded and the agent may end gracefully
+    has_result: bool = False  # the agent has given its result: only evidence is missing
     birth: Birth | None = None
 
     def end(self, by: EndedBy) -> None:

@@ -139,6 +139,7 @@ async def _set_up(
     evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
     if done and not done[-1].ok:
         raise NotReady(Outcome(Kind.USAGE, _setup_failed(done[-1])), evidence)
+    await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
     await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
     baseline = await parts.checks.run(
         repository.checks,

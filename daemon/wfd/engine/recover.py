@@ -6,13 +6,12 @@ from anyio.abc import TaskGroup
 
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of
-from wfd.domain.errors import LeaseLost, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
-from wfd.engine.close import Closing, close
+from wfd.engine.close import Closing
 from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import Folder, Lease, LiveRun, Parts, birth_of
-from wfd.engine.run_agent import stderr_of
+from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
 from wfd.ports import Codec, End, Tx
 
 
@@ -44,20 +43,26 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
     try:
         closing: Closing | None = None
         with live.scope:
-            closing = await finish(parts, lease, _ended(parts, lease))
+            closing = await _concluded(parts, lease)
+        if closing is None and live.ended_by is EndedBy.CANCEL:
+            closing = cut_short(live)
         if closing is not None:
-            await close(parts, lease.run, closing)
+            await bring_to_close(parts, lease.run, closing)
         # else the daemon stops again: the run stays open, and the next start finds it
-    except LeaseLost:
-        parts.log.warning("lease.lost", run_id=lease.run.id)
-    except (WfdError, OSError) as error:
-        parts.log.exception("run.recovery_failed", run_id=lease.run.id)
-        outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")
-        with contextlib.suppress(LeaseLost):
-            await close(parts, lease.run, Closing(Conclusion(outcome), EndedBy.NONE, None))
+    except Exception:
+        parts.log.exception("run.abandoned", run_id=lease.run.id)
     finally:
         parts.live.pop(lease.run.id, None)
         parts.wake()
+
+
+async def _concluded(parts: Parts, lease: Lease) -> Closing:
+    try:
+        return await finish(parts, lease, _ended(parts, lease))
+    except Exception as error:
+        parts.log.exception("run.recovery_failed", run_id=lease.run.id)
+        outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
 
 
 def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
@@ -78,11 +83,12 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
         return _lost(lease, None)
     codec = harness.codec()
     _read(codec, folder)
-    end = End(_exit_code(folder), EndedBy.NONE, stderr_of(folder.stderr), parts.clock.now())
-    told = codec.conclude(end)
-    if not codec.is_finished:
+    exited = _exit_of(folder)
+    code, ended_by = exited or (None, EndedBy.NONE)
+    told = codec.conclude(End(code, ended_by, stderr_of(folder.stderr), parts.clock.now()))
+    if exited is None and not codec.is_finished:
         return _lost(lease, told.session_id or run.session_id)
-    return Ended(told, EndedBy.NONE, end.exit_code, birth_of(run))
+    return Ended(told, ended_by, code, birth_of(run))
 
 
 def _lost(lease: Lease, session_id: str | None) -> Ended:
@@ -98,8 +104,10 @@ def _read(codec: Codec, folder: Folder) -> None:
             codec.read(line.rstrip(b"\n"))
 
 
-def _exit_code(folder: Folder) -> int | None:
+def _exit_of(folder: Folder) -> tuple[int | None, EndedBy] | None:
+    """How its agent ended, if the daemon lived to see it."""
     try:
-        return int(folder.exit.read_text())
+        ended_by, code = folder.exit.read_text().split()
+        return (None if code == "None" else int(code)), EndedBy(ended_by)
     except (FileNotFoundError, ValueError):
         return None

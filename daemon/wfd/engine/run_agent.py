@@ -31,11 +31,15 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
             await parts.spawner.end_tree(parts.tag_of(run.id), live.birth)
     if live.is_lost:
         return
+    if closing is None and live.has_result and live.ended_by is EndedBy.STOP:
+        # not interrupted, which would have the agent do again what it has done
+        parts.log.info("run.left_open", run_id=run.id, until="the next start")
+        return
     with anyio.CancelScope(shield=True):
-        await _close(parts, run, closing or _cut_short(live))
+        await bring_to_close(parts, run, closing or cut_short(live))
 
 
-async def _close(parts: Parts, run: Run, closing: Closing) -> None:
+async def bring_to_close(parts: Parts, run: Run, closing: Closing) -> None:
     """Write the end of a run. A store that cannot be written now is asked again, not given up.
 
     When the daemon stops meanwhile the run stays open, and the next start concludes it.
@@ -75,7 +79,9 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
         return Closing(conclusion, EndedBy.NONE, None, evidence=error.evidence)
     ended = await _run(parts, live, prepared)
     if ended is None:
-        return _cut_short(live)
+        return cut_short(live)
+    if live.has_result and live.ended_by is EndedBy.STOP:
+        live.scope.cancel()  # a daemon that stops does not wait for the checks
     return await finish(parts, live.lease, ended)
 
 
@@ -97,7 +103,9 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     finally:
         live.has_agent = False
     end = End(exited.code, exited.ended_by, stderr_of(prepared.folder.stderr), parts.clock.now())
-    return Ended(codec.conclude(end), exited.ended_by, exited.code, process.birth)
+    told = codec.conclude(end)
+    live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
+    return Ended(told, exited.ended_by, exited.code, process.birth)
 
 
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
@@ -159,7 +167,7 @@ def _clocks(prepared: Prepared) -> Clocks:
     )
 
 
-def _cut_short(live: LiveRun) -> Closing:
+def cut_short(live: LiveRun) -> Closing:
     """A run that was ended while no agent ran."""
     if live.ended_by is EndedBy.CANCEL:
         outcome = Outcome(Kind.CANCELLED, "cancelled before its agent ran")

@@ -61,6 +61,9 @@ class _Watch:
             ended_by = await self._until_over()
             if not self._exited.is_set():
                 await self._end(harness)
+        # for a daemon that is killed before it has closed the run
+        with contextlib.suppress(OSError):
+            self._folder.exit.write_text(f"{ended_by} {self._code}")
         return Exit(self._code, ended_by)
 
     async def _listen(self) -> None:
@@ -92,9 +95,6 @@ class _Watch:
 
     async def _wait(self) -> None:
         self._code = await self._process.wait()
-        # for a daemon that is killed before it has closed the run
-        with contextlib.suppress(OSError):
-            self._folder.exit.write_text(str(self._code))
         self._exited.set()
         self._live.ending.set()
 

@@ -19,6 +19,8 @@ async def work(parts: Parts, group: TaskGroup) -> None:
             wait_ms = await _tick(parts, group)
         except WfdError as error:
             parts.log.error("worker.tick_failed", error=str(error))
+        except Exception:
+            parts.log.exception("worker.tick_failed")
         await parts.wait(wait_ms)
 
 
@@ -49,6 +51,8 @@ def start(parts: Parts, group: TaskGroup, lease: Lease) -> None:
 async def _run(parts: Parts, live: LiveRun) -> None:
     try:
         await run_agent(parts, live)
+    except Exception:  # its run stays open; when its lease has lapsed, the sweep takes it
+        parts.log.exception("run.abandoned", run_id=live.lease.run.id)
     finally:
         parts.live.pop(live.lease.run.id, None)
         parts.wake()

@@ -87,7 +87,17 @@ def test_a_python_project_with_requirements(ground: "Ground") -> None:
 
     found = propose(ground.checkout)
 
-    assert found.setup == ["python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt"]
+    pip = ".venv/bin/pip install -q -r requirements.txt pytest"
+    assert found.setup == [f"python3 -m venv .venv && {pip}"]
+    assert found.checks == {"test": ".venv/bin/pytest -q"}
+
+
+def test_bare_test_files_get_what_runs_them(ground: "Ground") -> None:
+    (ground.checkout / "test_cart.py").touch()
+
+    found = propose(ground.checkout)
+
+    assert found.setup == ["python3 -m venv .venv && .venv/bin/pip install -q pytest"]
     assert found.checks == {"test": ".venv/bin/pytest -q"}
 
 

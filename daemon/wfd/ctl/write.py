@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from wfd.adapters.place import place
-from wfd.ctl_scene import json_option, namespace_name, namespace_option
+from wfd.ctl.scene import json_option, namespace_name, namespace_option
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.errors import BadInput

@@ -12,12 +12,12 @@ COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 _COMMANDS = {
     name: f"wfd.{module}"
     for module, names in {
-        "ctl_write": "create insert-job update-assignment note retry cancel",
-        "ctl_lists": "queue assignments jobs",
-        "ctl_read": "assignment job evidence diff",
-        "ctl_follow": "tail logs",
-        "ctl_settings": "config",
-        "ctl_transcript": "transcript",
+        "ctl.write": "create insert-job update-assignment note retry cancel",
+        "ctl.lists": "queue assignments jobs",
+        "ctl.read": "assignment job evidence diff",
+        "ctl.follow": "tail logs",
+        "ctl.settings": "config",
+        "ctl.transcript": "transcript",
     }.items()
     for name in names.split()
 }
@@ -50,7 +50,3 @@ def completion(shell: str) -> None:
 
 def main() -> NoReturn:
     run(wfctl, "wfctl")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ import click
 from wfd.adapters.place import Place, place
 from wfd.commands.inspect import last_run
 from wfd.commands.scope import job_in
-from wfd.ctl_scene import namespace_option, scene
+from wfd.ctl.scene import namespace_option, scene
 from wfd.domain import ids
 from wfd.domain.errors import BadInput, NotFound
 from wfd.domain.run import Run, RunState

@@ -11,7 +11,7 @@ import click
 
 from wfd.commands import inspect
 from wfd.commands.scope import assignment_in, job_in
-from wfd.ctl_scene import (
+from wfd.ctl.scene import (
     Scene,
     either_id,
     json_option,

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from wfd.adapters.place import Place, place
 from wfd.app import write
-from wfd.cli_daemon import start_detached, stop_daemon
+from wfd.cli.daemon import start_detached, stop_daemon
+from wfd.cli.story import Story
 from wfd.config import hash_of
-from wfd.demo_story import Story
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import Broken
 from wfd.domain.evidence import Evidence

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from wfd.ctl_scene import json_option, namespace_option, scene
+from wfd.ctl.scene import json_option, namespace_option, scene
 from wfd.domain.errors import NotFound
 from wfd.domain.namespace import Namespace
 from wfd.edge.document import dumps

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from wfd.ctl_scene import json_option
+from wfd.ctl.scene import json_option
 from wfd.domain.errors import BadInput, unknown
 from wfd.domain.outcome import Conclusion, EndedBy
 from wfd.domain.signal import Signal

@@ -31,7 +31,7 @@ def start(
     config_file = config_file and config_file.absolute()
     log_file = log_file and log_file.absolute()
     if detach:
-        from wfd.cli_daemon import start_detached
+        from wfd.cli.daemon import start_detached
 
         started = start_detached(place(), config_file, jobs, log_file)
         click.echo(f"wfd runs (pid {started.pid}); its log is {started.log}")
@@ -49,7 +49,7 @@ def start(
 )  # fmt: skip
 def stop(now: bool, timeout_s: float) -> None:
     """Stop the daemon, and wait until it is gone."""
-    from wfd.cli_daemon import stop_daemon
+    from wfd.cli.daemon import stop_daemon
 
     pid = stop_daemon(place(), at_once=now, timeout_s=timeout_s, tell=_tell_progress)
     click.echo(f"wfd (pid {pid}) has stopped")
@@ -59,7 +59,7 @@ def stop(now: bool, timeout_s: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def status(as_json: bool) -> None:
     """Whether the daemon runs, and what it does. Exit code 6 when it does not run."""
-    from wfd.cli_daemon import ask
+    from wfd.cli.daemon import ask
 
     answer = ask(place(), "daemon.status")
     if as_json:
@@ -71,7 +71,7 @@ def status(as_json: bool) -> None:
 @wfd_command.command()
 def reload() -> None:
     """Have the daemon read its configuration again; a bad one is refused, the last one stays."""
-    from wfd.cli_daemon import ask
+    from wfd.cli.daemon import ask
 
     changed = ask(place(), "daemon.reload")["changed"]
     assert isinstance(changed, list)
@@ -82,7 +82,7 @@ def reload() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(as_json: bool) -> int:
     """Look whether all is there that wfd needs. Exit code 1 when something is missing."""
-    from wfd.doctor import findings, print_findings
+    from wfd.cli.doctor import findings, print_findings
 
     found = findings()
     if as_json:
@@ -100,7 +100,7 @@ def init(name: str | None) -> None:
     Writes .wfd/config.json where there is none, and adds nothing to git. What the file says is
     accepted by this; after an edit, 'wfd trust' accepts it anew.
     """
-    from wfd.cli_repository import print_set_up, set_up
+    from wfd.cli.repository import print_set_up, set_up
 
     print_set_up(set_up(place(), Path.cwd(), name))
 
@@ -108,7 +108,7 @@ def init(name: str | None) -> None:
 @wfd_command.command()
 def trust() -> None:
     """Accept .wfd/config.json of this repository as it is now: the daemon runs what it names."""
-    from wfd.cli_repository import accept
+    from wfd.cli.repository import accept
 
     click.echo(accept(place(), Path.cwd()))
 
@@ -118,7 +118,7 @@ def trust() -> None:
 @click.option("--plain", is_flag=True, help="Plain lines, without colours or a moving line.")
 def demo(harness: str, plain: bool) -> int:
     """See the main job of wfd on a sample repository of its own; sim needs no account."""
-    from wfd.demo import run_demo
+    from wfd.cli.demo import run_demo
 
     return run_demo(harness, plain=plain)
 
@@ -158,7 +158,3 @@ def _print_status(answer: dict[str, Any]) -> None:
     click.echo(f"wfd {answer['version']} is {doing} (pid {answer['pid']}, started {since})")
     jobs = answer["running"]
     click.echo(f"  {len(jobs)} of {plural(answer['limit'], 'job')} {', '.join(jobs)}".rstrip())
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wfd.commands import listing
-from wfd.ctl_scene import list_options, tell_daemon_is_down, watch_option, wide_scene
+from wfd.ctl.scene import list_options, tell_daemon_is_down, watch_option, wide_scene
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import NotFound

@@ -1,0 +1,5 @@
+"""`python -m wfd.ctl`: wfctl without its script on PATH."""
+
+from wfd.ctl import main
+
+main()

@@ -20,7 +20,9 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
         )
     if to_stdout:
         handlers.append(logging.StreamHandler(sys.stdout))
-    logging.basicConfig(format="%(message)s", level=level.upper(), handlers=handlers, force=True)
+    for handler in handlers:
+        handler.setFormatter(_json_lines())
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     structlog.configure(
@@ -29,10 +31,25 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
             structlog.stdlib.filter_by_level,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
+    )
+
+
+def _json_lines() -> logging.Formatter:
+    """One JSON document per line, whoever logs: a library's words and tracebacks as well."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_logger_name,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
     )

@@ -175,10 +175,8 @@ class Daemon:
 
     def create(self, **values: object) -> int:
         """A new assignment, with an implement job to begin with."""
-        first = {"type": "implement", "context": "Greet"}
-        return int(
-            str(self.send("create", north_star="Greet", **{**first, **values})["assignment"])
-        )
+        wanted = {"north_star": "Greet", "type": "implement", "context": "Greet", **values}
+        return int(str(self.send("create", **wanted)["assignment"]))
 
     def send(self, command: str, **values: object) -> dict[str, object]:
         return app.write(self.place, command, {"namespace": "repo", **values})

@@ -173,3 +173,21 @@ def test_the_log_tells_each_run_in_one_line_of_json(daemon: "Daemon") -> None:
     assert closed["assignment_state"] == "complete"
     assert {"event", "level", "timestamp"} <= daemon.log()[0].keys()
     assert "\x1b" not in daemon.place.log_path.read_text()
+
+
+def test_what_nobody_foresaw_ends_that_run_alone_and_is_one_line_of_the_log(
+    daemon: "Daemon",
+) -> None:
+    daemon.start()
+    in_the_way = daemon.state_dir / "runs"
+    in_the_way.write_text("")
+    one = daemon.create()
+    assert daemon.settled(one).state == "blocked"
+    assert daemon.outcomes(daemon.jobs(one)[0]) == ["lost"] * 4, "three times more, and no further"
+    crashed = daemon.until_logged("run.crashed")
+    assert "FileExistsError" in crashed["exception"]
+
+    in_the_way.unlink()
+    daemon.send("update_assignment", assignment=one, status="active")
+    assert daemon.settled(one).state == "complete"
+    daemon.assert_sound()

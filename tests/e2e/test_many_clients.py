@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ ASSIGNMENTS = 10
 DEADLINE_S = 60
 
 
+@dataclass(frozen=True)
+class Told:
+    """One answer, as a client took it down."""
+
+    key: str
+    job: int
+    created: bool
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A state folder with paused assignments, so that the daemon has nothing to run."""
@@ -32,7 +42,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("WFD_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.delenv("WFD_RUN_ID", raising=False)
     found = place()
-    register = {"name": "a", "git_dir": "/a/.git", "checkout": "/a", "trusted_hash": None}
+    register: dict[str, object] = {
+        "name": "a",
+        "git_dir": "/a/.git",
+        "checkout": "/a",
+        "trusted_hash": None,
+    }
     write(found, "register", register)
     for number in range(1, ASSIGNMENTS + 1):
         write(found, "create", {"namespace": "a", "north_star": "go", "type": "plan"})
@@ -61,7 +76,7 @@ def test_each_key_of_many_clients_makes_one_job_and_every_answer_is_true(
     for other in clients[1:]:
         out, _ = other.communicate(timeout=DEADLINE_S)
         assert other.returncode == 0
-        told += [json.loads(line) for line in out.splitlines()]
+        told += [_told(line) for line in out.splitlines()]
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(DEADLINE_S) == 0
 
@@ -69,9 +84,9 @@ def test_each_key_of_many_clients_makes_one_job_and_every_answer_is_true(
     ids = [job_id for job_id, _ in kept]
     by_key = {key: job_id for job_id, key in kept}
     assert len(set(ids)) == len(ids) == len(by_key), "one job for each key"
-    for line in told:
-        assert by_key[line["key"]] == line["answer"]["job"]
-    created = [line["key"] for line in told if line["answer"]["created"]]
+    for answer in told:
+        assert by_key[answer.key] == answer.job
+    created = [answer.key for answer in told if answer.created]
     assert len(created) == len(set(created)), "only one is told that it made the job"
     surely = {key for commands in asked[1:] for key in _keys(commands)}
     assert surely <= by_key.keys() <= surely | _keys(asked[0])
@@ -114,15 +129,21 @@ def _client(home: Place, commands: list[tuple[str, dict[str, object]]]) -> subpr
     return started
 
 
-def _kill_midway(victim: subprocess.Popen[bytes]) -> Iterator[dict[str, dict[str, object]]]:
+def _kill_midway(victim: subprocess.Popen[bytes]) -> Iterator[Told]:
     """What it was told until it was killed in the middle of its work."""
     assert victim.stdout is not None
     for count, line in enumerate(victim.stdout, 1):
         if count == 5:
             victim.kill()
         if line.endswith(b"\n"):
-            yield json.loads(line)
+            yield _told(line)
+    victim.stdout.close()
     assert victim.wait(DEADLINE_S) == -signal.SIGKILL
+
+
+def _told(line: bytes) -> Told:
+    told = json.loads(line)
+    return Told(told["key"], told["answer"]["job"], told["answer"]["created"])
 
 
 def _jobs_by_key(home: Place) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from wfd.edge.door import checked
 from wfd.engine.lease import Taken, Terms, take_work
 from wfd.engine.parts import Settings
 from wfd.ports import Tx
-from wfd.rules.policy import Caps, Gates, parse
+from wfd.rules.policy import Caps, Gates, Policy, parse
 from wfd.store.sqlite import Connected, open_writer
 
 T = TypeVar("T")
@@ -28,6 +29,11 @@ START = 1_795_176_000_000
 TTL_MS = 60_000
 TYPES = ("chat", "document", "implement", "plan", "pm", "review", "uat")
 HARNESSES = ("claude", "codex", "gemini", "sim")
+
+
+@cache
+def _shipped_policy() -> Policy:
+    return parse(policy_file().read_text(encoding="utf-8"), "default.yaml")
 
 
 class Ground:
@@ -42,7 +48,7 @@ class Ground:
         self.connection = open_writer(self.path)
         self.connection.execute("pragma synchronous = off")  # no test here pulls the plug
         self._tx = Connected(self.connection, lambda: self.now)
-        policy = parse(policy_file().read_text(encoding="utf-8"), "default.yaml")
+        policy = _shipped_policy()
         policy = replace(policy, gates=gates or policy.gates, caps=caps or policy.caps)
         house = House(policy.gates, policy.caps, checks, TYPES, HARNESSES)
         self.settings = Settings(Config(), RepositoryConfig(), policy, house, {})

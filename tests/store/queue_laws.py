@@ -9,6 +9,7 @@ from typing import TypeVar
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.job import Job, JobState, WaitsFor
+from wfd.domain.outcome import Kind
 from wfd.domain.run import Run, RunState
 from wfd.rules.policy import Policy
 from wfd.store.rows import reader
@@ -75,6 +76,9 @@ def hold_between(before: Scene, now: Scene, counted: dict[JobId, str | None]) ->
     for run in before.runs.values():
         if run.state is RunState.CLOSED:
             assert now.runs[run.id] == run, "a closed run is never written again"
+    for run in now.runs.values():
+        if run.state is RunState.CLOSED and run.cancel_reason is not None:
+            assert run.outcome is Kind.CANCELLED, "what was asked to end has no other outcome"
     newest = max(before.runs, default=0)
     assert all(id_ > newest for id_ in now.runs.keys() - before.runs.keys()), "a token is new"
     for job in before.jobs.values():

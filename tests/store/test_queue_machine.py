@@ -229,7 +229,7 @@ def _heartbeat(tx: Tx, run: Run) -> int:
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

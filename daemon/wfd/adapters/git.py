@@ -46,8 +46,10 @@ _OWN_CONFIG = {
     "submodule.recurse": "false",
 }
 _USERS_CONFIG = {
+    "core.filesRefLockTimeout": "5000",  # the user's own git is at work in there, too
     "core.fsmonitor": "false",
     "core.hooksPath": "/dev/null",
+    "core.packedRefsTimeout": "5000",
     "gc.auto": "0",
     "maintenance.auto": "false",
     "protocol.file.allow": "always",

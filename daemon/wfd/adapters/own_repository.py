@@ -112,6 +112,9 @@ async def _make(git_dir: Path, users: UsersRepository) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
+    with suppress(FileNotFoundError):
+        if file.read_text(encoding="utf-8", errors="surrogateescape") == text:
+            return
     fresh = file.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8", errors="surrogateescape")
     fresh.rename(file)

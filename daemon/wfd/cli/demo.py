@@ -161,11 +161,14 @@ def _show_commands(console: Console, here: Place, repository: Path) -> None:
     beside = Path(sys.executable).with_name("wfctl")
     wfctl = shlex.quote(str(beside)) if beside.exists() else "wfctl"
     console.print("\nLook around:")
-    console.print(f"  cd {shlex.quote(str(repository))}", markup=False)
-    console.print(f"  export WFD_STATE_DIR={shlex.quote(str(here.state_dir))}", markup=False)
-    console.print(f"  {wfctl} assignment A1   # the chain, and who decided what and why")
-    console.print(f"  {wfctl} evidence J3     # what the daemon saw when the agent said 'all done'")
-    console.print(f"  {wfctl} tail J5         # what the agent then said and did")
+    for line in (
+        f"cd {shlex.quote(str(repository))}",
+        f"export WFD_STATE_DIR={shlex.quote(str(here.state_dir))}",
+        f"{wfctl} assignment A1      # the chain, and who decided what and why",
+        f"{wfctl} evidence J3 tests  # what the daemon saw when the agent said 'all done'",
+        f"{wfctl} tail J5            # what the agent then said and did",
+    ):
+        console.print(f"  {line}", markup=False)
 
 
 def _chain(here: Place, assignment: Assignment) -> Table:

@@ -1,7 +1,7 @@
 """The end of a run: one transaction closes it, moves its job, and decides what comes next."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wfd.commands.queue import (
@@ -68,6 +68,7 @@ def _close(tx: Tx, run: Run, closing: Closing, settings: Settings, roll: float) 
         raise LeaseLost(run.id)
     job = get_job(tx, run.job_id)
     outcome = _final(closing.conclusion.outcome, now)
+    closing = _with_session(closing, now)
     _write_run(tx, now, closing, outcome)
     assignment = get_assignment(tx, run.assignment_id)
     next_ = after(job, outcome, closing.conclusion.session_id, settings.policy, tx.now, roll)
@@ -85,6 +86,12 @@ def _final(outcome: Outcome, run: Run) -> Outcome:
     if run.cancel_reason is None:
         return outcome
     return Outcome(Kind.CANCELLED, run.cancel_reason)
+
+
+def _with_session(closing: Closing, run: Run) -> Closing:
+    """A run that ended without a conclusion of its own still has the session it was seen in."""
+    told = closing.conclusion
+    return replace(closing, conclusion=replace(told, session_id=told.session_id or run.session_id))
 
 
 def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:

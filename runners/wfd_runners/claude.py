@@ -16,19 +16,8 @@ MAX_INSTRUCTIONS_BYTES = 96 * 1024
 MAX_SCHEMA_BYTES = 120 * 1024
 CUT = "\n[cut here: {missing} more bytes of the repository's instructions]\n"
 
-WRITING_TOOLS = (
-    "Bash",
-    "Edit",
-    "Write",
-    "NotebookEdit",
-    "Task",  # a sub-agent, a workflow or a timer would write in its place
-    "Workflow",
-    "EnterWorktree",
-    "ExitWorktree",
-    "CronCreate",
-    "CronDelete",
-    "ScheduleWakeup",
-)
+# Named by what is let in: a next version may bring tools that write under names unknown today.
+READING_TOOLS = ("Read", "Glob", "Grep")
 
 QUIET = {
     "DISABLE_AUTOUPDATER": "1",
@@ -112,7 +101,7 @@ def flags(ask: Ask) -> tuple[str, ...]:
         argv += ["--json-schema", _schema(ask)]
     if ask.is_pm:
         # In one element: the option takes any number, and would swallow what follows.
-        argv += [f"--disallowedTools={','.join(WRITING_TOOLS)}"]
+        argv += [f"--tools={','.join(READING_TOOLS)}"]
     if ask.instructions and ask.instructions.strip():
         argv += ["--append-system-prompt", _bounded(ask.instructions)]
     return tuple(argv)

@@ -130,6 +130,14 @@ def test_a_retry_of_a_pm_job_is_a_pm_job_in_its_own_lane(ground: Ground) -> None
     assert ground.assignment(1).jobs == 0
 
 
+def test_two_pm_jobs_are_never_open_at_once(ground: Ground) -> None:
+    ground.create()
+    ground.send("cancel_job", job=1)
+    ground.send("retry_job", job=1)
+    with pytest.raises(NotAllowed, match="J2 is a PM job that is waiting"):
+        ground.send("retry_job", job=1)
+
+
 def test_an_open_job_cannot_be_tried_again(ground: Ground) -> None:
     ground.create(type="plan")
     with pytest.raises(NotAllowed, match="J1 is still queued; 'wfctl cancel J1' ends it first"):

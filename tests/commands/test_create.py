@@ -41,6 +41,13 @@ def test_the_same_key_again_gives_the_same_assignment(ground: Ground) -> None:
     assert len(ground.jobs(1)) == 1
 
 
+def test_a_key_of_an_inserted_job_creates_no_assignment(ground: Ground) -> None:
+    ground.create(type="plan")
+    ground.send("insert_job", assignment=1, type="review", context="look", key="k")
+    with pytest.raises(BadInput, match="J2, which insert-job made"):
+        ground.create(key="k")
+
+
 def test_another_namespace_has_keys_of_its_own(ground: Ground) -> None:
     ground.create(key="k")
     assert ground.send("create", namespace="b", north_star="x", key="k")["created"] is True

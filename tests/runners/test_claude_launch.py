@@ -6,7 +6,7 @@ import pytest
 
 from wfd.domain.errors import BadInput
 from wfd.ports import Ask
-from wfd_runners.claude import WRITING_TOOLS, Claude
+from wfd_runners.claude import Claude
 
 ASK = Ask(Path("/w"), Path("/r"), session_id="5b4b1d4e-1111-4222-8333-444444444444")
 
@@ -39,10 +39,10 @@ def test_caps_model_and_schema_are_passed_on() -> None:
     assert _value(argv, "--json-schema") == '{"type":"object"}'
 
 
-def test_only_a_pm_is_without_the_tools_that_write() -> None:
-    option = f"--disallowedTools={','.join(WRITING_TOOLS)}"
+def test_only_a_pm_is_left_with_the_tools_that_read() -> None:
+    option = "--tools=Read,Glob,Grep"
     assert option in Claude().launch(replace(ASK, is_pm=True)).argv
-    assert option not in Claude().launch(ASK).argv
+    assert not [word for word in Claude().launch(ASK).argv if word.startswith("--tools")]
 
 
 def test_long_instructions_are_cut_to_one_argument_and_say_so() -> None:

@@ -88,10 +88,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(namespace=st.sampled_from("ab"), key=keys, job_type=st.none() | types, p=priorities)
     def create(self, namespace: str, key: str | None, job_type: str | None, p: int) -> None:
-        answer = self.ground.send(
+        self._try(
             "create", namespace=namespace, north_star="go", type=job_type, priority=p, key=key
         )
-        self._made(namespace, key, answer)
 
     @precondition(lambda self: self.scene.assignments)
     @rule(of=which, key=keys, job_type=types, p=priorities, delay=st.none() | st.integers(0, 90))
@@ -193,7 +192,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert now == self.scene, "what is refused changes nothing"
             return
         key = values.get("key")
-        if command == "insert_job":
+        if command in ("create", "insert_job"):
             self._made(str(values["namespace"]), None if key is None else str(key), answer)
 
     def _made(self, namespace: str, key: str | None, answer: dict[str, object]) -> None:

@@ -8,8 +8,8 @@ from wfd.commands.queue import NewJob, enqueue, get_assignment
 from wfd.commands.record import event_of_assignment
 from wfd.commands.scope import namespace_named, text_of
 from wfd.domain.errors import BadInput
-from wfd.domain.ids import AssignmentId
-from wfd.domain.job import PM, By
+from wfd.domain.ids import AssignmentId, JobId
+from wfd.domain.job import PM, By, Job
 from wfd.ports import Tx
 
 
@@ -36,6 +36,8 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
         check_type(want.type, house)
     check_harness(want.harness, house)
     known = earlier(tx, namespace.id, want.key)
+    if known is not None and known.id != _first_job_of(tx, known):
+        raise BadInput(f"key '{want.key}' belongs to J{known.id}, which insert-job made")
     if known is not None:
         return {"assignment": known.assignment_id, "job": known.id, "created": False}
 
@@ -54,3 +56,7 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
     )
     job = enqueue(tx, assignment, first)
     return {"assignment": assignment_id, "job": job.id, "created": True}
+
+
+def _first_job_of(tx: Tx, job: Job) -> JobId:
+    return tx.all(Job, "jobs_of", assignment_id=job.assignment_id)[0].id

@@ -68,9 +68,8 @@ def enqueue_pm(
     by: By,
     context: str = "",
     retry_of: JobId | None = None,
-    attempts: int = 1,
 ) -> Job:
-    new = NewJob(type=PM, context=context, created_by=by, retry_of=retry_of, attempts=attempts)
+    new = NewJob(type=PM, context=context, created_by=by, retry_of=retry_of)
     return enqueue(tx, assignment, new)
 
 

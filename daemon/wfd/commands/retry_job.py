@@ -7,10 +7,10 @@ from wfd.commands.insert_job import refuse_closed
 from wfd.commands.queue import NewJob, enqueue, enqueue_pm, get_assignment, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import job_in, text_of
-from wfd.domain.assignment import AssignmentState
+from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import NotAllowed
-from wfd.domain.job import By
+from wfd.domain.job import By, Job
 from wfd.ports import Tx
 from wfd.rules import retry
 
@@ -42,6 +42,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         job_id=job.id,
     )
     if job.is_pm:
+        _refuse_a_second_pm(tx, assignment)
         new = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
     else:
         new = enqueue(
@@ -60,3 +61,9 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
     if assignment.state is AssignmentState.BLOCKED:
         set_state(tx, assignment, AssignmentState.ACTIVE)
     return {"job": new.id}
+
+
+def _refuse_a_second_pm(tx: Tx, assignment: Assignment) -> None:
+    for other in tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
+        if other.is_pm:
+            raise NotAllowed(f"J{other.id} is a PM job that is {other.state}; it decides already")

@@ -10,6 +10,8 @@ from wfd.commands.registry import COMMANDS
 from wfd.domain.errors import BadInput, unknown
 from wfd.ports import Store
 
+_ADAPTERS = {command.wants: TypeAdapter(command.wants) for command in COMMANDS.values()}
+
 Control = Callable[[dict[str, object]], Awaitable[object]]
 
 
@@ -48,7 +50,7 @@ def checked(wants: type[Any], values: Mapping[str, object]) -> Any:
         if name not in known:
             raise BadInput(unknown("value", name, known))
     try:
-        return TypeAdapter(wants).validate_python(dict(values))
+        return _ADAPTERS[wants].validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -26,7 +26,6 @@ from wfd.rules import decision as decisions
 from wfd.rules import retry
 from wfd.rules.facts import Facts, gather
 
-MAX_ASKS = 2  # a PM whose answer is refused is asked once more, then a person is
 MAX_QUOTE = 2_000  # characters of an answer that a person is shown
 
 
@@ -34,9 +33,6 @@ def apply_decision(
     tx: Tx, assignment: Assignment, job: Job, run: Run, told: Conclusion, settings: Settings
 ) -> None:
     """Close the PM job and do what it decided. Refused twice, the assignment is blocked."""
-    if assignment.is_closed:
-        close_job(tx, job, JobState.CANCELLED, Kind.SUCCEEDED, told.text)
-        return
     answer = decisions.read(told.structured, told.text)
     facts = facts_of(tx, assignment, job, settings)
     why_not = answer if isinstance(answer, str) else decisions.refusal(answer, facts)
@@ -145,6 +141,7 @@ def _session_to_keep(facts: Facts, settings: Settings) -> str | None:
 def _refuse(
     tx: Tx, assignment: Assignment, job: Job, run: Run, told: Conclusion, why_not: str
 ) -> None:
+    is_second = _refusal_before(tx, job) is not None
     close_job(tx, job, JobState.FAILED, Kind.SUCCEEDED, told.text)
     decide(
         tx,
@@ -156,10 +153,8 @@ def _refuse(
         job_id=job.id,
         inputs={"answer": told.structured or told.text[:MAX_QUOTE]},
     )
-    if job.attempts < MAX_ASKS:
-        enqueue_pm(
-            tx, assignment, By.POLICY, job.context, retry_of=job.id, attempts=job.attempts + 1
-        )
+    if not is_second:
+        enqueue_pm(tx, assignment, By.POLICY, job.context, retry_of=job.id)
         return
     said = told.text.strip()[:MAX_QUOTE] or "nothing"
     reason = f"the PM's decision was refused twice, at last because {why_not}. It said: {said}"

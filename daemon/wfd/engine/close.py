@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wfd.commands.queue import (
-    cancel_open_jobs,
     close_job,
     enqueue_pm,
     get_assignment,
@@ -149,13 +148,13 @@ def _move_on(
     closing: Closing,
     settings: Settings,
 ) -> None:
+    # never a closed one: closing an assignment cancels its run, and a cancelled run is Ended
     assignment = get_assignment(tx, job.assignment_id)
     answer = closing.conclusion.text[:MAX_ANSWER]
     match next_:
         case Judge():
             close_job(tx, job, next_.state, outcome.kind, answer, next_.counter)
-            if not assignment.is_closed:
-                enqueue_pm(tx, assignment, By.POLICY)
+            enqueue_pm(tx, assignment, By.POLICY)
         case Apply():
             apply_decision(tx, assignment, job, run, closing.conclusion, settings)
         case Again():
@@ -204,14 +203,9 @@ def _put_back(
         resume_session=resume,
         now=tx.now,
     )
-    assignment = get_assignment(tx, job.assignment_id)
-    if assignment.is_closed:  # it was cancelled while the run ended
-        cancel_open_jobs(tx, assignment, f"A{assignment.id} is {assignment.state}")
 
 
 def _block(tx: Tx, assignment: Assignment, run: Run, reason: str) -> None:
-    if assignment.is_closed:
-        return
     decide(tx, assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=run.job_id)
     set_state(tx, assignment, AssignmentState.BLOCKED, reason)
 

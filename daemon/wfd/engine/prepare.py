@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wfd.domain.assignment import Assignment
@@ -65,7 +65,8 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     prompt = await _prompt(parts, lease, assignment, settings, template)
     _check_size(prompt, harness)
     _write_prompt(folder, prompt)
-    ask = _ask(parts, lease, assignment, settings, template, harness, workspace, folder)
+    ask = _ask(lease, assignment, settings, template, harness, workspace, folder)
+    ask = replace(ask, model=ask.model or await _model_of_session(parts, lease, ask.resume))
     run_seq = await _record_prompt(parts, lease, prompt, ask)
     limit_ms = run_limit_ms(
         assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
@@ -225,7 +226,6 @@ def _write_prompt(folder: Folder, prompt: str) -> None:
 
 
 def _ask(
-    parts: Parts,
     lease: Lease,
     assignment: Assignment,
     settings: Settings,
@@ -253,6 +253,25 @@ def _ask(
         instructions=instructions(workspace.path),
         budget_usd=budget_left(assignment, settings.policy.caps),
         max_turns=own.max_turns,
+    )
+
+
+async def _model_of_session(parts: Parts, lease: Lease, session_id: str | None) -> str | None:
+    """The model that a session to resume ran on; None for a fresh one.
+
+    Claude Code would go on with the same model, but without its long context (`[1m]`).
+    """
+    if session_id is None:
+        return None
+    runs = await parts.store.all(Run, "runs_of", assignment_id=lease.assignment.id)
+    return next(
+        (
+            run.model
+            for run in reversed(runs)
+            # a model that does not exist ended as usage: its session must not keep it
+            if run.session_id == session_id and run.outcome is not Kind.USAGE
+        ),
+        None,
     )
 
 

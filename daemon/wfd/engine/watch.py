@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import anyio
 
 from wfd.domain.outcome import EndedBy
-from wfd.domain.signal import SessionStarted
+from wfd.domain.signal import Retrying, SessionStarted
 from wfd.engine.parts import Folder, LiveRun, Parts
 from wfd.ports import Codec, Harness, Process
 
@@ -18,7 +18,7 @@ class Clocks:
     """When a run is ended, in milliseconds without what each clock waits for."""
 
     startup_ms: int  # for its first line
-    stall_ms: int  # for a further line, or a word on stderr
+    stall_ms: int  # for a further line, or a word on stderr, beyond a wait that it announced
     total_ms: int
     after_result_ms: int  # for its exit, once it has given its result
     grace_ms: int  # for its exit, once it was asked to end
@@ -70,16 +70,22 @@ class _Watch:
         async for lines in self._parts.tailer.follow(
             self._folder.transcript, is_done=self._exited.is_set
         ):
-            self._heard = anyio.current_time()
+            self._hear()
             self._has_spoken = True
             for line in lines:
                 for signal in self._codec.read(line):
                     if isinstance(signal, SessionStarted):
                         await self._keep_session(signal)
+                    elif isinstance(signal, Retrying):
+                        self._hear(signal.delay_ms or 0)
             if self._codec.is_finished:
                 self._finished_at = anyio.current_time()
             elif self._finished_at is not None:  # it began another turn by itself
                 self._finished_at = None
+
+    def _hear(self, wait_ms: int = 0) -> None:
+        """It gave a sign of life, and said for how long it will now be silent."""
+        self._heard = max(self._heard, anyio.current_time() + wait_ms / 1000)
 
     async def _keep_session(self, signal: SessionStarted) -> None:
         run_id = self._live.lease.run.id
@@ -126,10 +132,10 @@ class _Watch:
         if (now - self._born) * 1000 >= clocks.total_ms:
             return EndedBy.TIMEOUT
         silence_ms = (now - self._heard) * 1000
+        if self._has_spoken and silence_ms >= clocks.stall_ms:
+            return EndedBy.STALL
         if not self._has_spoken and silence_ms >= clocks.startup_ms:
             return EndedBy.STARTUP
-        if silence_ms >= clocks.stall_ms:
-            return EndedBy.STALL
         if self._size() > clocks.max_bytes:
             return EndedBy.LIMIT
         return None
@@ -140,7 +146,7 @@ class _Watch:
             size = self._folder.stderr.stat().st_size
             if size != self._stderr_size:
                 self._stderr_size = size
-                self._heard = anyio.current_time()
+                self._hear()
 
     def _size(self) -> int:
         with contextlib.suppress(FileNotFoundError):

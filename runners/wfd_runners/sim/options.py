@@ -14,9 +14,10 @@ VALUED = frozenset(
         "--max-budget-usd",
         "--json-schema",
         "--append-system-prompt",
-        "--disallowedTools",
+        "--tools",
     }
 )
+TOOLS = frozenset({"Bash", "Edit", "Read", "Write"})
 BARE = frozenset({"-p", "--print", "--verbose", "--strict-mcp-config", "--version"})
 
 
@@ -32,7 +33,8 @@ class Options:
         self.max_turns = _number(values, "--max-turns")
         self.max_budget_usd = _number(values, "--max-budget-usd")
         self.has_schema = "--json-schema" in values
-        self.denied_tools = frozenset(values.get("--disallowedTools", "").split(","))
+        # StructuredOutput comes with a schema, whatever is allowed.
+        self.denied_tools = TOOLS - frozenset(values.get("--tools", ",".join(TOOLS)).split(","))
         self.is_version = "--version" in values
         for name in (self.resume, self.session_id):
             if name is not None and not _is_session_id(name):

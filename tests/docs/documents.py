@@ -1,0 +1,37 @@
+"""The project's documents, as the tests read them."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def table(name: str, heading: str) -> list[list[str]]:
+    """The rows of the one table whose first column has that heading, cell by cell."""
+    rows: list[list[str]] = []
+    is_inside = False
+    for line in text_of(name).splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            is_inside = False
+        elif cells[0] == heading:
+            is_inside = True
+        elif is_inside and set(line) - set("|-"):
+            rows.append(cells)
+    return rows
+
+
+def code_in(text: str) -> list[str]:
+    """What stands between backticks."""
+    return _CODE.findall(text)
+
+
+def only_code(cell: str) -> str:
+    (code,) = code_in(cell)
+    return code

@@ -1,0 +1,94 @@
+"""docs/troubleshooting.md quotes what the code says, and its jq lines run."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.docs.documents import ROOT, text_of
+
+NAME = "docs/troubleshooting.md"
+LOG = [
+    {
+        "event": "run.closed", "level": "info", "run_id": 2, "job_id": 1, "type": "implement",
+        "outcome": "succeeded", "duration_ms": 12, "next": "judge", "cost_usd": 0.02,
+    },
+    {
+        "event": "run.closed", "level": "info", "run_id": 3, "job_id": 2, "type": "pm",
+        "outcome": "lost", "duration_ms": 7, "next": "again", "cost_usd": None,
+    },
+    {"event": "config.refused", "level": "error", "error": "x", "kept": "the last good one"},
+]  # fmt: skip
+SAYS = {
+    "one line for each run that ended": ["R2 J1 implement succeeded 12ms judge", "R3 J2 pm lost"],
+    "what went wrong": ["config.refused"],
+    "how often each outcome came": ["1 lost", "1 succeeded"],
+    "reported cost by job type": ["implement 0.02", "pm 0"],
+    "all that is said of one run": ['"run_id":2'],
+}
+
+SAID_BY_THE_CODE = [
+    "the daemon is not running; start it with: wfd start",
+    "the daemon takes no more calls at the moment; try again",
+    "is in no repository",
+    "the agent could not log in",
+    "the agent's program is not there",
+    "the agent refused to start",
+    "has changed since a person accepted it",
+    "is gone, and it was accepted before",
+    "that is not of this assignment",
+    "is checked out in",
+    "was moved by somebody else",
+    "correct harnessDefaults",
+    "the PM's decision was refused twice, at last because",
+    "the PM could not decide:",
+    "the cap on jobs is reached",
+    "the cap on wall time is reached",
+    "the cap on cost is reached",
+    "nothing else is open",
+    "paused by a person",
+    "these processes survive every kill",
+    "and a run may only read",
+    "run.not_closed",
+    "it may still do it",
+]
+
+
+@pytest.mark.parametrize("sentence", SAID_BY_THE_CODE)
+def test_a_sentence_that_is_quoted_is_one_that_the_code_says(sentence: str) -> None:
+    assert sentence in one_line(text_of(NAME))
+    assert sentence in source()
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not there")
+@pytest.mark.parametrize("title", SAYS)
+def test_a_line_of_jq_tells_what_its_title_says(title: str, tmp_path: Path) -> None:
+    (tmp_path / "wfd.log").write_text("".join(f"{json.dumps(line)}\n" for line in LOG))
+    command = jq_lines()[next(known for known in jq_lines() if known.startswith(title))]
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == len(SAYS[title])
+    for said in SAYS[title]:
+        assert said in done.stdout
+
+
+def test_every_line_of_jq_is_tried() -> None:
+    assert len(jq_lines()) == len(SAYS)
+
+
+def jq_lines() -> dict[str, str]:
+    """Each command by the comment above it."""
+    return dict(re.findall(r"^# (.+)\n(jq .+)$", text_of(NAME), re.MULTILINE))
+
+
+def source() -> str:
+    """All source text, with literals that go on from line to line joined."""
+    text = "\n".join(file.read_text() for file in sorted((ROOT / "daemon").rglob("*.py")))
+    return re.sub(r'"\s*\n\s*f?"', "", text)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

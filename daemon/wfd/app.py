@@ -25,8 +25,9 @@ from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
 from wfd.commands.update_assignment import gates_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import AlreadyRunning, NotAllowed, NotRunning, WfdError
+from wfd.domain.errors import AlreadyRunning, NotRunning, WfdError
 from wfd.edge.door import Control, Door, checked
+from wfd.edge.here import refuse_in_a_run
 from wfd.engine import heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Folder, Parts
 from wfd.engine.stop import Stopping
@@ -208,12 +209,7 @@ def write(place: Place, command: str, values: dict[str, object]) -> dict[str, ob
     Raises what the command raises, TryLater without an answer in time, and NotAllowed inside
     an agent's run.
     """
-    run = os.environ.get("WFD_RUN_ID")
-    if run is not None:
-        raise NotAllowed(
-            f"this is inside {run}, and a run may only read; say what you want in your answer,"
-            " and the PM decides"
-        )
+    refuse_in_a_run(os.environ)
     deadline = time.monotonic() + 5
     while True:
         try:

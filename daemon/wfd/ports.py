@@ -267,6 +267,12 @@ class Workspaces(Protocol):
         """Move the branch wfd/A7, here and in the user's repository, to `commit`."""
         ...
 
+    async def text_at(
+        self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int
+    ) -> str | None:
+        """The first of these files at the top of `commit`, if it is plain; links are none."""
+        ...
+
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff: ...
 
     async def copy(

@@ -14,6 +14,7 @@ __all__ = ["Claude", "ClaudeCodec", "flags"]
 # One element of argv over 128 KiB is E2BIG.
 MAX_INSTRUCTIONS_BYTES = 96 * 1024
 MAX_SCHEMA_BYTES = 120 * 1024
+MIN_BUDGET_USD = 0.000_001  # at zero the CLI breaks down with a stack trace
 CUT = "\n[cut here: {missing} more bytes of the repository's instructions]\n"
 
 # Named by what is let in: a next version may bring tools that write under names unknown today.
@@ -28,6 +29,10 @@ QUIET = {
     "API_TIMEOUT_MS": "300000",
 }
 
+# It keeps notes for each folder and shows them to every later session there: an implementer's
+# would reach the reviewer and the PM, who are to judge it by the evidence.
+APART = {"CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1"}
+
 LOGIN = (
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -36,6 +41,8 @@ LOGIN = (
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CONFIG_DIR",
 )
+# Behind a gateway or in a cloud the CLI's own model names may mean nothing.
+MODELS = ("ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_*_MODEL")
 NETWORK = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -96,7 +103,7 @@ def flags(ask: Ask) -> tuple[str, ...]:
     if ask.max_turns is not None:
         argv += ["--max-turns", str(ask.max_turns)]
     if ask.budget_usd is not None:
-        argv += ["--max-budget-usd", f"{ask.budget_usd:.6f}"]
+        argv += ["--max-budget-usd", f"{max(ask.budget_usd, MIN_BUDGET_USD):.6f}"]
     if ask.schema is not None:
         argv += ["--json-schema", _schema(ask)]
     if ask.is_pm:
@@ -128,9 +135,10 @@ def _bounded(instructions: str) -> str:
 
 def _env() -> dict[str, str]:
     # As root it refuses to skip permissions unless told that it is contained.
-    return {**QUIET, "IS_SANDBOX": "1"} if os.geteuid() == 0 else dict(QUIET)
+    contained = {"IS_SANDBOX": "1"} if os.geteuid() == 0 else {}
+    return {**QUIET, **APART, **contained}
 
 
 def _pass_env() -> tuple[str, ...]:
     clouds = (names for switch, names in CLOUDS.items() if os.environ.get(switch))
-    return (*LOGIN, *NETWORK, *CLOUDS, *(name for names in clouds for name in names))
+    return (*LOGIN, *MODELS, *NETWORK, *CLOUDS, *(name for names in clouds for name in names))

@@ -44,7 +44,7 @@ def test_a_decision_that_made_a_job_stands_with_it_and_others_on_their_own(shelf
 
     assert sorted(names_of(chain)) == ["J1 pm", "J2 plan", "cancel"]
     plan = next(s for s in chain.steps if isinstance(s, JobStep) and s.job.type == "plan")
-    assert plan.maker.reason == "a person inserted a plan job"
+    assert plan.maker.reason == "inserted by hand"
     assert plan.maker.decision is not None
 
 

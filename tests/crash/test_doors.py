@@ -73,8 +73,9 @@ def test_a_bad_edit_is_refused_by_the_watcher_and_by_sighup_and_the_last_good_on
     seen = daemon.until_logged("config.refused")
     assert "'limits.jobs'" in seen["error"]
     assert seen["level"] == "error"
+    before = len(daemon.logged("config.refused"))
     daemon.signal(signal.SIGHUP)
-    daemon.until_logged("config.refused", len(daemon.logged("config.refused")) + 1)
+    daemon.until_logged("config.refused", before + 1)
     assert daemon.wfd("reload").code == 2
     assert json.loads(daemon.wfd("status", "--json").out)["limit"] == 3
 
@@ -127,6 +128,8 @@ def test_a_command_inside_a_run_is_refused_and_changes_nothing(daemon: "Daemon")
         assert said.code == 4
         assert "R7" in said.err
     assert daemon.wfctl("queue", "--namespace", "repo").code == 0, "reading is allowed"
+    for order in ("stop", "reload"):
+        assert daemon.wfd(order).code == 4
 
 
 def test_an_agent_may_read_with_wfctl_and_not_write(daemon: "Daemon") -> None:

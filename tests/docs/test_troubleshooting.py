@@ -35,7 +35,7 @@ SAID_BY_THE_CODE = [
     "is in no repository",
     "the agent could not log in",
     "the agent's program is not there",
-    "the agent refused to start",
+    "it cannot start",
     "has changed since a person accepted it",
     "is gone, and it was accepted before",
     "that is not of this assignment",

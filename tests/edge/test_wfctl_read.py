@@ -149,7 +149,7 @@ def test_an_assignments_chain_tells_who_decided_each_step_and_why(
     assert any(line.startswith("open_gate\treview\t") for line in lines)
     jobs = [line for line in lines if line.startswith("job\t")]
     assert [job.split("\t")[1] for job in jobs] == ["J1", "J2"]
-    assert "by person: a person inserted a plan job" in jobs[1]
+    assert "by person: inserted by hand" in jobs[1]
     assert tags.index("run") > lines.index(jobs[1])
     assert "check\ttest\texit 1\t1s" in lines
     assert "verdict\treview\tfail\t" in lines

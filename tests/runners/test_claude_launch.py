@@ -1,5 +1,6 @@
 import os
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ def test_caps_model_and_schema_are_passed_on() -> None:
     assert _value(argv, "--json-schema") == '{"type":"object"}'
 
 
+def test_a_budget_is_never_rounded_down_to_nothing() -> None:
+    for left in (0.0, 0.000_000_1):
+        argv = Claude().launch(replace(ASK, budget_usd=left)).argv
+        assert _value(argv, "--max-budget-usd") == "0.000001"
+
+
 def test_only_a_pm_is_left_with_the_tools_that_read() -> None:
     option = "--tools=Read,Glob,Grep"
     assert option in Claude().launch(replace(ASK, is_pm=True)).argv
@@ -58,6 +65,10 @@ def test_a_schema_that_fits_no_argument_is_refused() -> None:
         Claude().launch(replace(ASK, schema={"title": "x" * 200_000}))
 
 
+def test_what_one_run_notes_to_itself_reaches_no_other() -> None:
+    assert Claude().launch(ASK).env["CLAUDE_CODE_DISABLE_AUTO_MEMORY"] == "1"
+
+
 def test_root_is_told_that_it_is_contained_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert Claude().launch(ASK).env["IS_SANDBOX"] == "1"
@@ -72,6 +83,12 @@ def test_the_keys_of_a_cloud_pass_only_where_claude_uses_it(
     assert "AWS_*" not in Claude().launch(ASK).pass_env
     monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
     assert "AWS_*" in Claude().launch(ASK).pass_env
+
+
+def test_the_names_of_models_pass_as_a_gateway_needs_them() -> None:
+    passed = Claude().launch(ASK).pass_env
+    for name in ("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL"):
+        assert any(fnmatchcase(name, pattern) for pattern in passed)
 
 
 def test_another_binary_takes_the_place_of_claude() -> None:

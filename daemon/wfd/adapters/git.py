@@ -17,6 +17,7 @@ import anyio
 
 from wfd.domain.errors import Broken
 
+GIT_NEEDED = (2, 36)
 DEADLINE_S = 120.0
 NOT_THERE = ""  # to update-ref, the old value of a ref that must not exist yet
 _STDERR_CHARS = 800
@@ -109,7 +110,8 @@ class Git:
                 f"git {args[0]} in {self.where} took more than {self.deadline_s:g} s and was ended"
             ) from None
         except FileNotFoundError:
-            raise Broken("there is no git on PATH; install git 2.36 or newer") from None
+            newest = ".".join(map(str, GIT_NEEDED))
+            raise Broken(f"there is no git on PATH; install git {newest} or newer") from None
         err = (done.stderr or b"").decode("utf-8", "replace")
         return Said(done.returncode, done.stdout or b"", err)
 

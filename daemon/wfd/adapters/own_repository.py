@@ -3,6 +3,7 @@ a workspace. It borrows the user's objects and believes nothing of an agent's.""
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,21 @@ class OwnRepository:
         said = await git.feed([message.encode("utf-8", "replace")], "commit-tree", "-p", parent,
                               "-F", "-", tree, end=b"\n")  # fmt: skip
         return said.out.decode().strip()
+
+    async def text_at(self, commit: str, names: Sequence[str], max_bytes: int) -> str | None:
+        """The first of these files at the top of `commit`, if it is plain; links are none."""
+        said = await self.git.run("ls-tree", "-z", commit, "--", *names)
+        found: dict[str, str] = {}
+        for entry in said.names:
+            head, _, name = entry.decode("utf-8", "surrogateescape").partition("\t")
+            mode, kind, sha = head.split()
+            if kind == "blob" and mode.startswith("100"):
+                found[name] = sha
+        blob = next((found[name] for name in names if name in found), None)
+        if blob is None:
+            return None
+        text = (await self.git.run("cat-file", "blob", blob)).out
+        return text[:max_bytes].decode("utf-8", "replace")
 
     async def take_commit(self, commit: str, since: str, objects: Path) -> bool:
         """Bring a commit over from a foreign object folder, and say whether it stands.

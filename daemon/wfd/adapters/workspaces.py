@@ -100,6 +100,12 @@ class GitWorkspaces:
         own = await self._own(namespace)
         return await write_diff(own.git, old, new, patch)
 
+    async def text_at(
+        self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int
+    ) -> str | None:
+        own = await self._own(namespace)
+        return await own.text_at(commit, names, max_bytes)
+
     async def copy(
         self, namespace: Namespace, assignment: Assignment, globs: Sequence[str]
     ) -> list[str]:

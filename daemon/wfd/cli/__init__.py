@@ -1,5 +1,6 @@
 """wfd: the daemon, and what it needs of a machine and of a repository."""
 
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -7,6 +8,7 @@ import click
 
 import wfd
 from wfd.adapters.place import place
+from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
 from wfd.edge.words import ago, plural
 
@@ -51,6 +53,8 @@ def stop(now: bool, timeout_s: float) -> None:
     """Stop the daemon, and wait until it is gone."""
     from wfd.cli.daemon import stop_daemon
 
+    refuse_in_a_run(os.environ)
+
     pid = stop_daemon(place(), at_once=now, timeout_s=timeout_s, tell=_tell_progress)
     click.echo(f"wfd (pid {pid}) has stopped")
 
@@ -73,6 +77,7 @@ def reload() -> None:
     """Have the daemon read its configuration again; a bad one is refused, the last one stays."""
     from wfd.cli.daemon import ask
 
+    refuse_in_a_run(os.environ)
     changed = ask(place(), "daemon.reload")["changed"]
     assert isinstance(changed, list)
     click.echo(f"changed: {', '.join(changed)}" if changed else "nothing has changed")

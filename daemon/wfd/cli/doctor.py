@@ -15,11 +15,12 @@ import anyio
 import click
 
 from wfd.adapters.assets import user_dir
+from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
 from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
-from wfd.domain.errors import NotFound, WfdError
+from wfd.domain.errors import NotFound, WfdError, unknown
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
@@ -30,7 +31,6 @@ from wfd_runners import harnesses
 
 T = TypeVar("T")
 
-GIT_NEEDED = (2, 31)  # rev-parse --path-format
 SQLITE_NEEDED = (3, 37, 0)  # strict tables
 SQLITE_MENDED = (3, 51, 3)  # before it a WAL reset could lose a commit, very rarely
 PYTHON_NEEDED = (3, 11)
@@ -140,6 +140,9 @@ def _config() -> Config:
 def _harnesses(config: Config) -> Iterator[Finding]:
     """Each agent CLI really run. One that a default names must be there."""
     needed = set(config.harness_defaults.values())
+    for name in sorted(needed - set(harnesses())):
+        way_out = f"correct harnessDefaults of {user_dir() / 'config.json'}"
+        yield Finding(Level.FAIL, f"harness {name}", unknown("harness", name, harnesses()), way_out)
     for name, harness in harnesses().items():
         binary = config.harness(name).binary or harness.binary
         if not binary:

@@ -50,9 +50,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
 
     _take_over_first_pm(tx, assignment)
-    decision_id = decide(
-        tx, assignment, By.PERSON, DecisionKind.INSERT_JOB, f"a person inserted a {want.type} job"
-    )
+    decision_id = decide(tx, assignment, By.PERSON, DecisionKind.INSERT_JOB, "inserted by hand")
     job = enqueue(
         tx,
         assignment,

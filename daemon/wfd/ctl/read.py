@@ -22,7 +22,7 @@ from wfd.ctl.scene import (
 )
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import NotFound, unknown
+from wfd.domain.errors import BadConfig, NotFound, unknown
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.edge.chain_page import chain_document, chain_page
 from wfd.edge.document import to_json
@@ -117,10 +117,15 @@ def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
         _print_file(_last_patch(seen, number), "patch", as_json)
 
 
-def _open_gates(here: Scene, of: Assignment) -> "list[OpenGate]":
+def _open_gates(here: Scene, of: Assignment) -> "list[OpenGate] | None":
+    """None where the configuration that they follow from is off."""
     from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
 
-    return open_gates(here.read, of)
+    try:
+        return open_gates(here.read, of)
+    except BadConfig as error:
+        click.echo(f"wfctl: its gates cannot be told: {error}", err=True)
+        return None
 
 
 def _print_assignment_diff(here: Scene, of: Assignment, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfd.domain.errors import NotFound
+from wfd.domain.errors import NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
 
 if TYPE_CHECKING:
@@ -73,3 +73,13 @@ def _line_of(file: Path) -> str | None:
         return file.read_text(encoding="utf-8", errors="surrogateescape").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
         return None
+
+
+def refuse_in_a_run(environ: Mapping[str, str]) -> None:
+    """Raises NotAllowed for a caller that is an agent, or was started by one."""
+    run = environ.get("WFD_RUN_ID")
+    if run is not None:
+        raise NotAllowed(
+            f"this is inside {run}, and a run may only read; say what you want in your answer,"
+            " and the PM decides"
+        )

@@ -64,6 +64,8 @@ class Group(click.Group):
 def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoReturn:
     """Run a command line and leave with its exit code; a mistake is one sentence on stderr."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if sys.platform == "win32":
+        sys.exit(f"{name}: Windows is not supported; run it in WSL 2")
     try:
         result = group.main(args, prog_name=name, standalone_mode=False)
         sys.exit(result if isinstance(result, int) else 0)

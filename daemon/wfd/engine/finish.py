@@ -40,7 +40,7 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
         template = _unknown(lease.job)
     try:
         return await _gather(parts, lease, ended, settings, template)
-    except (Broken, Conflict) as error:
+    except (Broken, Conflict, OSError) as error:
         # the work lies in the workspace still: a person clears the way, and the job goes on
         outcome = Outcome(Kind.USAGE, str(error))
         told = replace(ended.conclusion, outcome=outcome)

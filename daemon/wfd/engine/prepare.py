@@ -4,7 +4,6 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
@@ -22,6 +21,7 @@ from wfd.rules import decision, verdict
 from wfd.rules.caps import budget_left, run_limit_ms
 from wfd.rules.prompt import pm_values, render, values_for
 
+INSTRUCTIONS = ("CLAUDE.md", "AGENTS.md")
 MAX_INSTRUCTIONS = 64 * 1024  # bytes of a repository's own CLAUDE.md or AGENTS.md
 
 
@@ -65,7 +65,11 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     prompt = await _prompt(parts, lease, assignment, settings, template)
     _check_size(prompt, harness)
     _write_prompt(folder, prompt)
-    ask = _ask(lease, assignment, settings, template, harness, workspace, folder)
+    # from the base: what an agent has written since must not steer those who judge it
+    instructions = await parts.workspaces.text_at(
+        lease.namespace, workspace.base_commit, INSTRUCTIONS, MAX_INSTRUCTIONS
+    )
+    ask = _ask(lease, assignment, settings, template, harness, workspace, folder, instructions)
     ask = replace(ask, model=ask.model or await _model_of_session(parts, lease, ask.resume))
     run_seq = await _record_prompt(parts, lease, prompt, ask)
     limit_ms = run_limit_ms(
@@ -233,6 +237,7 @@ def _ask(
     harness: Harness,
     workspace: Workspace,
     folder: Folder,
+    instructions: str | None,
 ) -> Ask:
     own = settings.config.harness(harness.name)
     schema = None
@@ -250,7 +255,7 @@ def _ask(
         writes=template.writes,
         is_pm=lease.job.is_pm,
         schema=schema,
-        instructions=instructions(workspace.path),
+        instructions=instructions,
         budget_usd=budget_left(assignment, settings.policy.caps),
         max_turns=own.max_turns,
     )
@@ -273,16 +278,6 @@ async def _model_of_session(parts: Parts, lease: Lease, session_id: str | None) 
         ),
         None,
     )
-
-
-def instructions(workspace: Path) -> str | None:
-    """The repository's own words to agents: CLAUDE.md, or else AGENTS.md. Never a link."""
-    for name in ("CLAUDE.md", "AGENTS.md"):
-        file = workspace / name
-        if file.is_file() and not file.is_symlink():
-            with file.open("rb") as stream:
-                return stream.read(MAX_INSTRUCTIONS).decode(errors="replace")
-    return None
 
 
 async def _record_prompt(parts: Parts, lease: Lease, prompt: str, ask: Ask) -> int:

@@ -133,7 +133,7 @@ def _way_out(job: Job, outcome: Outcome) -> str:
         case Kind.NOT_FOUND:
             what, remedy = "the agent's program is not there", "install it or configure its path"
         case Kind.USAGE:
-            what, remedy = "the agent refused to start", "correct its configuration"
+            what, remedy = "it cannot start", "clear that"
         case _:
             what, remedy = f"J{job.id} needs a person", "see to it"
     cause = f" ({outcome.message})" if outcome.message else f" ({outcome.kind})"

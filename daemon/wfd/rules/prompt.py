@@ -2,8 +2,10 @@
 
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import Template as JinjaTemplate
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from wfd.domain.errors import Broken
@@ -50,7 +52,7 @@ def parse_template(type: str, path: str, text: str) -> Template:
 def render(template: Template, values: Mapping[str, object]) -> str:
     """The prompt, which begins with a word. Raises Broken with file, line and reason."""
     try:
-        text = _ENVIRONMENT.from_string(_source(template)).render(values)
+        text = _compiled(_source(template)).render(values)
     except TemplateSyntaxError as error:
         raise Broken(f"{template.path}:{error.lineno}: {error.message}") from None
     except TemplateError as error:
@@ -60,6 +62,11 @@ def render(template: Template, values: Mapping[str, object]) -> str:
         where = f"{template.path}:{_line(error)}"
         raise Broken(f"{where}: {type(error).__name__}: {error}") from error
     return _opened_by_a_word(template, _encodable(text).strip())
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> JinjaTemplate:
+    return _ENVIRONMENT.from_string(source)
 
 
 def _source(template: Template) -> str:

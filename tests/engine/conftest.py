@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 import structlog
+from anyio.abc import TaskGroup
+from tests.measured import measured
 
 from wfd.adapters.assets import policy_file
 from wfd.adapters.checks import ShellChecks
@@ -27,7 +29,7 @@ from wfd.domain.ids import AssignmentId
 from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.door import checked
-from wfd.engine import heartbeat, recover, worker
+from wfd.engine import heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Folder, Parts
 from wfd.engine.stop import Stopping
 from wfd.settings import LiveSettings, Sources
@@ -59,6 +61,7 @@ class Bench:
         self.script: Path | None = None
         self.config: dict[str, object] = {}
         self.environ = {
+            **measured(),
             "PATH": os.environ["PATH"],
             "HOME": str(tmp / "home"),
             "WFD_SIM_HOME": str(tmp / "sim"),
@@ -67,6 +70,7 @@ class Bench:
         (tmp / "home").mkdir()
         self.flags: dict[str, object] = {
             "harnessDefaults": {"default": "sim"},
+            "harnesses": {"sim": {"env": ["COVERAGE_*"]}},
             "pollMs": 200,
             "leaseTtlMs": 3000,
             "graceMs": 1000,
@@ -146,17 +150,26 @@ class Bench:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Opened"]:
-        """The engine at work, as `wfd start` would have it; interrupted at the end."""
-        async with self.opened() as opened, anyio.create_task_group() as group:
+        """The engine from its start, as `wfd start` would have it; interrupted at the end."""
+        async with self.opened() as opened:
             left = await recover.end_orphans(opened.parts)
-            recover.conclude_all(opened.parts, group, left)
-            group.start_soon(heartbeat.beat, opened.parts)
-            group.start_soon(worker.work, opened.parts, group)
-            try:
+            async with self.at_work(opened) as group:
+                recover.conclude_all(opened.parts, group, left)
                 yield opened
+
+    @asynccontextmanager
+    async def at_work(self, opened: "Opened") -> AsyncIterator[TaskGroup]:
+        """All loops of the engine, over a store that is open already."""
+        parts = opened.parts
+        async with anyio.create_task_group() as group:
+            group.start_soon(heartbeat.beat, parts)
+            group.start_soon(housekeep.housekeep, parts)
+            group.start_soon(worker.work, parts, group)
+            try:
+                yield group
             finally:
                 with anyio.CancelScope(shield=True):
-                    await Stopping().drain(opened.parts)
+                    await Stopping().drain(parts)
                 group.cancel_scope.cancel()
 
 

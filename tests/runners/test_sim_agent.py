@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests.measured import measured
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import LimitSeen, Noise, Retrying, Said, Signal, ToolCalled, ToolReturned
@@ -66,7 +67,7 @@ class Agent:
             process = subprocess.Popen(
                 launch.argv,
                 cwd=self.workspace,
-                env={**clean, **launch.env, **env},
+                env={**measured(), **clean, **launch.env, **env},
                 stdin=prompt_file,
                 stdout=stdout,
                 stderr=stderr,

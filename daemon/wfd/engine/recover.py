@@ -1,6 +1,7 @@
 """After a crash: end what an earlier life left running, and bring its runs to their end."""
 
 import contextlib
+from dataclasses import replace
 
 from anyio.abc import TaskGroup
 
@@ -80,22 +81,21 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
     run, folder = lease.run, parts.folder_of(lease.run.id)
     harness = parts.harnesses.get(run.harness)
     if run.spawned_at is None or harness is None:
-        return _lost(lease, None)
+        return _lost(lease, Conclusion(Outcome(Kind.LOST), session_id=run.session_id))
     codec = harness.codec()
     _read(codec, folder)
     exited = _exit_of(folder)
     code, ended_by = exited or (None, EndedBy.NONE)
     told = codec.conclude(End(code, ended_by, stderr_of(folder.stderr), parts.clock.now()))
     if exited is None and not codec.is_finished:
-        return _lost(lease, told.session_id or run.session_id)
+        return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
     return Ended(told, ended_by, code, birth_of(run))
 
 
-def _lost(lease: Lease, session_id: str | None) -> Ended:
+def _lost(lease: Lease, told: Conclusion) -> Ended:
+    """What the transcript has told so far stays known: tools, session, version."""
     outcome = Outcome(Kind.LOST, "the daemon died while it ran")
-    return Ended(
-        Conclusion(outcome, session_id=session_id), EndedBy.NONE, None, birth_of(lease.run)
-    )
+    return Ended(replace(told, outcome=outcome), EndedBy.NONE, None, birth_of(lease.run))
 
 
 def _read(codec: Codec, folder: Folder) -> None:

@@ -1,0 +1,83 @@
+"""Leases: whoever holds one may write, and nobody else."""
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from wfd.domain.errors import LeaseLost
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.engine import housekeep
+from wfd.engine.close import Closing, close
+from wfd.engine.lease import Terms, take_work
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Bench, Opened
+
+    from wfd.domain.run import Run
+
+EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
+
+
+async def leased_by_another(engine: "Opened", *, ttl_ms: int) -> "Run":
+    """A run of a worker that took the job and then fell silent."""
+    terms = Terms(
+        room=1,
+        per_namespace=None,
+        worker="another",
+        ttl_ms=ttl_ms,
+        harness_of=lambda namespace, job: "sim",
+    )
+    taken = await engine.parts.store.write(lambda tx: take_work(tx, terms))
+    return taken.leases[0].run
+
+
+async def test_a_lapsed_lease_is_taken_back_and_its_late_write_is_refused(bench: "Bench") -> None:
+    bench.flags["leaseTtlMs"] = 300
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.opened() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        late = await leased_by_another(engine, ttl_ms=1)
+        async with bench.at_work(engine):
+            assert (await engine.settled(one)).state == "complete"
+        mine = [run for run in await engine.runs(one) if run.job_id == late.job_id]
+        assert [run.outcome for run in mine] == ["lost", "succeeded"]
+        job = (await engine.jobs(one))[0]
+        assert (job.lost, job.attempts) == (1, 1)
+        said = Conclusion(Outcome(Kind.SUCCEEDED))
+        with pytest.raises(LeaseLost):
+            await close(engine.parts, late, Closing(said, EndedBy.NONE, 0))
+        assert (await engine.runs(one))[0].outcome == "lost"
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi", "done once and only once"
+
+
+async def test_a_live_run_outlives_its_ttl_by_the_heartbeat(bench: "Bench") -> None:
+    bench.flags["leaseTtlMs"] = 600
+    go = bench.tmp / "go"
+    bench.plays({"implement": [[{"wait_for": str(go)}, EDIT]]})
+    async with bench.running() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        first = await engine.until_running(one)
+        with anyio.fail_after(30):
+            while (await engine.runs(one))[0].lease_until < first.lease_until + 1200:
+                await anyio.sleep(0.02)
+        go.touch()
+        assert (await engine.settled(one)).state == "complete"
+        assert (await engine.runs(one))[0].outcome == "succeeded"
+
+
+async def test_a_finished_assignment_keeps_its_branch_and_gives_its_workspace_back(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeep, "EVERY_S", 0.1)
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.running() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        assert (await engine.settled(one)).state == "complete"
+        workspace = bench.place.state_dir / "ns" / "1" / "A1"
+        with anyio.fail_after(30):
+            while workspace.exists():
+                await anyio.sleep(0.02)
+        await engine.send("update_assignment", assignment=one, status="active", reason="more")
+        assert (await engine.settled(one)).state == "complete", "it is made again where needed"
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"

@@ -162,7 +162,9 @@ async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
         return
     names = {str(file) for file in settings.files}
     try:
-        async for changes in awatch(*folders, step=1000, debounce=1000, recursive=False):
+        async for changes in awatch(
+            *folders, step=1000, debounce=1000, rust_timeout=500, recursive=False
+        ):
             if any(path in names for _, path in changes):
                 _reload_loudly(parts, settings)
     except OSError as error:  # no watches left, say: SIGHUP and `wfd reload` do the same

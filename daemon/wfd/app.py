@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 import wfd
-from wfd.adapters import client, socket
+from wfd.adapters import socket
 from wfd.adapters.checks import ShellChecks
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.place import Place
@@ -25,9 +24,8 @@ from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
 from wfd.commands.update_assignment import gates_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import AlreadyRunning, NotRunning, WfdError
+from wfd.domain.errors import WfdError
 from wfd.edge.door import Control, Door, checked
-from wfd.edge.here import refuse_in_a_run
 from wfd.engine import heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Folder, Parts
 from wfd.engine.stop import Stopping
@@ -52,16 +50,27 @@ def serve(
 
     Raises AlreadyRunning for a second daemon, BadConfig, or Broken for a store of no use.
     """
-    settings = LiveSettings(Sources(config_file, flags), tuple(sorted(harnesses())))
+    settings = LiveSettings(place, Sources(config_file, flags), tuple(sorted(harnesses())))
     lock = DaemonLock(place)
     lock.acquire()
     try:
         log = settings.config.log
         configure(log.level, _log_file(place, log.file), to_stdout=to_stdout)
-        anyio.run(_serve, place, settings)
+        _run(place, settings)
     finally:
         lock.release()
     return 0
+
+
+def _run(place: Place, settings: LiveSettings) -> None:
+    """Serve; what ends it is raised as itself and not as a group of one."""
+    try:
+        anyio.run(_serve, place, settings)
+    except BaseExceptionGroup as group:
+        cause: BaseException = group
+        while isinstance(cause, BaseExceptionGroup) and len(cause.exceptions) == 1:
+            cause = cause.exceptions[0]
+        raise cause from None
 
 
 def _log_file(place: Place, elsewhere: str | None) -> Path:
@@ -167,14 +176,15 @@ async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
         ):
             if any(path in names for _, path in changes):
                 _reload_loudly(parts, settings)
-    except OSError as error:  # no watches left, say: SIGHUP and `wfd reload` do the same
+    # no watches left, say, or none work here: SIGHUP and `wfd reload` do the same
+    except (OSError, RuntimeError) as error:
         parts.log.warning("config.not_watched", error=str(error))
 
 
 def _reload_loudly(parts: Parts, settings: LiveSettings) -> None:
     try:
         parts.log.info("config.reloaded", changed=settings.reload())
-    except WfdError as error:
+    except (WfdError, OSError) as error:
         parts.log.error("config.refused", error=str(error), kept="the last good configuration")
     parts.wake()
 
@@ -205,48 +215,16 @@ def _controls(
     return {"daemon.status": status, "daemon.stop": stop, "daemon.reload": reload}
 
 
-def write(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
-    """Carry out one command: by the daemon, or by this process while no daemon runs.
-
-    Raises what the command raises, TryLater without an answer in time, and NotAllowed inside
-    an agent's run.
-    """
-    refuse_in_a_run(os.environ)
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            return _answer(client.call(place.socket_path, command, values))
-        except NotRunning:
-            pass
-        lock = DaemonLock(place)
-        try:
-            lock.acquire()
-        except AlreadyRunning:  # a daemon that starts just now, or another wfctl
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-            continue
-        try:
-            return _write_alone(place, command, values)
-        finally:
-            lock.release()
-
-
-def _write_alone(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
+def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
+    """One command by this process. The caller holds the daemon's lock, since none runs."""
     known = COMMANDS[command]
     want = checked(known.wants, values)
-    settings = LiveSettings(Sources(None, {}), tuple(sorted(harnesses())))
+    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
     return write_alone(place.store_path, lambda tx: known.run(tx, settings.house_of, want))
 
 
-def _answer(answer: object) -> dict[str, object]:
-    if not isinstance(answer, dict):
-        raise WfdError(f"the daemon gave a strange answer: {answer!r}")
-    return answer
-
-
-def open_gates(read: Read, assignment: Assignment) -> list[OpenGate]:
+def open_gates(place: Place, read: Read, assignment: Assignment) -> list[OpenGate]:
     """What must still happen before the assignment may complete, by its namespace's rules."""
-    settings = LiveSettings(Sources(None, {}), tuple(sorted(harnesses())))
+    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
     namespace = namespace_of(read, assignment.namespace_id)
     return gates_of(read, assignment, settings.house_of(namespace))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wfd.adapters.assets import policy_file, prompt_files, user_dir
+from wfd.adapters.place import Place
 from wfd.commands.house import House
 from wfd.config import (
     REPOSITORY_FILE,
@@ -43,12 +44,12 @@ class Sources:
 class LiveSettings:
     """engine.parts.SettingsSource over the files of this machine."""
 
-    def __init__(self, sources: Sources, harnesses: tuple[str, ...]) -> None:
+    def __init__(self, place: Place, sources: Sources, harnesses: tuple[str, ...]) -> None:
+        self._place = place
         self._sources = sources
         self._harnesses = harnesses
         self.config = sources.read()
         self._policy = _read_policy()
-        self._good: dict[str, Settings] = {}
 
     @property
     def files(self) -> list[Path]:
@@ -66,21 +67,31 @@ class LiveSettings:
 
     def of(self, namespace: Namespace) -> Settings:
         """Raises BadConfig, or NotAllowed for a file that nobody has accepted."""
-        settings = self._assemble(_accepted(self.config, namespace))
-        self._good[namespace.name] = settings
-        return settings
+        return self._assemble(_accepted(self.config, namespace))
 
     def last_good(self, namespace: Namespace) -> Settings:
         try:
-            return self.of(namespace)
+            return self._assemble(self._kept(namespace))
         except (BadConfig, NotAllowed):
-            known = self._good.get(namespace.name)
-            return known or self._assemble(self.config)
+            return self._assemble(self.config, is_accepted=False)
 
     def house_of(self, namespace: Namespace) -> House:
-        return self.last_good(namespace).house
+        """Raises what `of` raises, where nothing is known of what was accepted."""
+        found = self.last_good(namespace)
+        return found.house if found.is_accepted else self.of(namespace).house
 
-    def _assemble(self, repository: RepositoryConfig) -> Settings:
+    def _kept(self, namespace: Namespace) -> RepositoryConfig:
+        """What a person accepted, whatever has become of the file: no edit lowers a gate."""
+        trusted = namespace.trusted_hash
+        if trusted is None:
+            return self.config
+        file = self._place.accepted_path(trusted)
+        text = _text_of(file)
+        if text is None or hash_of(text) != trusted:
+            return _accepted(self.config, namespace)
+        return for_repository(self.config, text, str(file))
+
+    def _assemble(self, repository: RepositoryConfig, *, is_accepted: bool = True) -> Settings:
         policy = replace(
             self._policy,
             gates=repository.gates_over(self._policy.gates),
@@ -94,29 +105,36 @@ class LiveSettings:
             types=tuple(sorted(templates)),
             harnesses=self._harnesses,
         )
-        return Settings(self.config, repository, policy, house, templates)
+        return Settings(self.config, repository, policy, house, templates, is_accepted)
 
 
 def _accepted(config: Config, namespace: Namespace) -> RepositoryConfig:
     """The repository's own file over the daemon's, if a person has accepted just this text."""
     file = Path(namespace.checkout) / REPOSITORY_FILE
-    if not file.exists():
+    text = _text_of(file)
+    if text is None:
         if namespace.trusted_hash is None:
             return config
         raise NotAllowed(
             f"{file} is gone, and it was accepted before; put it back,"
             f" or run 'wfd trust' in {namespace.checkout} to go on without it"
         )
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{file} cannot be read: {error}") from None
     if hash_of(text) != namespace.trusted_hash:
         raise NotAllowed(
             f"{file} has changed since a person accepted it; it names commands that the daemon"
             f" runs, so look at it and run 'wfd trust' in {namespace.checkout}"
         )
     return for_repository(config, text, str(file))
+
+
+def _text_of(file: Path) -> str | None:
+    """None if there is no such file. Raises BadConfig for one that cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{file} cannot be read: {error}") from None
 
 
 def _read_policy() -> Policy:
@@ -134,7 +152,10 @@ def _templates() -> dict[str, Template | Broken]:
     """Every template as it is now; a broken one is its error, for the job that needs it."""
     found: dict[str, Template | Broken] = {}
     for job_type, file in prompt_files().items():
-        key = (file, file.stat().st_mtime_ns)
+        try:
+            key = (file, file.stat().st_mtime_ns)
+        except OSError:  # it went just now
+            continue
         if key not in _parsed:
             _parsed[key] = _parse(job_type, file)
         found[job_type] = _parsed[key]
@@ -145,5 +166,7 @@ def _parse(job_type: str, file: Path) -> Template | Broken:
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
         return parse_template(job_type, str(file), text)
+    except OSError as error:
+        return Broken(f"{file} cannot be read: {error.strerror}")
     except Broken as error:
         return error

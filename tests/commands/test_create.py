@@ -57,6 +57,7 @@ def test_another_namespace_has_keys_of_its_own(ground: Ground) -> None:
     ("values", "sentence"),
     [
         ({"north_star": "  "}, "the north star is empty"),
+        ({"north_star": "a\0b"}, "the north star holds a NUL"),
         ({"north_star": "x" * (MAX_TEXT + 1)}, r"has 200,001 characters and the limit is 200,000"),
         ({"type": "plan", "context": ""}, "the context is empty"),
         ({"type": "implment"}, r"no job type 'implment' \(did you mean 'implement'\?\); known:"),

@@ -159,6 +159,9 @@ def test_the_cap_on_jobs_refuses_one_more_and_says_the_way_out(ground: Ground) -
         ground.insert(1)
     with pytest.raises(NotAllowed, match=f"jobs is reached: {cap} of {cap}; raise it in"):
         ground.insert(1)
+    ground.send("cancel_job", job=1)
+    with pytest.raises(NotAllowed, match="jobs is reached"):
+        ground.send("retry_job", job=1)
     assert ground.assignment(1).jobs == cap
 
 

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from wfd import app
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
 from wfd.config import hash_of
@@ -24,6 +23,7 @@ from wfd.domain.errors import NotRunning, TryLater
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
+from wfd.send import send
 from wfd.store.alone import reading, utc_ms
 
 DEADLINE_S = 60.0
@@ -97,7 +97,7 @@ class Daemon:
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(text)
         self._is_registered = True
-        app.write(
+        send(
             self.place,
             "register",
             {
@@ -179,7 +179,7 @@ class Daemon:
         return int(str(self.send("create", **wanted)["assignment"]))
 
     def send(self, command: str, **values: object) -> dict[str, object]:
-        return app.write(self.place, command, {"namespace": "repo", **values})
+        return send(self.place, command, {"namespace": "repo", **values})
 
     # --- what is to be seen -----------------------------------------------------------
 

@@ -57,3 +57,17 @@ def test_the_commands_that_the_demo_ends_with_work(told: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "wfd/A1" in done.stdout
     assert "FAILED" in done.stdout, "the red test is in the evidence"
+
+
+def test_a_demo_with_an_unknown_agent_makes_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wfd.cli", "demo", "--harness", "cluade"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean 'claude'?" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,8 @@ import pytest
 
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
-from wfd.app import write
 from wfd.domain.errors import NotRunning, TryLater
+from wfd.send import send
 from wfd.store.sqlite import open_reader
 
 CLIENTS = 8
@@ -48,11 +48,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         "checkout": "/a",
         "trusted_hash": None,
     }
-    write(found, "register", register)
+    send(found, "register", register)
     for number in range(1, ASSIGNMENTS + 1):
-        write(found, "create", {"namespace": "a", "north_star": "go", "type": "plan"})
+        send(found, "create", {"namespace": "a", "north_star": "go", "type": "plan"})
         pause = {"namespace": "a", "assignment": number, "status": "paused"}
-        write(found, "update_assignment", pause)
+        send(found, "update_assignment", pause)
     return found
 
 

@@ -121,7 +121,7 @@ class Bench:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Opened"]:
-        settings = LiveSettings(Sources(None, self.flags), tuple(sorted(harnesses())))
+        settings = LiveSettings(self.place, Sources(None, self.flags), tuple(sorted(harnesses())))
         store = await SqliteStore.open(self.place.store_path)
         spawner = LocalSpawner(owner=self.place.key, adopts=become_subreaper())
         parts = Parts(
@@ -187,6 +187,9 @@ class Opened:
             folder.mkdir(exist_ok=True)
             (folder / "config.json").write_text(text)
             trusted = hash_of(text)
+            kept = self.bench.place.accepted_path(trusted)
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(text)
         await self.send(
             "register",
             name="repo",

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
+
+from wfd.domain.errors import NotAllowed
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -219,6 +222,8 @@ async def test_a_cost_cap_pauses_and_asks_and_keeps_the_work(bench: "Bench") -> 
     async with bench.running() as engine:
         one = await started(engine)
         assignment = await engine.settled(one)
+        with pytest.raises(NotAllowed, match="cap on cost"):
+            await engine.send("update_assignment", assignment=one, status="active")
     assert assignment.state == "paused"
     assert assignment.reason is not None
     assert "cap on cost" in assignment.reason

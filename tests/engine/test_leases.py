@@ -1,6 +1,6 @@
 """Leases: whoever holds one may write, and nobody else."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -81,3 +81,38 @@ async def test_a_finished_assignment_keeps_its_branch_and_gives_its_workspace_ba
         await engine.send("update_assignment", assignment=one, status="active", reason="more")
         assert (await engine.settled(one)).state == "complete", "it is made again where needed"
     assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+async def test_a_job_of_a_reopened_assignment_waits_until_the_old_workspace_is_gone(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeep, "EVERY_S", 0.1)
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.running() as engine:
+        workspaces = engine.parts.workspaces
+        prepare, remove = workspaces.prepare, workspaces.remove
+        begun, go_on = anyio.Event(), anyio.Event()
+        seen: list[str] = []
+
+        async def slow_remove(*of: Any) -> None:
+            begun.set()
+            await go_on.wait()
+            await remove(*of)
+            seen.append("removed")
+
+        async def told_prepare(*of: Any) -> Any:
+            seen.append("prepared")
+            return await prepare(*of)
+
+        monkeypatch.setattr(workspaces, "remove", slow_remove)
+        one = await engine.create("Greet", type="implement", context="Greet")
+        with anyio.fail_after(30):
+            await begun.wait()
+        monkeypatch.setattr(workspaces, "prepare", told_prepare)
+        await engine.send("update_assignment", assignment=one, status="active", reason="more")
+        with anyio.fail_after(30):
+            while (await engine.runs(one))[-1].state != "running":
+                await anyio.sleep(0.02)
+        go_on.set()
+        assert (await engine.settled(one)).state == "complete"
+    assert seen[:2] == ["removed", "prepared"]

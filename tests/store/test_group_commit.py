@@ -1,6 +1,7 @@
 """Many transactions share a commit, and when SQLite itself ends it each has its own."""
 
 import contextlib
+import sqlite3
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -98,3 +99,33 @@ async def test_run_reads_all_that_a_statement_returns(
     )
     await queued(store, [add("a"), add("b"), add("c")])
     assert await store.write(lambda tx: tx.run("rename_all", to="/moved")) == 3
+
+
+async def test_a_rollback_that_fails_still_answers_who_wrote(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = store._writer
+    monkeypatch.setattr(writer, "_connection", _Failing(writer._connection, {"commit", "rollback"}))
+    with pytest.raises(Broken, match="disk I/O"):
+        await store.write(add("a"))
+    monkeypatch.undo()
+    writer._connection.execute("rollback")
+    await store.write(add("b"))
+    assert await names(store) == ["b"]
+
+
+class _Failing:
+    """A connection on which some statements meet a disk that fails."""
+
+    def __init__(self, connection: sqlite3.Connection, failing: set[str]) -> None:
+        self._connection = connection
+        self._failing = failing
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str) -> sqlite3.Cursor:
+        if sql in self._failing:
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql)

@@ -50,6 +50,10 @@ class Place:
     def prompt_path(self, run_id: int) -> Path:
         return self.run_dir(run_id) / "prompt.md"
 
+    def accepted_path(self, trusted_hash: str) -> Path:
+        """A copy of a .wfd/config.json that a person accepted, by its hash."""
+        return self.state_dir / "accepted" / f"{trusted_hash}.json"
+
     def make_run_dir(self, run_id: int) -> Path:
         """The run's folder, made if it is not there."""
         folder = self.run_dir(run_id)

@@ -188,5 +188,6 @@ async def _need(here: GitWorkspace, commit: str) -> None:
 
 
 def _subject(title: str, run_id: RunId) -> str:
-    words = " ".join(title.split()) or f"Run R{run_id}"
+    words = " ".join("".join(c if c.isprintable() else " " for c in title).split())
+    words = words or f"Run R{run_id}"
     return words if len(words) <= _MAX_TITLE else words[: _MAX_TITLE - 1] + "…"

@@ -10,7 +10,7 @@ import wfd
 from wfd.adapters.place import place
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
-from wfd.edge.words import ago, plural
+from wfd.edge.words import ago, iso, plural
 
 ANSWER_S = 2.0
 
@@ -156,7 +156,13 @@ def _print_status(answer: dict[str, Any]) -> None:
 
     doing = "stopping, takes nothing new" if answer["draining"] else "running"
     if not is_terminal():
-        rows = {**answer, "running": ",".join(answer["running"]), "state": doing}
+        rows = {
+            "state": doing,
+            **answer,
+            "started_at": iso(answer["started_at"]),
+            "running": ",".join(answer["running"]) or "-",
+        }
+        del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
         return
     since = ago(answer["started_at"], utc_ms())

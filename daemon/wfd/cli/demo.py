@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,17 +15,18 @@ from rich.console import Console
 from rich.table import Table
 
 from wfd.adapters.place import Place, place
-from wfd.app import write
 from wfd.cli.daemon import start_detached, stop_daemon
 from wfd.cli.story import Story
 from wfd.config import hash_of
 from wfd.domain.assignment import Assignment, AssignmentState
-from wfd.domain.errors import Broken
+from wfd.domain.errors import BadInput, Broken, unknown
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.words import duration, money, spend
+from wfd.send import send
 from wfd.store.alone import reading
+from wfd_runners import harnesses
 
 NORTH_STAR = "hello() greets the world: it returns 'Hello, world!', and its test is green."
 SIM_DEADLINE_S = 120.0
@@ -60,6 +62,7 @@ _SCRIPT = {
 
 def run_demo(harness: str, *, plain: bool) -> int:
     """Tell the story of one assignment, live; 0 when it is complete in the end."""
+    _need(harness)
     console = Console(highlight=False, soft_wrap=True, no_color=plain or None)
     home = Path(tempfile.mkdtemp(prefix="wfd-demo-")).resolve()
     repository = home / "sample"
@@ -73,6 +76,16 @@ def run_demo(harness: str, *, plain: bool) -> int:
         assignment = story.follow(assignment_id, deadline_s)
     _show_end(console, here, repository, assignment)
     return 0 if assignment.state is AssignmentState.COMPLETE else 1
+
+
+def _need(harness: str) -> None:
+    """Raises BadInput for an agent that cannot be had, before anything is made."""
+    known = harnesses()
+    if harness not in known:
+        raise BadInput(unknown("harness", harness, known))
+    binary = known[harness].binary
+    if binary and shutil.which(binary) is None:
+        raise BadInput(f"no '{binary}' on PATH; install it, or try the demo without --harness")
 
 
 def _make_repository(repository: Path) -> None:
@@ -119,7 +132,7 @@ def _daemon(here: Place, home: Path, harness: str) -> Iterator[None]:
 
 def _begin(here: Place, repository: Path) -> int:
     text = (repository / ".wfd" / "config.json").read_text(encoding="utf-8")
-    write(
+    send(
         here,
         "register",
         {
@@ -129,7 +142,7 @@ def _begin(here: Place, repository: Path) -> int:
             "trusted_hash": hash_of(text),
         },
     )
-    made = write(
+    made = send(
         here,
         "create",
         {
@@ -153,8 +166,12 @@ def _show_end(console: Console, here: Place, repository: Path, assignment: Assig
         f"A{assignment.id} is {assignment.state}: {assignment.reason or ''}", markup=False
     )
     console.print(f"cost    {spend(assignment.cost_usd, assignment.unmeasured)}")
-    console.print(f"branch  {assignment.branch} in {repository}; main is as it was")
-    _show_commands(console, here, repository)
+    if assignment.head_commit:
+        console.print(f"branch  {assignment.branch} in {repository}; main is as it was")
+    if assignment.state is AssignmentState.COMPLETE:
+        _show_commands(console, here, repository)
+    else:
+        console.print(f"Its store is {here.state_dir} (WFD_STATE_DIR)", markup=False)
 
 
 def _show_commands(console: Console, here: Place, repository: Path) -> None:

@@ -24,7 +24,7 @@ from wfd.domain.errors import NotFound, WfdError, unknown
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
-from wfd.edge.words import tame
+from wfd.edge.words import plural, tame
 from wfd.store.alone import reading
 from wfd.store.sqlite import open_writer
 from wfd_runners import harnesses
@@ -188,7 +188,7 @@ def _store(where: Place) -> Finding:
             count = len(read.all(Namespace, "namespaces"))
     except (WfdError, OSError, sqlite3.Error) as error:
         return Finding(Level.FAIL, "store", str(error), "look whether the disk is full or worn")
-    return Finding(Level.OK, "store", f"{where.store_path}, {count} namespaces")
+    return Finding(Level.OK, "store", f"{where.store_path}, {plural(count, 'namespace')}")
 
 
 def _write_scratch(path: Path) -> None:
@@ -218,6 +218,8 @@ def _repository(where: Place) -> Iterator[Finding]:
     except NotFound as error:
         yield Finding(Level.WARN, "namespace", str(error))
         return
+    except WfdError:
+        return  # a store of no use has been told
     yield Finding(Level.OK, "namespace", f"{namespace.name} ({namespace.checkout})")
     yield _trust(namespace)
 

@@ -92,7 +92,7 @@ def print_set_up(done: SetUp) -> None:
 def _register(
     place: Place, repository: Repository, name: str, text: str | None
 ) -> dict[str, object]:
-    from wfd.app import write  # late: the app assembles everything
+    from wfd.send import send  # late: a slip in the call needs no socket
 
     trusted = None if text is None else hash_of(text)
     values: dict[str, object] = {
@@ -101,12 +101,11 @@ def _register(
         "checkout": str(repository.checkout),
         "trusted_hash": trusted,
     }
-    answer = write(place, "register", values)
-    if text is not None and trusted is not None:
-        kept = _kept(place, trusted)
+    if text is not None and trusted is not None:  # before: the daemon may look for it at once
+        kept = place.accepted_path(trusted)
         kept.parent.mkdir(mode=0o700, exist_ok=True)
         kept.write_text(text, encoding="utf-8")
-    return answer
+    return send(place, "register", values)
 
 
 def _registered(place: Place, repository: Repository) -> Namespace:
@@ -147,14 +146,9 @@ def _commands(config: RepositoryConfig) -> Iterator[str]:
 def _changes(place: Place, trusted: str | None, text: str) -> Iterator[str]:
     """The difference from what was accepted before; nothing where that is not known."""
     try:
-        before = _kept(place, trusted or "").read_text(encoding="utf-8")
+        before = place.accepted_path(trusted or "").read_text(encoding="utf-8")
     except OSError:
         return
     yield from difflib.unified_diff(
         before.splitlines(), text.splitlines(), "accepted", "now", lineterm=""
     )
-
-
-def _kept(place: Place, trusted: str) -> Path:
-    """A copy of each text that was accepted, to show later what has changed."""
-    return place.state_dir / "accepted" / f"{trusted}.json"

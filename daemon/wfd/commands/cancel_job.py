@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from wfd.commands.house import HouseOf
+from wfd.commands.house import MAX_REASON, HouseOf
 from wfd.commands.queue import cancel_open, get_assignment, promote
 from wfd.commands.record import decide
-from wfd.commands.scope import job_in
+from wfd.commands.scope import job_in, text_of
 from wfd.commands.settle import pause_if_idle
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import NotAllowed
@@ -26,7 +26,8 @@ def cancel_job(tx: Tx, house_of: HouseOf, want: CancelJob) -> dict[str, object]:
     if job.is_closed:
         raise NotAllowed(f"J{job.id} is already {job.state}; nothing is left to cancel")
     assignment = get_assignment(tx, job.assignment_id)
-    reason = want.reason or f"a person cancelled J{job.id}"
+    own_words = text_of(want.reason, "reason", MAX_REASON) if want.reason else None
+    reason = own_words or f"a person cancelled J{job.id}"
     decide(tx, assignment, By.PERSON, DecisionKind.CANCEL, reason, job_id=job.id)
     cancel_open(tx, job, reason)
     promote(tx, assignment.id)

@@ -7,6 +7,7 @@ from wfd.domain.namespace import Namespace
 from wfd.rules.policy import Caps, Gates
 
 MAX_TEXT = 200_000  # characters of a north star, a context or a note
+MAX_REASON = 10_000  # characters of a reason, which every later prompt repeats
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ def _reason(job: Job, before: list[Job]) -> str:
         if job.is_pm:
             return "the assignment was created: the PM chooses the first job"
         return "the assignment was created with this job"
+    if job.is_pm and job.created_by is By.PERSON:
+        return f"a person called for a decision: {job.context or 'set active'}"
     last = next((j for j in reversed(before) if not j.is_pm and j.outcome is not None), None)
     if job.is_pm and last is not None:
         return f"J{last.id} ({last.type}) ended {last.outcome}"

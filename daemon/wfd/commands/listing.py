@@ -82,6 +82,7 @@ def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJ
     ]
     ready.sort(key=lambda job: (-job.priority, job.id))
     waiting = read.all(QueuedJob, "queue_waiting", namespace_id=namespace_id, limit=limit)
+    waiting.sort(key=lambda job: (job.waits_for is WaitsFor.LANE, -job.priority, job.id))
     return (running + ready + waiting)[:limit]
 
 

@@ -6,13 +6,14 @@ from wfd.commands.house import MAX_TEXT, HouseOf
 from wfd.commands.insert_job import refuse_closed
 from wfd.commands.queue import NewJob, enqueue, enqueue_pm, get_assignment, set_state
 from wfd.commands.record import decide
-from wfd.commands.scope import job_in, text_of
+from wfd.commands.scope import job_in, namespace_of, text_of
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import NotAllowed
 from wfd.domain.job import By, Job
 from wfd.ports import Tx
 from wfd.rules import retry
+from wfd.rules.caps import breach
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         raise NotAllowed(f"J{job.id} is still {job.state}; 'wfctl cancel J{job.id}' ends it first")
     assignment = get_assignment(tx, job.assignment_id)
     refuse_closed(assignment, "retry")
+    over = breach(assignment, house_of(namespace_of(tx, assignment.namespace_id)).caps)
+    if over is not None and not job.is_pm:
+        raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
     changes = None if want.changes is None else text_of(want.changes, "change", MAX_TEXT)
     decision_id = decide(
         tx,

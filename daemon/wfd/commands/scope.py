@@ -53,6 +53,8 @@ def text_of(value: str, what: str, max_characters: int) -> str:
     text = value.strip()
     if not text:
         raise BadInput(f"the {what} is empty; say what you want")
+    if "\0" in text:
+        raise BadInput(f"the {what} holds a NUL character; it must be plain text")
     if len(text) > max_characters:
         raise BadInput(
             f"the {what} has {len(text):,} characters and the limit is {max_characters:,};"

@@ -1,9 +1,9 @@
 """Move an assignment by hand: active, paused, blocked, complete, cancelled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from wfd.commands.house import House, HouseOf
+from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
@@ -13,6 +13,7 @@ from wfd.domain.errors import BadInput, NotAllowed
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job
 from wfd.ports import Read, Tx
+from wfd.rules.caps import breach
 from wfd.rules.gates import OpenGate, open_gates
 
 
@@ -36,19 +37,21 @@ def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict
             f"A{assignment.id} is {assignment.state} and cannot become {want.status};"
             f" from here it can become: {allowed}"
         )
+    if want.reason:
+        want = replace(want, reason=text_of(want.reason, "reason", MAX_REASON))
     match want.status:
         case AssignmentState.ACTIVE:
-            return _activate(tx, assignment, want)
+            house = house_of(namespace_of(tx, assignment.namespace_id))
+            return _activate(tx, assignment, want, house)
         case AssignmentState.PAUSED:
             reason = want.reason or "paused by a person"
             decide(tx, assignment, By.PERSON, DecisionKind.PAUSE, reason)
             return _answer(set_state(tx, assignment, want.status, reason))
         case AssignmentState.BLOCKED:
-            if want.reason is None:
+            if not want.reason:
                 raise BadInput("blocked needs --reason: what has to happen before it goes on")
-            reason = text_of(want.reason, "reason", 10_000)
-            decide(tx, assignment, By.PERSON, DecisionKind.BLOCK, reason)
-            return _answer(set_state(tx, assignment, want.status, reason))
+            decide(tx, assignment, By.PERSON, DecisionKind.BLOCK, want.reason)
+            return _answer(set_state(tx, assignment, want.status, want.reason))
         case AssignmentState.COMPLETE:
             house = house_of(namespace_of(tx, assignment.namespace_id))
             return _complete(tx, assignment, want, house)
@@ -73,7 +76,12 @@ def gates_of(read: Read, assignment: Assignment, house: House) -> list[OpenGate]
     )
 
 
-def _activate(tx: Tx, assignment: Assignment, want: UpdateAssignment) -> dict[str, object]:
+def _activate(
+    tx: Tx, assignment: Assignment, want: UpdateAssignment, house: House
+) -> dict[str, object]:
+    over = breach(assignment, house.caps, adding=0)
+    if over is not None:
+        raise NotAllowed(f"{over}; raise it in .wfd/config.json, or complete A{assignment.id}")
     reason = want.reason or "a person set it active"
     decide(tx, assignment, By.PERSON, DecisionKind.ACTIVATE, reason)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)

@@ -22,7 +22,7 @@ from wfd.ctl.scene import (
 )
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import BadConfig, NotFound, unknown
+from wfd.domain.errors import BadConfig, NotAllowed, NotFound, unknown
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.edge.chain_page import chain_document, chain_page
 from wfd.edge.document import to_json
@@ -122,8 +122,8 @@ def _open_gates(here: Scene, of: Assignment) -> "list[OpenGate] | None":
     from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
 
     try:
-        return open_gates(here.read, of)
-    except BadConfig as error:
+        return open_gates(here.place, here.read, of)
+    except (BadConfig, NotAllowed) as error:
         click.echo(f"wfctl: its gates cannot be told: {error}", err=True)
         return None
 

@@ -174,9 +174,9 @@ def cancel(job_id: int, reason: str | None, namespace: str | None, as_json: bool
 
 
 def _write(command: str, namespace: str | None, **values: object) -> dict[str, object]:
-    from wfd.app import write  # late: the app assembles everything
+    from wfd.send import send  # late: a slip in the call needs no socket
 
-    return write(place(), command, {"namespace": namespace_name(namespace), **values})
+    return send(place(), command, {"namespace": namespace_name(namespace), **values})
 
 
 def _made(answer: dict[str, object]) -> str:

@@ -46,12 +46,21 @@ class Door:
 def checked(wants: type[Any], values: Mapping[str, object]) -> Any:
     """`values` as the dataclass that a command wants. Raises BadInput naming the bad one."""
     known = set(wants.__dataclass_fields__)
-    for name in values:
+    for name, value in values.items():
         if name not in known:
             raise BadInput(unknown("value", name, known))
+        _refuse_unstorable(name, value)
     try:
         return _ADAPTERS[wants].validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadInput(f"'{where}': {first['msg']}") from None
+
+
+def _refuse_unstorable(name: str, value: object) -> None:
+    """Raise BadInput for what JSON can say and no column of the store can hold."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise BadInput(f"'{name}': the number is too large")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadInput(f"'{name}' is not UTF-8 text")

@@ -19,10 +19,11 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.edge.document import to_json
-from wfd.edge.words import ago, duration, iso, money, one_line, tame
+from wfd.edge.words import ago, duration, iso, money, one_line, plural, tame
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
-_MAX_RESULT = 200
+_MAX_RESULT = 200  # characters of a line
+_MAX_LINES = 8
 
 
 def shown(signal: Signal, now: int) -> str | None:
@@ -40,7 +41,7 @@ def shown(signal: Signal, now: int) -> str | None:
             return f"{name} {one_line(signal.summary, _MAX_RESULT)}"
         case ToolReturned():
             colour = "red" if signal.is_error else "bright_black"
-            return click.style(f"  {one_line(signal.text, _MAX_RESULT) or 'done'}", fg=colour)
+            return click.style(_result(signal.text), fg=colour)
         case Retrying():
             wait = "" if signal.delay_ms is None else f" in {duration(signal.delay_ms)}"
             return click.style(
@@ -69,6 +70,14 @@ def document(signal: Signal) -> dict[str, object]:
     made = to_json(fields)
     assert isinstance(made, dict)
     return {"signal": name, **made}
+
+
+def _result(text: str) -> str:
+    """The first lines of what a tool gave back, set in."""
+    lines = [one_line(line, _MAX_RESULT) for line in tame(text).strip().split("\n")]
+    more = len(lines) - _MAX_LINES
+    shown_lines = lines[:_MAX_LINES] + ([f"… {plural(more, 'more line')}"] if more > 0 else [])
+    return "\n".join(f"  {line}" for line in shown_lines) if text.strip() else "  done"
 
 
 def _limit(signal: LimitSeen, now: int) -> str:

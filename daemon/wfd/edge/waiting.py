@@ -46,8 +46,9 @@ def _for_worker(view: JobView) -> Wait:
 def _for_lane(job: Job, ahead: Job | None) -> Wait:
     if ahead is None:
         return Wait("its turn in its assignment", "the daemon")
+    later = f"; and not before {local_time(job.run_after)}" if job.run_after else ""
     return Wait(
-        f"its turn: J{ahead.id} ({ahead.type}, {ahead.state}) goes first",
+        f"its turn: J{ahead.id} ({ahead.type}, {ahead.state}) goes first{later}",
         f"the end of J{ahead.id} and of what is before it in line;"
         f" 'wfctl cancel J{ahead.id}' ends J{ahead.id} now",
     )

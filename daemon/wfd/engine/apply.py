@@ -110,6 +110,7 @@ def _carry_out(
                     context=retry.context(last, answer.changes),
                     created_by=By.PM,
                     harness=last.harness,
+                    priority=last.priority,
                     decision_id=decision_id,
                     retry_of=last.id,
                     attempts=counters.attempts,

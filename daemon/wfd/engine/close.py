@@ -28,6 +28,10 @@ from wfd.ports import Snapshot, Tx
 from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
 from wfd.rules.caps import breach
 
+_NOT_ACCEPTED = (
+    "the PM has decided, and it is not known by which gates: the .wfd/config.json that was"
+    " accepted is there no more; run 'wfd trust', then set it active"
+)
 MAX_ANSWER = 100_000  # characters of an answer kept in a row; the transcript has all
 
 
@@ -40,6 +44,7 @@ class Closing:
     exit_code: int | None
     snapshot: Snapshot | None = None  # what the branch moved to
     evidence: list[NewEvidence] = field(default_factory=list)
+    idle_ms: int = 0  # of the run's time: the machine slept, or no daemon ran
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ def _close(tx: Tx, run: Run, closing: Closing, settings: Settings, roll: float) 
     _write_run(tx, now, closing, outcome)
     assignment = get_assignment(tx, run.assignment_id)
     next_ = after(job, outcome, closing.conclusion.session_id, settings.policy, tx.now, roll)
+    if isinstance(next_, Apply) and not settings.is_accepted:
+        next_ = Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
     _move_on(tx, job, now, next_, outcome, closing, settings)
     _pause_at_cap(tx, job, settings)
     promote(tx, job.assignment_id)
@@ -123,7 +130,7 @@ def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:
     tx.run(
         "count_run",
         id=run.assignment_id,
-        wall_ms=max(0, tx.now - run.started_at),
+        wall_ms=max(0, tx.now - run.started_at - closing.idle_ms),
         cost_usd=told.cost_usd,
         was_spawned=run.spawned_at is not None,
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import anyio
+
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.evidence import EvidenceKind, NewEvidence
@@ -75,7 +77,12 @@ async def _keep(
     if template.writes is Writes.NEVER:
         await parts.workspaces.restore(lease.namespace, assignment, taken.parent_commit)
         return replace(taken, commit=taken.parent_commit, tree=taken.parent_tree)
-    await parts.workspaces.advance(lease.namespace, assignment, taken.commit)
+    # together, though somebody ends the run now: gates speak of the tree that the branch holds
+    with anyio.CancelScope(shield=True):
+        await parts.workspaces.advance(lease.namespace, assignment, taken.commit)
+        await parts.store.write(
+            lambda tx: tx.run("set_head", id=assignment.id, commit=taken.commit, tree=taken.tree)
+        )
     return taken
 
 

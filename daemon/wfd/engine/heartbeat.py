@@ -65,7 +65,8 @@ async def _take_back(parts: Parts, run: Run) -> None:
     await parts.spawner.end_tree(parts.tag_of(run.id), birth_of(run))
     outcome = Outcome(Kind.LOST, "its lease lapsed")
     with contextlib.suppress(LeaseLost):  # its own worker was quicker
-        await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None))
+        idle_ms = max(0, parts.clock.now() - run.lease_until)
+        await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None, idle_ms=idle_ms))
 
 
 async def heed_cancels(parts: Parts) -> None:

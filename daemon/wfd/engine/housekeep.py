@@ -30,6 +30,18 @@ def _is_live(parts: Parts, assignment_id: AssignmentId) -> bool:
 
 
 async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentId]) -> None:
+    """Remove one. A job of an assignment that is reopened meanwhile waits for the end of it."""
+    gone = parts.removing[assignment.id] = anyio.Event()
+    try:
+        now = await parts.store.one(Assignment, "assignment_by_id", id=assignment.id)
+        if now is not None and now.is_closed and not _is_live(parts, assignment.id):
+            await _remove_now(parts, now, refused)
+    finally:
+        del parts.removing[assignment.id]
+        gone.set()
+
+
+async def _remove_now(parts: Parts, assignment: Assignment, refused: set[AssignmentId]) -> None:
     namespace = await parts.store.write(lambda tx: namespace_of(tx, assignment.namespace_id))
     try:
         await parts.workspaces.remove(namespace, assignment)

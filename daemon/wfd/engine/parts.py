@@ -12,7 +12,7 @@ from wfd.commands.house import House
 from wfd.config import Config, RepositoryConfig
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
-from wfd.domain.ids import RunId
+from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import EndedBy
@@ -31,6 +31,7 @@ class Settings:
     policy: Policy  # its gates and caps are those of the namespace
     house: House
     templates: Mapping[str, Template | Broken]  # a broken one is its own error
+    is_accepted: bool = True  # False: defaults, as what a person accepted is not known
 
 
 class SettingsSource(Protocol):
@@ -41,7 +42,10 @@ class SettingsSource(Protocol):
         ...
 
     def last_good(self, namespace: Namespace) -> Settings:
-        """What `of` last gave, or the daemon's own defaults. To finish what has begun."""
+        """What a person accepted last, whatever the file holds now. To finish what has begun.
+
+        Where that is not known it is the defaults, and says so by `is_accepted`.
+        """
         ...
 
 
@@ -136,6 +140,7 @@ class Parts:
     log: FilteringBoundLogger
     environ: Mapping[str, str]
     live: dict[RunId, LiveRun] = field(default_factory=dict)
+    removing: dict[AssignmentId, anyio.Event] = field(default_factory=dict)  # set when it is gone
     is_stopping: bool = False
     _wake: anyio.Event = field(default_factory=anyio.Event)
 

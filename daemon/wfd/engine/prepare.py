@@ -54,6 +54,8 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     settings = _settings(parts, lease)
     template = _template(settings, lease.job)
     harness = _harness(parts, lease.run)
+    if lease.assignment.id in parts.removing:
+        await parts.removing[lease.assignment.id].wait()
     try:
         workspace = await parts.workspaces.prepare(lease.namespace, lease.assignment)
     except (Broken, Conflict) as error:

@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import replace
 
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from wfd.commands.queue import get_assignment, get_job
@@ -41,6 +42,8 @@ def conclude_all(parts: Parts, group: TaskGroup, left: list[Lease]) -> None:
 
 async def _conclude(parts: Parts, live: LiveRun) -> None:
     lease = live.lease
+    # its lease as it was left: until then its own daemon lived, and afterwards nothing ran
+    idle_ms = max(0, parts.clock.now() - lease.run.lease_until)
     try:
         closing: Closing | None = None
         with live.scope:
@@ -48,7 +51,7 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
         if closing is None and live.ended_by is EndedBy.CANCEL:
             closing = cut_short(live)
         if closing is not None:
-            await bring_to_close(parts, lease.run, closing)
+            await bring_to_close(parts, lease.run, replace(closing, idle_ms=idle_ms))
         # else the daemon stops again: the run stays open, and the next start finds it
     except Exception:
         parts.log.exception("run.abandoned", run_id=lease.run.id)
@@ -59,7 +62,9 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
 
 async def _concluded(parts: Parts, lease: Lease) -> Closing:
     try:
-        return await finish(parts, lease, _ended(parts, lease))
+        # in a thread: a long transcript must not keep the leases of others from being renewed
+        ended = await anyio.to_thread.run_sync(_ended, parts, lease)
+        return await finish(parts, lease, ended)
     except Exception as error:
         parts.log.exception("run.recovery_failed", run_id=lease.run.id)
         outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")

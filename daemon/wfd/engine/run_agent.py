@@ -1,5 +1,6 @@
 """The story of one run: prepare, spawn, stream, conclude, still, evidence, close."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended t
 async def run_agent(parts: Parts, live: LiveRun) -> None:
     """Take a lease to its end. What was done is kept, whoever ends it."""
     run = live.lease.run
+    began, began_at = anyio.current_time(), parts.clock.now()
     closing: Closing | None = None
     with live.scope:
         closing = await _attempted(parts, live)
@@ -35,8 +37,11 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
         # not interrupted, which would have the agent do again what it has done
         parts.log.info("run.left_open", run_id=run.id, until="the next start")
         return
+    # a machine that sleeps stops the clock of the loop, and not that of the calendar
+    awake_ms = round((anyio.current_time() - began) * 1000)
+    idle_ms = max(0, parts.clock.now() - began_at - awake_ms)
     with anyio.CancelScope(shield=True):
-        await bring_to_close(parts, run, closing or cut_short(live))
+        await bring_to_close(parts, run, replace(closing or cut_short(live), idle_ms=idle_ms))
 
 
 async def bring_to_close(parts: Parts, run: Run, closing: Closing) -> None:

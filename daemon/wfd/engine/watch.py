@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from wfd.domain.errors import Broken
 from wfd.domain.outcome import EndedBy
 from wfd.domain.signal import Retrying, SessionStarted
 from wfd.engine.parts import Folder, LiveRun, Parts
@@ -78,26 +79,30 @@ class _Watch:
                         await self._keep_session(signal)
                     elif isinstance(signal, Retrying):
                         self._hear(signal.delay_ms or 0)
-            if self._codec.is_finished:
-                self._finished_at = anyio.current_time()
-            elif self._finished_at is not None:  # it began another turn by itself
+            if not self._codec.is_finished:  # or it began another turn by itself
                 self._finished_at = None
+            elif self._finished_at is None:  # what it says after its result buys it no time
+                self._finished_at = anyio.current_time()
 
     def _hear(self, wait_ms: int = 0) -> None:
         """It gave a sign of life, and said for how long it will now be silent."""
         self._heard = max(self._heard, anyio.current_time() + wait_ms / 1000)
 
     async def _keep_session(self, signal: SessionStarted) -> None:
+        """Know it while the run is on. A store that fails now is no reason to end an agent."""
         run_id = self._live.lease.run.id
-        await self._parts.store.write(
-            lambda tx: tx.run(
-                "record_session",
-                id=run_id,
-                session_id=signal.session_id,
-                model=signal.model,
-                cli_version=signal.cli_version,
+        try:
+            await self._parts.store.write(
+                lambda tx: tx.run(
+                    "record_session",
+                    id=run_id,
+                    session_id=signal.session_id,
+                    model=signal.model,
+                    cli_version=signal.cli_version,
+                )
             )
-        )
+        except Broken as error:
+            self._parts.log.warning("session.not_kept", run_id=run_id, error=str(error))
 
     async def _wait(self) -> None:
         self._code = await self._process.wait()
@@ -126,18 +131,18 @@ class _Watch:
         """The clock that has run out."""
         self._hear_stderr()
         now, clocks = anyio.current_time(), self._clocks
+        if (now - self._born) * 1000 >= clocks.total_ms:
+            return EndedBy.TIMEOUT
+        if self._size() > clocks.max_bytes:
+            return EndedBy.LIMIT
         if self._finished_at is not None:
             hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms
             return EndedBy.TIMEOUT if hangs else None
-        if (now - self._born) * 1000 >= clocks.total_ms:
-            return EndedBy.TIMEOUT
         silence_ms = (now - self._heard) * 1000
         if self._has_spoken and silence_ms >= clocks.stall_ms:
             return EndedBy.STALL
         if not self._has_spoken and silence_ms >= clocks.startup_ms:
             return EndedBy.STARTUP
-        if self._size() > clocks.max_bytes:
-            return EndedBy.LIMIT
         return None
 
     def _hear_stderr(self) -> None:

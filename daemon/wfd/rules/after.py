@@ -82,10 +82,15 @@ def after(
                 counter=rule.counter,
                 # a run that died before it could name its session leaves the one before it
                 resume=(session_id or job.resume_session) if rule.resume else None,
-                reason=f"{_told(outcome)}; {used(job, rule.counter)} of {limit} used",
+                reason=f"{_told(outcome)}; {_spent(job, rule.counter)} of {limit} used",
             )
         case _:
             assert_never(rule.then)
+
+
+def _spent(job: Job, counter: CounterName) -> int:
+    """What is used once this run is counted; an attempt was counted when it began."""
+    return used(job, counter) + (counter != "attempts")
 
 
 def used(job: Job, counter: CounterName) -> int:

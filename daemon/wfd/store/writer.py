@@ -5,6 +5,7 @@ savepoint, so that one that raises takes back only its own writes.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -103,8 +104,9 @@ class Writer:
                     return alone
             self._connection.execute("commit")
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            with contextlib.suppress(sqlite3.Error):  # this thread must live, and answer
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
             for item in batch:
                 item.error = Broken(f"the store could not be written: {error}")
             return alone

@@ -114,7 +114,7 @@ async def test_a_snapshot_holds_all_that_differs_but_what_is_ignored(ground: "Gr
     (ground.workspace / "new.py").write_text("new\n")
     (ground.workspace / "debug.log").write_text("noise\n")
 
-    taken = await ground.snapshot("Add\na total")
+    taken = await ground.snapshot("Add\na\0 total")
 
     assert taken.parent_commit == made.head_commit
     assert not taken.is_empty

@@ -131,6 +131,44 @@ def test_a_job_for_later_says_when(shelf: Shelf, wfctl: Call) -> None:
     assert "the clock" in said
 
 
+def test_a_job_in_its_lane_says_also_when_it_is_due(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    later = {"type": "plan", "context": "look", "run_after": NOW + 10**12}
+    shelf.write("insert_job", namespace="blue", assignment=1, **later)
+
+    assert "J1 (plan, queued) goes first; and not before" in wfctl("job", "J2").out
+
+
+def test_a_run_without_an_agent_yet_says_what_is_being_done(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    begun = {
+        "job_id": 1,
+        "assignment_id": 1,
+        "namespace_id": 1,
+        "worker": "w",
+        "harness": "sim",
+        "now": NOW,
+        "ttl_ms": 1000,
+        "resumed": None,
+    }
+    run_id = shelf.work(lambda tx: tx.insert("add_run", **begun))
+    assert "preparing" in wfctl("job", "J1").out
+    birth = {"pid": 1, "pid_start": 1, "boot_id": "b", "now": NOW}
+    shelf.work(lambda tx: tx.run("record_spawn", id=run_id, **birth))
+    assert "preparing" not in wfctl("job", "J1").out
+
+
+def test_what_waits_is_listed_by_its_priority(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    for priority in (0, -5, 10):
+        job = {"type": "plan", "context": "look", "priority": priority}
+        shelf.write("insert_job", namespace="blue", assignment=1, **job)
+
+    listed = [line.split("\t")[0] for line in wfctl("queue").out.splitlines()]
+
+    assert listed == ["J1", "J4", "J2", "J3"]
+
+
 def test_an_assignments_chain_tells_who_decided_each_step_and_why(
     shelf: Shelf, wfctl: Call
 ) -> None:

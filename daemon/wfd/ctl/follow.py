@@ -44,6 +44,8 @@ def tail(
         where = here.place
     if run is None:
         raise NotFound(f"J{job_id} has no run yet; 'wfctl job J{job_id}' says what it waits for")
+    if run.state is RunState.RUNNING and run.spawned_at is None and is_terminal():
+        click.echo(f"J{job_id} prepares its workspace; its agent begins after that", err=True)
     with closing(_lines(where, run, is_following=wants_follow is not False)) as lines:
         if raw:
             _print_raw(lines)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wfd.commands.inspect import Maker
 from wfd.domain.evidence import Evidence, EvidenceKind
-from wfd.domain.run import Run
+from wfd.domain.run import Run, RunState
 from wfd.edge.evidence_words import findings_of, result_of
 from wfd.edge.page import PageLine, fact, line
 from wfd.edge.table import cell, state_cell
@@ -24,6 +24,8 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
         cell("" if how is None else one_line(how, 160), how or ""),
         depth=depth,
     )
+    if run.state is RunState.RUNNING and run.spawned_at is None:
+        yield fact("preparing", "the workspace, its set-up and the prompt", depth=depth + 1)
     if run.cancel_reason is not None:
         yield fact("ending", one_line(run.cancel_reason), depth=depth + 1)
 

@@ -27,7 +27,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import WfdError
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import heartbeat, housekeep, recover, worker
-from wfd.engine.parts import Folder, Parts
+from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
 from wfd.ports import Read
@@ -113,7 +113,7 @@ def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts
         clock=SystemClock(),
         roll=random.random,
         worker=uuid.uuid4().hex,
-        folder_of=lambda run_id: Folder(place.make_run_dir(run_id)),
+        folder_of=place.make_run_folder,
         tag_of=lambda run_id: f"R{run_id}",
         log=structlog.get_logger(),
         environ=dict(os.environ),

@@ -205,6 +205,10 @@ class Spawner(Protocol):
 
 
 class Tailer(Protocol):
+    def poke(self) -> None:
+        """Look at all files now, as when a process is known to have ended."""
+        ...
+
     def follow(self, path: Path, *, is_done: Callable[[], bool]) -> AsyncIterator[list[bytes]]:
         """Batches of whole lines as they are written, until `is_done()` and the file is read."""
         ...

@@ -30,8 +30,8 @@ def test_both_folders_are_made_and_private(tmp_path: Path, runtime: Path) -> Non
     here = place(tmp_path / "deep" / "state")
     assert (mode(here.state_dir), mode(here.runtime_dir)) == (0o700, 0o700)
     assert here.runtime_dir == runtime / "wfd"
-    assert here.run_dir(101) == here.state_dir / "runs" / "R101"
-    assert mode(here.make_run_dir(101)) == mode(here.make_run_dir(101)) == 0o700
+    assert here.run_folder(101).path == here.state_dir / "runs" / "R101"
+    assert mode(here.make_run_folder(101).path) == mode(here.make_run_folder(101).path) == 0o700
 
 
 def test_a_lax_folder_of_ours_is_made_private(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_every_path_of_a_place_lies_in_its_state_folder(tmp_path: Path) -> None:
     here = Place(tmp_path, Path("/run"))
-    paths = [here.lock_path, here.store_path, here.log_path, here.transcript_path(1)]
-    paths += [here.stderr_path(1), here.prompt_path(1)]
+    paths = [here.lock_path, here.store_path, here.log_path, here.run_folder(1).transcript]
+    paths += [here.run_folder(1).stderr, here.run_folder(1).prompt]
     assert len({*paths}) == len(paths)
     assert all(path.is_relative_to(tmp_path) for path in paths)
 

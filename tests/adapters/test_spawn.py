@@ -15,7 +15,7 @@ import pytest
 
 from wfd.adapters import proc, spawn, tree
 from wfd.adapters.proc import Seen
-from wfd.adapters.spawn import LocalProcess, LocalSpawner, stop
+from wfd.adapters.spawn import LocalProcess, LocalSpawner
 from wfd.domain.errors import Broken
 from wfd.ports import Birth, Command
 
@@ -178,19 +178,6 @@ async def test_a_signal_reaches_the_process_itself_and_not_its_children(
     assert is_alive(child)
     process.signal(signal.SIGTERM)  # it is gone: nothing happens
     assert await spawner.end_tree("R1", process.birth) == 1
-
-
-async def test_stop_returns_the_exit_code_of_what_obeys_and_none_for_what_does_not(
-    spawner: LocalSpawner, tmp_path: Path
-) -> None:
-    polite = await spawner.spawn(bash(tmp_path, "trap 'exit 7' INT; echo 1; while :; do :; done"))
-    await written(tmp_path / "R1.out")
-    assert await stop(polite, signal.SIGINT, 60_000) == 7
-    deaf = await spawner.spawn(bash(tmp_path, "trap '' TERM; echo 2; while :; do sleep 1; done"))
-    await written(tmp_path / "R1.out", 2)
-    assert await stop(deaf, signal.SIGTERM, 50) is None
-    assert await end_and_wait(spawner, deaf) >= 1
-    assert await deaf.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

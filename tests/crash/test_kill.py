@@ -51,7 +51,7 @@ def test_killed_after_the_result_the_run_is_concluded_from_its_transcript(
     daemon.plays({"implement": [[EDIT, {"result": "Greets."}, {"cost": 0.5}, hang]]})
     daemon.start()
     one = daemon.create()
-    transcript = daemon.place.transcript_path(1)
+    transcript = daemon.place.run_folder(1).transcript
     daemon.until(
         lambda: transcript.exists() and '"type":"result"' in transcript.read_text(), "the result"
     )

@@ -11,7 +11,8 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 
 
 def test_the_example_is_valid() -> None:
-    load([Layer("example", json.loads(EXAMPLE.read_text()))])
+    shown = json.loads(EXAMPLE.read_text())
+    assert load([Layer("example", shown)]).namespace == shown["namespace"]
 
 
 def test_the_example_shows_every_key() -> None:

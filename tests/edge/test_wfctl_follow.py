@@ -42,8 +42,7 @@ def a_running_run(shelf: Shelf) -> Path:
             now=NOW, ttl_ms=1000, resumed=None,
         )
     )  # fmt: skip
-    place().make_run_dir(1)
-    return place().transcript_path(1)
+    return place().make_run_folder(1).transcript
 
 
 def test_tail_shows_what_the_agent_says_and_tames_it(shelf: Shelf, wfctl: Call) -> None:

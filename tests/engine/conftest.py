@@ -30,7 +30,7 @@ from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.door import checked
 from wfd.engine import heartbeat, housekeep, recover, worker
-from wfd.engine.parts import Folder, Parts
+from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.settings import LiveSettings, Sources
 from wfd.store.store import SqliteStore, utc_ms
@@ -135,7 +135,7 @@ class Bench:
             clock=SystemClock(),
             roll=lambda: 0.5,
             worker="test",
-            folder_of=lambda run_id: Folder(self.place.make_run_dir(run_id)),
+            folder_of=self.place.make_run_folder,
             tag_of=lambda run_id: f"R{run_id}",
             log=structlog.get_logger(),
             environ=self.environ,

@@ -1,11 +1,13 @@
 """Every way a run can end, seen through the engine."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from wfd.domain.errors import NotAllowed
+from wfd.domain.errors import Broken, NotAllowed
+from wfd.ports import Tx
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -228,6 +230,30 @@ async def test_a_cost_cap_pauses_and_asks_and_keeps_the_work(bench: "Bench") -> 
     assert assignment.reason is not None
     assert "cap on cost" in assignment.reason
     assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+async def test_a_store_that_fails_at_the_spawn_blames_no_agent_and_ends_what_it_began(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.plays({"implement": [[{"sleep": 300, "run": 1}, EDIT]]})
+    async with bench.running() as engine:
+        write = engine.parts.store.write
+        failed: list[object] = []
+
+        async def fails_once(work: Callable[[Tx], object]) -> object:
+            is_record = "record_spawn" in work.__code__.co_consts
+            if is_record and not failed:
+                failed.append(work)
+                raise Broken("the store could not be written: disk I/O error")
+            return await write(work)
+
+        monkeypatch.setattr(engine.parts.store, "write", fails_once)
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "complete"
+        first, second = [run for run in await engine.runs(one) if run.job_id == 1]
+    assert failed
+    assert (first.outcome, second.outcome) == ("lost", "succeeded")
+    assert bench.survivors(first.id) == []
 
 
 async def test_garbage_and_a_huge_line_are_survived(bench: "Bench") -> None:

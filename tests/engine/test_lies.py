@@ -104,7 +104,7 @@ async def test_the_second_ask_of_a_pm_is_told_why_the_first_was_refused(bench: "
         one = await engine.create("Greet")
         await engine.settled(one)
         last = (await engine.runs(one))[-1]
-    prompt = (bench.place.run_dir(last.id) / "prompt.md").read_text()
+    prompt = bench.place.run_folder(last.id).prompt.read_text()
     assert "suite is red" in prompt
 
 

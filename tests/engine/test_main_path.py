@@ -240,6 +240,6 @@ async def test_an_agent_sees_its_prompt_and_not_the_secrets_of_the_daemon(bench:
     seen = bench.git("show", "wfd/A1:seen.txt")
     assert "SECRET_TOKEN" not in seen
     assert "WFD_JOB_ID=J1" in seen
-    prompt = (bench.place.run_dir(run.id) / "prompt.md").read_text()
+    prompt = bench.place.run_folder(run.id).prompt.read_text()
     assert "Look" in prompt
     assert run.prompt_hash is not None

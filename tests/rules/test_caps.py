@@ -19,10 +19,9 @@ def test_the_last_job_may_be_inserted_and_run_and_no_other_after_it() -> None:
     assert breach(an_assignment(jobs=4), CAPS) == "the cap on jobs is reached: 4 of 4"
 
 
-def test_wall_time_counts_what_is_running_now() -> None:
-    assignment = an_assignment(wall_ms=30_000)
-    assert breach(assignment, CAPS, 29_999) is None
-    assert breach(assignment, CAPS, 30_000) == (
+def test_wall_time_is_capped_to_the_millisecond() -> None:
+    assert breach(an_assignment(wall_ms=59_999), CAPS) is None
+    assert breach(an_assignment(wall_ms=60_000), CAPS) == (
         "the cap on wall time is reached: 1 min 0 s of 1 min 0 s"
     )
 

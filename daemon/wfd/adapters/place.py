@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wfd.domain.errors import Broken
+from wfd.domain.run_folder import RunFolder
 
 _MAX_SOCKET_BYTES = 100  # the system takes 104 or 108, with the final zero
 
@@ -37,28 +38,18 @@ class Place:
     def log_path(self) -> Path:
         return self.state_dir / "wfd.log"
 
-    def run_dir(self, run_id: int) -> Path:
-        """The run's own folder, outside of every workspace."""
-        return self.state_dir / "runs" / f"R{run_id}"
-
-    def transcript_path(self, run_id: int) -> Path:
-        return self.run_dir(run_id) / "transcript.jsonl"
-
-    def stderr_path(self, run_id: int) -> Path:
-        return self.run_dir(run_id) / "stderr.log"
-
-    def prompt_path(self, run_id: int) -> Path:
-        return self.run_dir(run_id) / "prompt.md"
+    def run_folder(self, run_id: int) -> RunFolder:
+        return RunFolder(self.state_dir / "runs" / f"R{run_id}")
 
     def accepted_path(self, trusted_hash: str) -> Path:
         """A copy of a .wfd/config.json that a person accepted, by its hash."""
         return self.state_dir / "accepted" / f"{trusted_hash}.json"
 
-    def make_run_dir(self, run_id: int) -> Path:
+    def make_run_folder(self, run_id: int) -> RunFolder:
         """The run's folder, made if it is not there."""
-        folder = self.run_dir(run_id)
-        folder.parent.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = self.run_folder(run_id)
+        folder.path.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.path.mkdir(mode=0o700, exist_ok=True)
         return folder
 
 

@@ -17,7 +17,7 @@ from wfd.adapters import proc, tree
 from wfd.adapters.proc import Seen, Table
 from wfd.adapters.tree import Tree
 from wfd.domain.errors import Broken
-from wfd.ports import Birth, Command, Process
+from wfd.ports import Birth, Command
 
 
 class LocalProcess:
@@ -41,14 +41,6 @@ class LocalProcess:
         if self.is_running:
             with suppress(ProcessLookupError):
                 os.kill(self.birth.pid, number)
-
-
-async def stop(process: Process, graceful_signal: int, grace_ms: int) -> int | None:
-    """Ask it to end. Its exit code, or None if it runs on after the grace: kill the tree then."""
-    process.signal(graceful_signal)
-    with anyio.move_on_after(grace_ms / 1000):
-        return await process.wait()
-    return None
 
 
 # Whoever asks which children of this daemon are strangers must know those of all spawners.

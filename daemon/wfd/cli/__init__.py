@@ -12,8 +12,6 @@ from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
 from wfd.edge.words import ago, iso, plural
 
-ANSWER_S = 2.0
-
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 def wfd_command() -> None:

@@ -86,7 +86,7 @@ def _and_coming(lines: list[bytes], path: Path, offset: int, wants_follow: bool)
 
 
 def _lines(where: Place, run: Run, *, is_following: bool) -> Generator[bytes]:
-    path = where.transcript_path(run.id)
+    path = where.run_folder(run.id).transcript
     if run.state is RunState.RUNNING and is_following:
         return follow(path, is_done=lambda: _is_closed(where.store_path, run))
     if not path.exists():

@@ -10,9 +10,10 @@ from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
+from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template, Writes
 from wfd.engine.close import Closing
-from wfd.engine.parts import Folder, Lease, Parts, Settings, birth_of
+from wfd.engine.parts import Lease, Parts, Settings, birth_of
 from wfd.ports import Birth, Snapshot
 from wfd.rules import verdict
 from wfd.rules.policy import Then
@@ -121,7 +122,7 @@ async def _evidence(
     return told, evidence
 
 
-async def _diff(parts: Parts, lease: Lease, folder: Folder, kept: Snapshot) -> list[NewEvidence]:
+async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -> list[NewEvidence]:
     """The job's diff: from the branch before its first run to this snapshot."""
     runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
     before = next((r.parent_commit for r in runs if r.parent_commit), kept.parent_commit)
@@ -148,7 +149,7 @@ async def _checks(
     assignment: Assignment,
     settings: Settings,
     template: Template,
-    folder: Folder,
+    folder: RunFolder,
     kept: Snapshot,
 ) -> list[NewEvidence]:
     wanted = {

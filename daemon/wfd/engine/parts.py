@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import anyio
@@ -17,6 +16,7 @@ from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import EndedBy
 from wfd.domain.run import Run
+from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Workspaces
 from wfd.rules.policy import Policy
@@ -47,37 +47,6 @@ class SettingsSource(Protocol):
         Where that is not known it is the defaults, and says so by `is_accepted`.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A run's own files, outside the workspace."""
-
-    path: Path
-
-    @property
-    def transcript(self) -> Path:
-        return self.path / "transcript.jsonl"
-
-    @property
-    def stderr(self) -> Path:
-        return self.path / "stderr.log"
-
-    @property
-    def prompt(self) -> Path:
-        return self.path / "prompt.md"
-
-    @property
-    def patch(self) -> Path:
-        return self.path / "diff.patch"
-
-    @property
-    def exit(self) -> Path:
-        """Who ended the agent and its exit code, written as soon as they are known."""
-        return self.path / "exit"
-
-    def outputs(self, phase: str) -> Path:
-        return self.path / phase
 
 
 @dataclass(frozen=True)
@@ -135,7 +104,7 @@ class Parts:
     clock: Clock
     roll: Callable[[], float]
     worker: str  # the name of this life of the daemon
-    folder_of: Callable[[RunId], Folder]
+    folder_of: Callable[[RunId], RunFolder]
     tag_of: Callable[[RunId], str]
     log: FilteringBoundLogger
     environ: Mapping[str, str]

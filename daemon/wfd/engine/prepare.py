@@ -13,9 +13,10 @@ from wfd.domain.job import Job
 from wfd.domain.note import Note
 from wfd.domain.outcome import Kind, Outcome
 from wfd.domain.run import Run
+from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.engine.apply import facts_of
-from wfd.engine.parts import Folder, Lease, Parts, Settings
+from wfd.engine.parts import Lease, Parts, Settings
 from wfd.ports import Ask, Harness, Tx, Workspace
 from wfd.rules import decision, verdict
 from wfd.rules.caps import budget_left, run_limit_ms
@@ -43,7 +44,7 @@ class Prepared:
     harness: Harness
     workspace: Workspace
     assignment: Assignment  # as it is with its base
-    folder: Folder
+    folder: RunFolder
     ask: Ask
     limit_ms: int  # of the agent's wall time
     run_seq: int  # the how-manieth run of its job, from 1
@@ -226,7 +227,7 @@ def _check_size(prompt: str, harness: Harness) -> None:
         raise NotReady(Outcome(Kind.USAGE, message))
 
 
-def _write_prompt(folder: Folder, prompt: str) -> None:
+def _write_prompt(folder: RunFolder, prompt: str) -> None:
     folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.prompt.write_text(prompt, encoding="utf-8")
 
@@ -238,7 +239,7 @@ def _ask(
     template: Template,
     harness: Harness,
     workspace: Workspace,
-    folder: Folder,
+    folder: RunFolder,
     instructions: str | None,
 ) -> Ask:
     own = settings.config.harness(harness.name)

@@ -10,9 +10,10 @@ from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
+from wfd.domain.run_folder import RunFolder
 from wfd.engine.close import Closing
 from wfd.engine.finish import Ended, finish
-from wfd.engine.parts import Folder, Lease, LiveRun, Parts, birth_of
+from wfd.engine.parts import Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
 from wfd.ports import Codec, End, Tx
 
@@ -103,13 +104,13 @@ def _lost(lease: Lease, told: Conclusion) -> Ended:
     return Ended(replace(told, outcome=outcome), EndedBy.NONE, None, birth_of(lease.run))
 
 
-def _read(codec: Codec, folder: Folder) -> None:
+def _read(codec: Codec, folder: RunFolder) -> None:
     with contextlib.suppress(FileNotFoundError), folder.transcript.open("rb") as stream:
         for line in stream:
             codec.read(line.rstrip(b"\n"))
 
 
-def _exit_of(folder: Folder) -> tuple[int | None, EndedBy] | None:
+def _exit_of(folder: RunFolder) -> tuple[int | None, EndedBy] | None:
     """How its agent ended, if the daemon lived to see it."""
     try:
         ended_by, code = folder.exit.read_text().split()

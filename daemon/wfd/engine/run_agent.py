@@ -14,7 +14,7 @@ from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
 from wfd.engine.watch import Clocks, watch
-from wfd.ports import Command, End, Launch, Process
+from wfd.ports import Birth, Command, End, Launch, Process
 
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
 CLOSE_AGAIN_S = 2.0
@@ -101,6 +101,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
             process = await _spawn(parts, live, prepared, launch)
         except (OSError, Broken) as error:
             return _never_began(launch, error)
+        await _record(parts, live, prepared, process.birth)
         codec = prepared.harness.codec()
         exited = await watch(
             parts, live, process, codec, prepared.harness, prepared.folder, _clocks(prepared)
@@ -118,7 +119,7 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
     for path, text in launch.files.items():
         path.write_text(text, encoding="utf-8")
     own = prepared.settings.config.harness(prepared.harness.name)
-    process = await parts.spawner.spawn(
+    return await parts.spawner.spawn(
         Command(
             argv=launch.argv,
             cwd=prepared.workspace.path,
@@ -129,7 +130,12 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
             stdin=folder.prompt,
         )
     )
-    live.birth = birth = process.birth
+
+
+async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth) -> None:
+    """Keep what finds the agent again after a restart."""
+    lease = live.lease
+    live.birth = birth
     await parts.store.write(
         lambda tx: tx.run(
             "record_spawn",
@@ -149,7 +155,6 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
         pid=birth.pid,
         resumed=prepared.ask.resume,
     )
-    return process
 
 
 def _never_began(launch: Launch, error: WfdError | OSError) -> Ended:

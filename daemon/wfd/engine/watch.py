@@ -7,8 +7,9 @@ import anyio
 
 from wfd.domain.errors import Broken
 from wfd.domain.outcome import EndedBy
+from wfd.domain.run_folder import RunFolder
 from wfd.domain.signal import Retrying, SessionStarted
-from wfd.engine.parts import Folder, LiveRun, Parts
+from wfd.engine.parts import LiveRun, Parts
 from wfd.ports import Codec, Harness, Process
 
 MAX_TICK_S = 1.0
@@ -39,7 +40,7 @@ class _Watch:
         live: LiveRun,
         process: Process,
         codec: Codec,
-        folder: Folder,
+        folder: RunFolder,
         clocks: Clocks,
     ) -> None:
         self._parts = parts
@@ -107,6 +108,7 @@ class _Watch:
     async def _wait(self) -> None:
         self._code = await self._process.wait()
         self._exited.set()
+        self._parts.tailer.poke()
         self._live.ending.set()
 
     async def _until_over(self) -> EndedBy:
@@ -174,7 +176,7 @@ async def watch(
     process: Process,
     codec: Codec,
     harness: Harness,
-    folder: Folder,
+    folder: RunFolder,
     clocks: Clocks,
 ) -> Exit:
     """Follow an agent to its end, feeding `codec` with all that it says."""

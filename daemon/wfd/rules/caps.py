@@ -4,19 +4,16 @@ from wfd.domain.assignment import Assignment
 from wfd.rules.policy import Caps
 
 
-def breach(
-    assignment: Assignment, caps: Caps, now_running_ms: int = 0, *, adding: int = 1
-) -> str | None:
+def breach(assignment: Assignment, caps: Caps, *, adding: int = 1) -> str | None:
     """The cap that is reached, in words; None while there is room.
 
-    It asks whether there is room for one more job. Before a lease say `adding=0`: the job was
-    counted when it was let in. `now_running_ms` is the time of runs that have not ended yet.
+    It asks whether there is room for one more job; `adding=0` asks for those that it has.
     """
     if assignment.jobs + adding > caps.jobs:
         return f"the cap on jobs is reached: {assignment.jobs} of {caps.jobs}"
-    wall_ms = assignment.wall_ms + now_running_ms
-    if wall_ms >= caps.wall_ms:
-        return f"the cap on wall time is reached: {_span(wall_ms)} of {_span(caps.wall_ms)}"
+    if assignment.wall_ms >= caps.wall_ms:
+        taken = f"{_span(assignment.wall_ms)} of {_span(caps.wall_ms)}"
+        return f"the cap on wall time is reached: {taken}"
     cost_usd = assignment.cost_usd or 0.0
     if caps.cost_usd is not None and cost_usd >= caps.cost_usd:
         return f"the cap on cost is reached: {spent(assignment)} of {caps.cost_usd:.2f} USD"

@@ -1,0 +1,33 @@
+"""A run's own files, outside the workspace."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def transcript(self) -> Path:
+        return self.path / "transcript.jsonl"
+
+    @property
+    def stderr(self) -> Path:
+        return self.path / "stderr.log"
+
+    @property
+    def prompt(self) -> Path:
+        return self.path / "prompt.md"
+
+    @property
+    def patch(self) -> Path:
+        return self.path / "diff.patch"
+
+    @property
+    def exit(self) -> Path:
+        """Who ended the agent and its exit code, written as soon as they are known."""
+        return self.path / "exit"
+
+    def outputs(self, phase: str) -> Path:
+        return self.path / phase

@@ -130,8 +130,10 @@ class Harness(Protocol):
 
     name: str
     binary: str  # its usual name on PATH; "" for the built-in one
+    tried: tuple[str, ...]  # its versions that wfd was tried with, oldest first; () if built in
     resumes: bool
     reports_cost: bool
+    usage_spans_session: bool  # its tokens are those of the whole session, earlier runs included
     max_prompt_bytes: int
     graceful_signal: int
 
@@ -141,6 +143,14 @@ class Harness(Protocol):
 
     def read_stderr(self, line: str) -> Signal | None:
         """What a line of stderr means while the run goes on (a CLI that retries, say)."""
+        ...
+
+    def login(self, environ: Mapping[str, str]) -> str | None:
+        """Which login a run would use, as far as variables and files tell; None if none is there.
+
+        For a person: "the key in ANTHROPIC_API_KEY". It asks nobody and runs nothing, so a
+        login that has expired still counts.
+        """
         ...
 
 

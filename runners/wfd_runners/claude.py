@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+from collections.abc import Mapping
+from pathlib import Path
 
 from wfd.domain.errors import BadInput
 from wfd.domain.signal import Signal
@@ -69,8 +71,10 @@ CLOUDS = {
 class Claude:
     name = "claude"
     binary = "claude"
+    tried: tuple[str, ...] = ("2.1.197",)
     resumes = True
     reports_cost = True
+    usage_spans_session = False
     max_prompt_bytes = 9_900_000  # the CLI itself refuses more than 10 MB
     graceful_signal = int(signal.SIGINT)  # it prints a result; on SIGTERM not a word
 
@@ -89,6 +93,19 @@ class Claude:
 
     def read_stderr(self, line: str) -> Signal | None:
         return None  # its retries are events on stdout
+
+    def login(self, environ: Mapping[str, str]) -> str | None:
+        for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"):
+            if environ.get(name):
+                return f"{name} is set"
+        for switch in CLOUDS:
+            if environ.get(switch):
+                return f"{switch} is set"
+        home = environ.get("HOME", "")
+        own = Path(environ.get("CLAUDE_CONFIG_DIR") or Path(home) / ".claude")
+        # written on Linux at /login; macOS keeps it in its keychain, which asks a person
+        file = own / ".credentials.json"
+        return f"logged in, by {file}" if file.is_file() else None
 
 
 def flags(ask: Ask) -> tuple[str, ...]:

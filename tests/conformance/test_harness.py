@@ -1,6 +1,7 @@
 """What every harness owes the engine, whichever CLI it speaks for."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,10 @@ class Plain:
 
     name = "plain"
     binary = "plain"
+    tried: tuple[str, ...] = ("1.0",)
     resumes = False
     reports_cost = False
+    usage_spans_session = False
     max_prompt_bytes = 1000
     graceful_signal = 15
 
@@ -69,6 +72,9 @@ class Plain:
 
     def read_stderr(self, line: str) -> Signal | None:
         return None
+
+    def login(self, environ: Mapping[str, str]) -> str | None:
+        return environ.get("PLAIN_KEY")
 
 
 def _claude(event: dict[str, object]) -> bytes:
@@ -117,12 +123,11 @@ def test_every_harness_has_a_good_run_to_be_tried_with() -> None:
 
 
 @every
-def test_a_launch_has_an_argv_and_one_session(harness: Harness) -> None:
-    ask = Ask(Path("/w"), Path("/r"), session_id=SESSION)
+def test_a_launch_has_an_argv_that_a_system_takes(harness: Harness) -> None:
+    ask = Ask(Path("/w"), Path("/r"), session_id=SESSION, schema={}, instructions="a\0b" * 99_999)
     launch = harness.launch(ask)
     assert launch.argv[0]
     assert all("\0" not in word and len(word.encode()) < 128 * 1024 for word in launch.argv)
-    assert SESSION in launch.argv
     assert harness.max_prompt_bytes > 0
     assert harness.graceful_signal > 0
 
@@ -133,7 +138,13 @@ def test_a_launch_tells_nothing_of_the_prompt(harness: Harness) -> None:
     one = harness.launch(Ask(Path("/w"), Path("/r"), session_id="one"))
     two = harness.launch(Ask(Path("/w"), Path("/r"), session_id="two"))
     assert [word.replace("one", "two") for word in one.argv] == list(two.argv)
-    assert one.files == two.files == {}
+    assert one.files == two.files
+
+
+@every
+def test_what_a_launch_writes_lies_in_the_folder_of_the_run(harness: Harness) -> None:
+    ask = Ask(Path("/w"), Path("/r"), SESSION, schema={"type": "object"}, instructions="Be brief.")
+    assert all(path.parent == Path("/r") for path in harness.launch(ask).files)
 
 
 @every
@@ -212,14 +223,35 @@ KEYS = st.sampled_from(
         "terminal_reason",
         "api_error_status",
         "structured_output",
+        "thread_id",
+        "item",
+        "items",
+        "error",
+        "status",
+        "stats",
+        "models",
+        "role",
+        "tool_id",
+        "parameters",
+        "output",
+        "aggregated_output",
+        "exit_code",
+        "changes",
+        "delta",
+        "severity",
+    ]
+)
+EVENTS = st.sampled_from(
+    [
+        *("system", "assistant", "user", "result", "rate_limit_event"),
+        *("thread.started", "turn.started", "item.started", "item.completed"),
+        *("turn.completed", "turn.failed", "error"),
+        *("init", "message", "tool_use", "tool_result"),
     ]
 )
 
 
-@given(
-    kind=st.sampled_from(["system", "assistant", "user", "result", "rate_limit_event"]),
-    fields=st.dictionaries(KEYS, JSON),
-)
+@given(kind=EVENTS, fields=st.dictionaries(KEYS, JSON))
 def test_events_of_any_shape_make_no_codec_raise(kind: str, fields: dict[str, object]) -> None:
     line = json.dumps({**fields, "type": kind}).encode()
     for harness in (*harnesses().values(), Plain()):
@@ -284,6 +316,21 @@ def test_the_session_is_known_from_its_event_on(harness: Harness) -> None:
 def test_two_codecs_of_one_harness_share_nothing(harness: Harness) -> None:
     _codec(harness, STREAMS[harness.name])
     assert not harness.codec().is_finished
+
+
+@every
+def test_a_login_is_told_without_a_file_or_a_variable_and_without_a_word_of_a_key(
+    harness: Harness, tmp_path: Path
+) -> None:
+    bare = {"HOME": str(tmp_path)}
+    assert (harness.login(bare) is None) is bool(harness.binary)
+    keys = dict.fromkeys(harness.launch(Ask(Path("/w"), Path("/r"), SESSION)).pass_env, "s3cret")
+    assert "s3cret" not in (harness.login(bare | keys) or "")
+
+
+@every
+def test_a_harness_of_a_cli_names_the_versions_that_were_tried(harness: Harness) -> None:
+    assert bool(harness.tried) is bool(harness.binary)
 
 
 @every

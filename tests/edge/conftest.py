@@ -31,6 +31,20 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 @pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository that nobody has made known yet, and no store."""
+    folder = tmp_path / "blue"
+    make_repository(folder)
+    state = tmp_path / "state"
+    monkeypatch.setenv("WFD_STATE_DIR", str(state))
+    monkeypatch.setenv("WFD_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.delenv("WFD_NAMESPACE", raising=False)
+    monkeypatch.delenv("WFD_RUN_ID", raising=False)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def wfctl(capfd: pytest.CaptureFixture[str]) -> Call:
     from wfd.ctl import wfctl as group
 

@@ -7,23 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.edge.shelf import Call, Said, make_repository
+from tests.edge.shelf import Call, Said
 
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "blue"
-    make_repository(folder)
-    state = tmp_path / "state"
-    monkeypatch.setenv("WFD_STATE_DIR", str(state))
-    monkeypatch.setenv("WFD_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.delenv("WFD_NAMESPACE", raising=False)
-    monkeypatch.delenv("WFD_RUN_ID", raising=False)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture

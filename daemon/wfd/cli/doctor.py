@@ -6,8 +6,6 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,15 +17,16 @@ from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
+from wfd.cli.agents_found import agent_findings, containment
+from wfd.cli.finding import Finding, Level
 from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
-from wfd.domain.errors import NotFound, WfdError, unknown
+from wfd.domain.errors import NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
 from wfd.edge.words import plural, tame
 from wfd.store.alone import reading
 from wfd.store.sqlite import open_writer
-from wfd_runners import harnesses
 
 T = TypeVar("T")
 
@@ -36,31 +35,13 @@ SQLITE_MENDED = (3, 51, 3)  # before it a WAL reset could lose a commit, very ra
 PYTHON_NEEDED = (3, 11)
 
 
-class Level(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    level: Level
-    what: str
-    detail: str
-    way_out: str = ""
-
-    @property
-    def is_bad(self) -> bool:
-        return self.level is Level.FAIL
-
-
 def findings() -> list[Finding]:
     """Every finding, the machine's first, then the repository's."""
     found = [_system(), _python(), _sqlite(), _git()]
     where = _or_finding("state folder", place)
     config = _or_finding("configuration", _config)
     if isinstance(config, Config):
-        found += _harnesses(config)
+        found += agent_findings(config)
     else:
         found.append(config)
     if isinstance(where, Place):
@@ -135,29 +116,6 @@ def _git() -> Finding:
 
 def _config() -> Config:
     return load(layers(user_dir() / "config.json", None, {}))
-
-
-def _harnesses(config: Config) -> Iterator[Finding]:
-    """Each agent CLI really run. One that a default names must be there."""
-    needed = set(config.harness_defaults.values())
-    for name in sorted(needed - set(harnesses())):
-        way_out = f"correct harnessDefaults of {user_dir() / 'config.json'}"
-        yield Finding(Level.FAIL, f"harness {name}", unknown("harness", name, harnesses()), way_out)
-    for name, harness in harnesses().items():
-        binary = config.harness(name).binary or harness.binary
-        if not binary:
-            yield Finding(Level.OK, f"harness {name}", "built in")
-            continue
-        seen = anyio.run(probe, (binary, "--version"))
-        if seen.version is not None:
-            yield Finding(Level.OK, f"harness {name}", f"{seen.version} ({seen.found})")
-            continue
-        level = Level.FAIL if name in needed else Level.WARN
-        way_out = (
-            f"install it, name its path as harnesses.{name}.binary, or choose another in"
-            f" harnessDefaults of {user_dir() / 'config.json'}"
-        )
-        yield Finding(level, f"harness {name}", seen.error or "it told no version", way_out)
 
 
 def _state_folder(where: Place) -> Iterator[Finding]:
@@ -244,8 +202,8 @@ def _untrusted(detail: str) -> Finding:
 
 def _containment() -> Finding:
     if platform.system() == "Linux":
-        return Finding(Level.OK, "containment", "subreaper + environment scan; no sandbox yet")
-    return Finding(Level.WARN, "containment", "none on this system; agents run as you do")
+        return Finding(Level.OK, "containment", containment())
+    return Finding(Level.WARN, "containment", containment())
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import wfd_runners
@@ -13,8 +14,10 @@ from wfd_runners.claude import ClaudeCodec, flags
 class Sim:
     name = "sim"
     binary = ""
+    tried: tuple[str, ...] = ()
     resumes = True
     reports_cost = True
+    usage_spans_session = False
     max_prompt_bytes = 9_900_000
     graceful_signal = int(signal.SIGINT)
 
@@ -32,3 +35,6 @@ class Sim:
 
     def read_stderr(self, line: str) -> Signal | None:
         return None
+
+    def login(self, environ: Mapping[str, str]) -> str | None:
+        return "needs none"

@@ -1,0 +1,79 @@
+"""What wfd doctor tells of the agent CLIs that it finds."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.edge.shelf import Call
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+def _install(name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def _finding(wfd: Call, name: str) -> dict[str, str]:
+    found = json.loads(wfd("doctor", "--json").out)["findings"]
+    return next(one for one in found if one["what"] == f"harness {name}")
+
+
+def test_an_agent_of_a_tried_version_and_with_a_key_is_well(
+    repository: Path, wfd: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install("claude", "2.1.197 (Claude Code)", tmp_path, monkeypatch)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "s3cret")
+
+    found = _finding(wfd, "claude")
+
+    assert found["level"] == "ok"
+    assert found["detail"].startswith(f"2.1.197 ({tmp_path / 'bin' / 'claude'}); login: ")
+    assert "ANTHROPIC_API_KEY" in found["detail"]
+    assert "s3cret" not in str(found)
+    assert "contained by: subreaper" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("2.1.96", "older than"), ("2.1.1000", "newer than"), ("3.0", "newer")]
+)
+def test_a_version_outside_the_tried_range_is_warned_of(
+    version: str,
+    told: str,
+    repository: Path,
+    wfd: Call,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _install("claude", version, tmp_path, monkeypatch)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "s3cret")
+
+    found = _finding(wfd, "claude")
+
+    assert found["level"] == "warn"
+    assert told in found["way_out"]
+    assert "2.1.197" in found["way_out"]
+
+
+def test_an_agent_without_a_login_is_warned_of_until_it_has_one(
+    repository: Path, wfd: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install("claude", "2.1.197", tmp_path, monkeypatch)
+    assert _finding(wfd, "claude")["level"] == "warn"
+    assert "log in" in _finding(wfd, "claude")["way_out"]
+
+    (home / ".claude").mkdir()
+    (home / ".claude" / ".credentials.json").write_text("{}")
+
+    assert _finding(wfd, "claude")["level"] == "ok"

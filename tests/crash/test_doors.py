@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.crash.conftest import Daemon
+    from tests.daemon_process import Daemon
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 

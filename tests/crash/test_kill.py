@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.crash.conftest import Daemon
+    from tests.daemon_process import Daemon
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 CHAIN = ["implement:done", "pm:done"]

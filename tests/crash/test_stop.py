@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wfd.adapters.lock import holder
 
 if TYPE_CHECKING:
-    from tests.crash.conftest import Daemon
+    from tests.daemon_process import Daemon
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 

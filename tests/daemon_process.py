@@ -19,6 +19,7 @@ from wfd.adapters import client
 from wfd.adapters.place import Place, place
 from wfd.config import hash_of
 from wfd.domain.assignment import Assignment
+from wfd.domain.decision import Decision
 from wfd.domain.errors import NotRunning, TryLater
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
@@ -235,6 +236,10 @@ class Daemon:
     def evidence(self, of: int) -> list[Evidence]:
         with reading(self.place.store_path) as read:
             return read.all(Evidence, "evidence_of", assignment_id=of)
+
+    def decisions(self, of: int) -> list[Decision]:
+        with reading(self.place.store_path) as read:
+            return read.all(Decision, "decisions_of", assignment_id=of)
 
     def outcomes(self, job: Job) -> list[str]:
         """How the runs of a job ended, in their order."""

@@ -52,6 +52,8 @@ SAID_BY_THE_CODE = [
     "these processes survive every kill",
     "and a run may only read",
     "run.not_closed",
+    "run.retrying",
+    "it only tried again for",
     "it may still do it",
 ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wfd.edge.follow import follow, last_lines
+from wfd.edge.follow import follow, follow_together, last_lines
 
 
 def scripted(*acts: Callable[[], object]) -> tuple[Callable[[float], None], Callable[[], bool]]:
@@ -58,6 +58,21 @@ def test_a_rotated_log_is_read_to_its_end_and_then_the_new_one(tmp_path: Path) -
     assert seen == [b"two", b"three", b"four"]
 
 
+def test_a_log_that_is_rotated_at_the_end_is_read_with_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\n")
+    looks = iter([False, True])
+
+    def is_done() -> bool:
+        is_last = next(looks)
+        if is_last:
+            path.rename(tmp_path / "log.1")
+            path.write_bytes(b"two\n")
+        return is_last
+
+    assert list(follow(path, is_done=is_done, pause=lambda _: None)) == [b"one", b"two"]
+
+
 def test_what_was_written_before_the_end_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t"
 
@@ -78,3 +93,17 @@ def test_the_last_lines_and_where_they_end(tmp_path: Path) -> None:
     assert list(follow(path, offset, is_done=lambda: True)) == [b"partial"]
     assert last_lines(path, 0)[0] == []
     assert last_lines(tmp_path / "none", 5) == ([], 0)
+
+
+def test_two_files_are_followed_together_each_line_with_its_file(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+
+    def both() -> None:
+        append(two, b"\n")
+        append(one, b"d\ne")
+
+    pause, is_done = scripted(lambda: append(two, b"a\nb"), lambda: append(one, b"c\n"), both)
+
+    seen = list(follow_together([one, two], is_done=is_done, pause=pause))
+
+    assert seen == [(two, b"a"), (one, b"c"), (one, b"d"), (two, b"b"), (one, b"e")]

@@ -33,12 +33,12 @@ def lines_of(stream: list[dict[str, object]]) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in stream)
 
 
-def a_running_run(shelf: Shelf) -> Path:
+def a_running_run(shelf: Shelf, harness: str = "claude") -> Path:
     """J1 runs as R1; its transcript."""
     shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
     shelf.work(
         lambda tx: tx.insert(
-            "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="claude",
+            "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness=harness,
             now=NOW, ttl_ms=1000, resumed=None,
         )
     )  # fmt: skip
@@ -87,6 +87,51 @@ def test_tail_follows_a_run_until_it_is_closed(
     signals = [json.loads(line)["signal"] for line in said.out.splitlines()]
     assert signals == ["session_started", "said", "finished"]
     assert next(acts, None) is None
+
+
+def test_tail_shows_what_the_cli_says_on_stderr_among_the_rest_as_it_comes(
+    shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = a_running_run(shelf, "sim")
+    beside = place().run_folder(1).stderr
+    acts: Iterator[Callable[[], None]] = iter(
+        [
+            lambda: append(path, lines_of(STREAM[:1])),
+            lambda: append(beside, b"YOLO mode\nAttempt 1 failed: over\x1b[2Jloaded\xff\n  at f\n"),
+            lambda: append(path, lines_of(STREAM[1:])),
+            lambda: close_the_run(shelf),
+        ]
+    )
+    really_closed = ctl_follow._is_closed
+
+    def look(store: Path, run: Run) -> bool:
+        next(acts)()
+        return really_closed(store, run)
+
+    monkeypatch.setattr(ctl_follow, "_is_closed", look)
+
+    lines = wfctl("tail", "J1").out.splitlines()
+
+    assert [line.split(" ")[0] for line in lines] == ["session", "stderr", "hi", "finished"]
+    assert lines[1] == "stderr the CLI tries again (1): over\\u001b[2Jloaded\ufffd"
+
+
+def test_what_was_said_on_stderr_stands_first_where_nothing_tells_its_order(
+    shelf: Shelf, wfctl: Call
+) -> None:
+    a_running_run(shelf, "sim").write_bytes(lines_of(STREAM))
+    place().run_folder(1).stderr.write_bytes(b"Attempt 1 failed: overloaded\n")
+
+    signals = json.loads(wfctl("tail", "J1", "-n", "--json").out)
+
+    assert [(one["signal"], one.get("from")) for one in signals] == [
+        ("retrying", "stderr"),
+        ("session_started", None),
+        ("said", None),
+        ("finished", None),
+    ]
+    assert wfctl("tail", "J1", "-n").out.startswith("stderr the CLI tries again")
+    assert wfctl("tail", "J1", "-n", "--raw").out.encode() == lines_of(STREAM)
 
 
 def append(path: Path, data: bytes) -> None:
@@ -170,6 +215,23 @@ def test_a_transcript_tells_its_outcome(shelf: Shelf, wfctl: Call, tmp_path: Pat
     cut = wfctl("transcript", str(file), "--harness", "gemni")
     assert cut.code == 2
     assert "known: claude" in cut.err
+
+
+def test_a_transcript_with_its_stderr_shows_the_retries_told_there(
+    shelf: Shelf, wfctl: Call, tmp_path: Path
+) -> None:
+    file, beside = tmp_path / "t.jsonl", tmp_path / "t.stderr"
+    file.write_bytes(lines_of(STREAM))
+    beside.write_bytes(b"Attempt 1 failed: overloaded\n    at f\nAttempt 2 failed: refused")
+    options = [str(file), "--harness", "sim", "--stderr", str(beside)]
+
+    lines = wfctl("transcript", *options).out.splitlines()
+
+    assert lines[:3] == [
+        "stderr the CLI tries again (1): overloaded",
+        "stderr the CLI tries again (2): refused",
+        "session s1 m",
+    ]
 
 
 def test_config_show_tells_where_each_value_comes_from(

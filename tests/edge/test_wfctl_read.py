@@ -158,6 +158,55 @@ def test_a_run_without_an_agent_yet_says_what_is_being_done(shelf: Shelf, wfctl:
     assert "preparing" not in wfctl("job", "J1").out
 
 
+def test_what_the_cli_of_a_run_does_instead_of_working_is_shown_where_one_looks(
+    shelf: Shelf, wfctl: Call
+) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    shelf.work(a_run_that_tries_again)
+
+    said = "the CLI tries again (2) after 4s: \\u001b[2J limit"
+    assert f"activity\t{said}\n" in wfctl("job", "J1").out
+    assert f"activity\t{said}\n" in wfctl("assignment", "A1").out
+    assert said in on_a_terminal("queue")
+    (job,) = json.loads(wfctl("queue", "--json").out)
+    (run,) = json.loads(wfctl("job", "J1", "--json").out)["runs"]
+    assert job["run_activity"] == run["activity"] == "tries again (2) after 4s: \x1b[2J limit"
+    assert run["retries"] == 5
+
+
+def test_how_often_a_cli_has_tried_again_is_told_when_it_works_and_when_it_has_ended(
+    shelf: Shelf, wfctl: Call
+) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    shelf.work(a_run_that_tries_again)
+    shelf.work(lambda tx: tx.run("record_activity", id=1, activity=None, retries=1))
+    assert "activity\tthe CLI tried again 1 time\n" in wfctl("job", "J1").out
+    shelf.work(a_run_that_tries_again_ends)
+    assert "activity\tthe CLI tried again 5 times\n" in wfctl("job", "J1").out
+    assert json.loads(wfctl("queue", "--json").out)[0]["run_activity"] is None
+
+
+def a_run_that_tries_again(tx: Tx) -> None:
+    tx.insert(
+        "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="sim",
+        now=NOW, ttl_ms=1000, resumed=None,
+    )  # fmt: skip
+    tx.run("move_job", id=1, state="running", was="queued", waits_for=None)
+    tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", now=NOW)
+    words = "tries again (2) after 4s: \x1b[2J limit"
+    tx.run("record_activity", id=1, activity=words, retries=5)
+
+
+def a_run_that_tries_again_ends(tx: Tx) -> None:
+    tx.run("record_activity", id=1, activity="tries again", retries=5)
+    nothing = dict.fromkeys(
+        ["message", "reset_at", "session_id", "cli_version", "model", "cost_usd", "tokens_in",
+         "tokens_cached", "tokens_out", "turns", "structured", "snapshot_commit", "snapshot_tree",
+         "answer", "exit_code"]
+    )  # fmt: skip
+    tx.run("close_run", id=1, now=NOW, outcome="failed", ended_by="none", tools=0, **nothing)
+
+
 def test_what_waits_is_listed_by_its_priority(shelf: Shelf, wfctl: Call) -> None:
     shelf.write("create", namespace="blue", north_star="green", type="plan")
     for priority in (0, -5, 10):

@@ -110,6 +110,8 @@ def a_run(**over: Any) -> Run:
         parent_tree=BASE,
         snapshot_commit=None,
         snapshot_tree=HEAD,
+        activity=None,
+        retries=0,
     )
     return replace(plain, **over)
 

@@ -203,6 +203,16 @@ def test_a_retry_of_the_cli_is_a_signal(agent: Agent) -> None:
     assert Retrying(2, 7, "503 overloaded") in signals
 
 
+def test_a_retry_that_is_told_on_stderr_alone_is_no_event(agent: Agent) -> None:
+    said = "Attempt 2 failed, waiting 7 ms: overloaded"
+    signals, _ = agent.run({"stderr": f"Warning\n{said}"})
+    assert not [one for one in signals if isinstance(one, Retrying)]
+    warning, retry = agent.stderr.splitlines()
+    assert Sim().read_stderr(warning) is None
+    assert Sim().read_stderr(retry) == Retrying(2, 7, "overloaded")
+    assert Sim().read_stderr("Attempt 3 failed: no") == Retrying(3, None, "no")
+
+
 def test_garbage_is_one_line_of_just_these_bytes(agent: Agent) -> None:
     signals, conclusion = agent.run({"garbage": 'half {"type":"res\u00ff'})
     assert b'\nhalf {"type":"res\xff\n' in agent.transcript.read_bytes()

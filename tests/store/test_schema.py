@@ -1,5 +1,6 @@
 """schema.sql is what a reader looks at; the migrations are what a store is made of."""
 
+import re
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +23,11 @@ SQL = files("wfd.store") / "sql" / "sqlite"
 
 
 def shape(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """Every table and index with its SQL, whatever its white space."""
+    """Every table and index with its SQL, whatever its white space: SQLite writes its own."""
     rows = connection.execute("select type, name, sql from sqlite_master where sql is not null")
-    return sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows)
+    return sorted(
+        (kind, name, re.sub(r"\s*([,()])\s*|\s+", r"\1 ", sql)) for kind, name, sql in rows
+    )
 
 
 def test_the_migrations_from_nothing_give_schema_sql(tmp_path: Path) -> None:
@@ -59,13 +62,51 @@ def test_a_migration_that_fails_leaves_neither_its_tables_nor_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "wfd.db"
-    broken = [*migrations(), (2, "create table half (id integer) strict; select no_such_column")]
+    last = migrations()[-1][0]
+    half = "create table half (id integer) strict; select no_such_column"
+    broken = [*migrations(), (last + 1, half)]
     monkeypatch.setattr("wfd.store.sqlite.migrations", lambda: broken)
     with pytest.raises(Exception, match="no_such_column"):
         open_writer(path)
     connection = sqlite3.connect(path)
-    assert connection.execute("pragma user_version").fetchone()[0] == 1
+    assert connection.execute("pragma user_version").fetchone()[0] == last
     assert "half" not in [name for _, name, _ in shape(connection)]
+    connection.close()
+
+
+def test_a_store_of_the_first_wfd_keeps_its_runs_and_learns_to_count_retries(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "wfd.db"
+    old = sqlite3.connect(path)
+    old.executescript(f"begin; {migrations()[0][1]}; pragma user_version = 1; commit;")
+    columns = ["job_id", "assignment_id", "namespace_id", "worker", "harness", "ai", "started_at"]
+    for state, outcome in (("running", None), ("closed", "stalled")):
+        old.execute(
+            f"insert into run ({', '.join(columns)}, state, outcome, lease_until)"
+            " values (1, 1, 1, 'w', 'sim', 'sim', 0, ?, ?, 0)",
+            [state, outcome],
+        )
+    old.commit()
+    old.close()
+
+    connection = open_writer(path)
+
+    told = connection.execute("select id, state, activity, retries from run").fetchall()
+    assert told == [(1, "running", None, 0), (2, "closed", None, 0)]
+    connection.close()
+
+
+def test_a_closed_run_has_no_activity_by_the_word_of_the_database(tmp_path: Path) -> None:
+    connection = open_writer(tmp_path / "wfd.db")
+    connection.execute("pragma foreign_keys = off")
+    begun = (
+        "insert into run (job_id, assignment_id, namespace_id, worker, harness, ai, lease_until,"
+        " started_at, state, outcome, activity) values (1, 1, 1, 'w', 'sim', 'sim', 0, 0, ?, ?, ?)"
+    )
+    connection.execute(begun, ["running", None, "tries again"])
+    with pytest.raises(sqlite3.IntegrityError, match="activity"):
+        connection.execute(begun, ["closed", "failed", "tries again"])
     connection.close()
 
 

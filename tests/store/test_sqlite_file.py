@@ -30,6 +30,19 @@ def test_a_store_written_by_a_newer_wfd_is_refused_by_writer_and_reader(path: Pa
             open_one(path)
 
 
+def test_a_store_of_an_older_wfd_is_not_read_before_the_daemon_has_brought_it_forward(
+    path: Path,
+) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{migrations()[0][1]}; pragma user_version = 1;")
+    connection.close()
+    with pytest.raises(Broken, match=r"schema 1 and this wfd reads .* wfd start"), reading(path):
+        pass
+    open_writer(path).close()
+    with reading(path) as read:
+        assert read.all(Namespace, "namespaces") == []
+
+
 async def test_a_newer_store_is_refused_by_the_daemon_too(path: Path) -> None:
     connection = open_writer(path)
     connection.execute("pragma user_version = 99")

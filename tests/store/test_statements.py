@@ -89,6 +89,7 @@ def plan(connection: sqlite3.Connection, name: str) -> str:
         ("job_by_key", "job_by_key (namespace_id=? AND idempotency_key=?)"),
         ("live_runs_of", "run_by_assignment (assignment_id=?)"),
         ("runs_of", "run_by_assignment (assignment_id=?)"),
+        ("usage_of_session", "run_by_assignment (assignment_id=?)"),
         ("runs_of_job", "run_by_job (job_id=?)"),
         ("evidence_of", "evidence_by_assignment (assignment_id=?)"),
         ("decisions_of", "decision_by_assignment (assignment_id=?)"),

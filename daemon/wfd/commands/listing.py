@@ -35,6 +35,7 @@ class QueuedJob:
     run_id: RunId | None
     run_started_at: int | None
     run_harness: str | None
+    run_activity: str | None  # what its CLI does instead of working
 
 
 @dataclass(frozen=True)

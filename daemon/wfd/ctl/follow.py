@@ -1,9 +1,11 @@
 """wfctl's views of what is going on: tail a job's agent, follow the daemon's log."""
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,10 +19,21 @@ from wfd.domain.run import Run, RunState
 from wfd.domain.signal import Signal
 from wfd.edge import log_lines, stream
 from wfd.edge.document import dumps
-from wfd.edge.follow import follow, last_lines
+from wfd.edge.follow import follow, follow_together, last_lines
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.words import one_line, tame
 from wfd.store.alone import reading, utc_ms
+
+if TYPE_CHECKING:
+    from wfd.ports import Harness
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A signal, and where it was said."""
+
+    signal: Signal
+    is_stderr: bool
 
 
 @click.command()
@@ -34,7 +47,12 @@ def tail(
 ) -> None:
     """What a job's agent says and does. Follows it to its end while it runs.
 
-    --json gives one document per line, and with --no-follow one document in all.
+    What a CLI says on stderr, such as that it tries again, is marked "stderr". While the run
+    is followed it comes among the rest as it is written. What is there already when tail
+    begins has no times to sort it by: stderr's lines then stand before the stream's.
+
+    --json gives one document per line, and with --no-follow one document in all. --raw is the
+    stream alone.
     """
     if raw and as_json:
         raise BadInput("--raw and --json exclude each other")
@@ -46,13 +64,16 @@ def tail(
         raise NotFound(f"J{job_id} has no run yet; 'wfctl job J{job_id}' says what it waits for")
     if run.state is RunState.RUNNING and run.spawned_at is None and is_terminal():
         click.echo(f"J{job_id} prepares its workspace; its agent begins after that", err=True)
-    with closing(_lines(where, run, is_following=wants_follow is not False)) as lines:
-        if raw:
+    is_done = _end_of(where, run, is_following=wants_follow is not False)
+    if raw:
+        with closing(follow(where.run_folder(run.id).transcript, is_done=is_done)) as lines:
             _print_raw(lines)
-        elif as_json and wants_follow is False:
-            print_document([stream.document(one) for one in _signals(lines, run)])
-        else:
-            _print_signals(_signals(lines, run), as_json=as_json)
+    else:
+        with closing(_heard(where, run, is_done)) as heard:
+            if as_json and wants_follow is False:
+                print_document([_document(one) for one in heard])
+            else:
+                _print_heard(heard, as_json=as_json)
     if is_terminal() and not as_json:
         _tell_end(where, run)
 
@@ -85,13 +106,13 @@ def _and_coming(lines: list[bytes], path: Path, offset: int, wants_follow: bool)
         yield from follow(path, offset)
 
 
-def _lines(where: Place, run: Run, *, is_following: bool) -> Generator[bytes]:
-    path = where.run_folder(run.id).transcript
+def _end_of(where: Place, run: Run, *, is_following: bool) -> Callable[[], bool]:
+    """Whether there is no more to come."""
     if run.state is RunState.RUNNING and is_following:
-        return follow(path, is_done=lambda: _is_closed(where.store_path, run))
-    if not path.exists():
+        return lambda: _is_closed(where.store_path, run)
+    if not where.run_folder(run.id).transcript.exists():
         raise NotFound(f"R{run.id} has no transcript; its agent never started")
-    return follow(path, is_done=lambda: True)
+    return lambda: True
 
 
 def _is_closed(store: Path, run: Run) -> bool:
@@ -104,23 +125,40 @@ def _run_now(store: Path, run: Run) -> Run | None:
         return read.one(Run, "run_by_id", id=run.id)
 
 
-def _signals(lines: Iterator[bytes], run: Run) -> Iterator[Signal]:
+def _heard(where: Place, run: Run, is_done: Callable[[], bool]) -> Generator[_Heard]:
+    folder = where.run_folder(run.id)
+    harness = _harness_of(run)
+    codec = harness.codec()
+    with closing(follow_together([folder.stderr, folder.transcript], is_done=is_done)) as lines:
+        for path, line in lines:
+            if path == folder.stderr:
+                yield from (_Heard(one, True) for one in stream.on_stderr(harness, [line]))
+            else:
+                yield from (_Heard(one, False) for one in codec.read(line))
+
+
+def _harness_of(run: Run) -> "Harness":
     from wfd_runners import harnesses
 
     known = harnesses()
     if run.harness not in known:
         raise NotFound(f"R{run.id} ran with '{run.harness}', which this wfd cannot read; use --raw")
-    codec = known[run.harness].codec()
-    for line in lines:
-        yield from codec.read(line)
+    return known[run.harness]
 
 
-def _print_signals(signals: Iterator[Signal], *, as_json: bool) -> None:
-    for signal in signals:
-        text = dumps(stream.document(signal)) if as_json else stream.shown(signal, utc_ms())
+def _print_heard(heard: Iterator[_Heard], *, as_json: bool) -> None:
+    for one in heard:
+        show = stream.shown_from_stderr if one.is_stderr else stream.shown
+        text = dumps(_document(one)) if as_json else show(one.signal, utc_ms())
         if text is not None:
             click.echo(text)
             sys.stdout.flush()
+
+
+def _document(one: _Heard) -> dict[str, object]:
+    """The signal's own, and "from" where that is stderr."""
+    made = stream.document(one.signal)
+    return {**made, "from": "stderr"} if one.is_stderr else made
 
 
 def _print_raw(lines: Iterator[bytes]) -> None:

@@ -25,7 +25,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("file", type=_FILE)
 @click.option("--harness", required=True, help="Whose stream it is.")
 @click.option("--exit-code", type=int, help="Of the process; negative for a signal.")
-@click.option("--stderr", "stderr_file", type=_FILE, help="What the process wrote there.")
+@click.option(
+    "--stderr",
+    "stderr_file",
+    type=_FILE,
+    help="What the process wrote there; what it means stands first, out of its order.",
+)
 @click.option(
     "--ended-by", type=click.Choice([e.value for e in EndedBy]), default="none", show_default=True
 )
@@ -48,12 +53,14 @@ def transcript(
     if harness not in known:
         raise BadInput(unknown("harness", harness, known))
     now = moment(ended_at, utc_ms()) if ended_at else file.stat().st_mtime_ns // 1_000_000
-    stderr = "" if stderr_file is None else stderr_file.read_text("utf-8", "replace")
+    words = b"" if stderr_file is None else stderr_file.read_bytes()
+    stderr = words.decode("utf-8", "replace")
     signals, came = conclude_file(known[harness], file, exit_code, stderr, now, EndedBy(ended_by))
     if as_json:
         print_document(conclusion_document(came))
     else:
-        _print(signals, came, now)
+        aside = list(stream.on_stderr(known[harness], words.split(b"\n")))
+        _print(aside, signals, came, now)
 
 
 def conclusion_document(came: Conclusion) -> dict[str, object]:
@@ -77,9 +84,11 @@ def conclusion_document(came: Conclusion) -> dict[str, object]:
     }
 
 
-def _print(signals: Sequence[Signal], came: Conclusion, now: int) -> None:
-    for signal in signals:
-        text = stream.shown(signal, now)
+def _print(
+    on_stderr: Sequence[Signal], signals: Sequence[Signal], came: Conclusion, now: int
+) -> None:
+    said = [stream.shown_from_stderr(signal, now) for signal in on_stderr]
+    for text in [*said, *(stream.shown(signal, now) for signal in signals)]:
         if text is not None:
             click.echo(text)
     usage = came.usage

@@ -52,3 +52,5 @@ class Run:
     parent_tree: str | None
     snapshot_commit: str | None
     snapshot_tree: str | None
+    activity: str | None  # what its CLI does instead of working: "tries again (2) after 4s: …"
+    retries: int  # how often its CLI has tried again by itself

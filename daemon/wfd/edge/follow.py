@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 _CHUNK = 256 * 1024
@@ -39,31 +39,70 @@ def follow(
     A file that is not there yet is waited for. One that is replaced, as a rotated log is, is
     read to its end and then the new one from its beginning.
     """
-    partial = b""
-    opened: int | None = None
+    for _, line in _follow([_Followed(path, offset)], is_done, pause):
+        yield line
+
+
+def follow_together(
+    paths: Sequence[Path],
+    *,
+    is_done: Callable[[], bool],
+    pause: Callable[[float], None] = time.sleep,
+) -> Generator[tuple[Path, bytes]]:
+    """The lines of several files as they come, each with its file.
+
+    What has come between two looks is in the order of the files.
+    """
+    yield from _follow([_Followed(path) for path in paths], is_done, pause)
+
+
+def _follow(
+    files: "Sequence[_Followed]", is_done: Callable[[], bool], pause: Callable[[float], None]
+) -> Generator[tuple[Path, bytes]]:
     try:
         while True:
             is_last = is_done()  # before the reading: what is written by then is read
-            is_replaced = opened is not None and not _is_same(opened, path)
-            if opened is None and (opened := _open(path)) is not None:
-                offset = os.lseek(opened, _clamped(opened, offset), os.SEEK_SET)
-            while opened is not None and (chunk := os.read(opened, _CHUNK)):
-                *lines, partial = (partial + chunk).split(b"\n")
-                yield from lines
-            if is_replaced and opened is not None:
-                if partial:
-                    yield partial
-                os.close(opened)
-                opened, offset, partial = None, 0, b""
-                continue
+            for file in files:
+                for line in file.lines(is_last=is_last):
+                    yield file.path, line
             if is_last:
-                break
+                return
             pause(_PAUSE_S)
-        if partial:
-            yield partial
     finally:
-        if opened is not None:
-            os.close(opened)
+        for file in files:
+            file.close()
+
+
+class _Followed:
+    """One file, and what was read of it."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self._offset = offset
+        self._opened: int | None = None
+        self._partial = b""
+
+    def lines(self, *, is_last: bool) -> Generator[bytes]:
+        """What has come since the last call."""
+        is_replaced = self._opened is not None and not _is_same(self._opened, self.path)
+        if self._opened is None and (opened := _open(self.path)) is not None:
+            self._opened = opened
+            os.lseek(opened, _clamped(opened, self._offset), os.SEEK_SET)
+        while self._opened is not None and (chunk := os.read(self._opened, _CHUNK)):
+            *lines, self._partial = (self._partial + chunk).split(b"\n")
+            yield from lines
+        if self._partial and (is_replaced or is_last):
+            yield self._partial
+            self._partial = b""
+        if is_replaced:
+            self.close()
+            self._offset = 0
+            yield from self.lines(is_last=is_last)
+
+    def close(self) -> None:
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
 
 
 def _open(path: Path) -> int | None:

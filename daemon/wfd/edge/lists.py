@@ -115,7 +115,9 @@ def _waits_for(job: QueuedJob, now: int) -> str:
     match job.waits_for:
         case None:
             if job.state is JobState.RUNNING and job.run_started_at is not None:
-                return f"running for {duration(max(0, now - job.run_started_at))}"
+                taken = f"running for {duration(max(0, now - job.run_started_at))}"
+                doing = job.run_activity
+                return taken if doing is None else f"{taken}; the CLI {one_line(doing, 60)}"
             return "a worker" if job.state is JobState.QUEUED else ""
         case WaitsFor.LANE:
             return "its turn"

@@ -8,7 +8,7 @@ from wfd.domain.run import Run, RunState
 from wfd.edge.evidence_words import findings_of, result_of
 from wfd.edge.page import PageLine, fact, line
 from wfd.edge.table import cell, state_cell
-from wfd.edge.words import duration, money, one_line
+from wfd.edge.words import duration, money, one_line, plural
 
 
 def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
@@ -26,6 +26,9 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
     )
     if run.state is RunState.RUNNING and run.spawned_at is None:
         yield fact("preparing", "the workspace, its set-up and the prompt", depth=depth + 1)
+    tried = _tried_again(run)
+    if tried is not None:
+        yield fact("activity", cell(tried), depth=depth + 1)
     if run.cancel_reason is not None:
         yield fact("ending", one_line(run.cancel_reason), depth=depth + 1)
 
@@ -42,6 +45,13 @@ def evidence_lines(evidence: list[Evidence], depth: int) -> Iterator[PageLine]:
 
 def maker_of(maker: Maker) -> str:
     return f"by {maker.by}: {one_line(maker.reason)}" if maker.reason else f"by {maker.by}"
+
+
+def _tried_again(run: Run) -> str | None:
+    """What its CLI does instead of working, or how often it did so."""
+    if run.activity is not None:
+        return f"the CLI {one_line(run.activity)}"
+    return f"the CLI tried again {plural(run.retries, 'time')}" if run.retries else None
 
 
 def _cost(run: Run) -> str:

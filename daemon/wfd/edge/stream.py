@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from typing import assert_never
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -19,7 +20,11 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.edge.document import to_json
-from wfd.edge.words import ago, duration, iso, money, one_line, plural, tame
+from wfd.edge.words import ago, iso, money, one_line, plural, tame
+from wfd.rules.retrying import tries_again
+
+if TYPE_CHECKING:
+    from wfd.ports import Harness
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 _MAX_RESULT = 200  # characters of a line
@@ -43,10 +48,7 @@ def shown(signal: Signal, now: int) -> str | None:
             colour = "red" if signal.is_error else "bright_black"
             return click.style(_result(signal.text), fg=colour)
         case Retrying():
-            wait = "" if signal.delay_ms is None else f" in {duration(signal.delay_ms)}"
-            return click.style(
-                f"the CLI tries again{wait}: {one_line(signal.message)}", fg="yellow"
-            )
+            return click.style(f"the CLI {one_line(tries_again(signal))}", fg="yellow")
         case LimitSeen():
             return click.style(_limit(signal, now), fg="yellow")
         case Finished():
@@ -59,6 +61,20 @@ def shown(signal: Signal, now: int) -> str | None:
             return None
         case _:
             assert_never(signal)
+
+
+def on_stderr(harness: "Harness", lines: Iterable[bytes]) -> Iterator[Signal]:
+    """What an agent says on stderr besides its stream."""
+    for line in lines:
+        signal = harness.read_stderr(line.decode("utf-8", "replace"))
+        if signal is not None:
+            yield signal
+
+
+def shown_from_stderr(signal: Signal, now: int) -> str | None:
+    """`shown`, with a mark: such a line has no place of its own in the stream."""
+    text = shown(signal, now)
+    return None if text is None else f"{click.style('stderr', dim=True)} {text}"
 
 
 def document(signal: Signal) -> dict[str, object]:

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from wfd.rules.duration import duration as duration  # for all of the edge
+
 NOT_REPORTED = "not reported"
 
 # What would move a cursor, hide text or turn its direction: C0 but for \t and \n, DEL, C1,
@@ -29,22 +31,6 @@ def ago(at: int | None, now: int) -> str:
     if at > now:
         return f"in {duration(at - now)}"
     return "just now" if now - at < 1000 else f"{duration(now - at)} ago"
-
-
-def duration(ms: int) -> str:
-    """The two largest units: '850ms', '12s', '3m 10s', '2h 5m', '4d 3h'."""
-    if ms < 1000:
-        return f"{ms}ms"
-    seconds = ms // 1000
-    for big, small, size, part in (
-        ("d", "h", 86400, 3600),
-        ("h", "m", 3600, 60),
-        ("m", "s", 60, 1),
-    ):
-        if seconds >= size:
-            whole, rest = divmod(seconds, size)
-            return f"{whole}{big} {rest // part}{small}" if rest // part else f"{whole}{big}"
-    return f"{seconds}s"
 
 
 def money(usd: float | None) -> str:

@@ -20,13 +20,14 @@ from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
 from wfd.domain.job import By, Job
-from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run, RunState
 from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
 from wfd.ports import Snapshot, Tx
 from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
 from wfd.rules.caps import breach
+from wfd.rules.usage import own_share
 
 _NOT_ACCEPTED = (
     "the PM has decided, and it is not known by which gates: the .wfd/config.json that was"
@@ -60,19 +61,30 @@ async def close(parts: Parts, run: Run, closing: Closing) -> Closed:
     roll = parts.roll()
     namespace = await parts.store.write(lambda tx: namespace_of(tx, run.namespace_id))
     settings = parts.settings.last_good(namespace)
-    closed = await parts.store.write(lambda tx: _close(tx, run, closing, settings, roll))
+    harness = parts.harnesses.get(run.harness)
+    spans = harness is not None and harness.usage_spans_session
+    closed = await parts.store.write(lambda tx: _close(tx, run, closing, settings, roll, spans))
     _log(parts, closed, closing)
     parts.wake()
     return closed
 
 
-def _close(tx: Tx, run: Run, closing: Closing, settings: Settings, roll: float) -> Closed:
+def _close(
+    tx: Tx,
+    run: Run,
+    closing: Closing,
+    settings: Settings,
+    roll: float,
+    spans_session: bool = False,
+) -> Closed:
     now = tx.one(Run, "run_by_id", id=run.id)
     if now is None or now.state is not RunState.RUNNING:
         raise LeaseLost(run.id)
     job = get_job(tx, run.job_id)
     outcome = _final(closing.conclusion.outcome, now)
     closing = _with_session(closing, now)
+    if spans_session:
+        closing = _with_own_usage(tx, closing, now)
     _write_run(tx, now, closing, outcome)
     assignment = get_assignment(tx, run.assignment_id)
     next_ = after(job, outcome, closing.conclusion.session_id, settings.policy, tx.now, roll)
@@ -98,6 +110,20 @@ def _with_session(closing: Closing, run: Run) -> Closing:
     """A run that ended without a conclusion of its own still has the session it was seen in."""
     told = closing.conclusion
     return replace(closing, conclusion=replace(told, session_id=told.session_id or run.session_id))
+
+
+def _with_own_usage(tx: Tx, closing: Closing, run: Run) -> Closing:
+    """Its CLI told what the whole session used: keep what this run added to it."""
+    told = closing.conclusion
+    earlier = tx.one(
+        Usage,
+        "usage_of_session",
+        assignment_id=run.assignment_id,
+        harness=run.harness,
+        session_id=told.session_id,
+    )
+    assert earlier is not None, "a sum is always one row"
+    return replace(closing, conclusion=replace(told, usage=own_share(told.usage, earlier)))
 
 
 def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:
@@ -249,6 +275,7 @@ def _log(parts: Parts, closed: Closed, closing: Closing) -> None:
         cost_usd=run.cost_usd,
         tokens_in=run.tokens_in,
         tokens_out=run.tokens_out,
+        retries=run.retries,
         tools=run.tools,
         session_id=run.session_id,
         snapshot=run.snapshot_commit,

@@ -12,6 +12,7 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.engine.close import Closing
+from wfd.engine.exit import Exit
 from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
@@ -74,6 +75,7 @@ async def _concluded(parts: Parts, lease: Lease) -> Closing:
 
 def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
     tx.run("extend_lease", id=run.id, ttl_ms=ttl_ms, now=tx.now)
+    tx.run("record_activity", id=run.id, activity=None, retries=run.retries)
     return Lease(
         namespace_of(tx, run.namespace_id),
         get_assignment(tx, run.assignment_id),
@@ -90,12 +92,13 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
         return _lost(lease, Conclusion(Outcome(Kind.LOST), session_id=run.session_id))
     codec = harness.codec()
     _read(codec, folder)
-    exited = _exit_of(folder)
-    code, ended_by = exited or (None, EndedBy.NONE)
-    told = codec.conclude(End(code, ended_by, stderr_of(folder.stderr), parts.clock.now()))
-    if exited is None and not codec.is_finished:
+    kept = Exit.kept(folder.exit)
+    exited = kept or Exit(None, EndedBy.NONE)
+    end = End(exited.code, exited.ended_by, stderr_of(folder.stderr), parts.clock.now())
+    told = exited.told_of(codec.conclude(end))
+    if kept is None and not codec.is_finished:
         return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
-    return Ended(told, ended_by, code, birth_of(run))
+    return Ended(told, exited.ended_by, exited.code, birth_of(run))
 
 
 def _lost(lease: Lease, told: Conclusion) -> Ended:
@@ -108,12 +111,3 @@ def _read(codec: Codec, folder: RunFolder) -> None:
     with contextlib.suppress(FileNotFoundError), folder.transcript.open("rb") as stream:
         for line in stream:
             codec.read(line.rstrip(b"\n"))
-
-
-def _exit_of(folder: RunFolder) -> tuple[int | None, EndedBy] | None:
-    """How its agent ended, if the daemon lived to see it."""
-    try:
-        ended_by, code = folder.exit.read_text().split()
-        return (None if code == "None" else int(code)), EndedBy(ended_by)
-    except (FileNotFoundError, ValueError):
-        return None

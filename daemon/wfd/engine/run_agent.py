@@ -109,7 +109,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     finally:
         live.has_agent = False
     end = End(exited.code, exited.ended_by, stderr_of(prepared.folder.stderr), parts.clock.now())
-    told = codec.conclude(end)
+    told = exited.told_of(codec.conclude(end))
     live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
     return Ended(told, exited.ended_by, exited.code, process.birth)
 

@@ -1,6 +1,7 @@
 """Watching one agent: its stream, its silence, its time, and who wants it ended."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -8,11 +9,24 @@ import anyio
 from wfd.domain.errors import Broken
 from wfd.domain.outcome import EndedBy
 from wfd.domain.run_folder import RunFolder
-from wfd.domain.signal import Retrying, SessionStarted
+from wfd.domain.signal import (
+    Finished,
+    Retrying,
+    Said,
+    SessionStarted,
+    Signal,
+    Thought,
+    ToolCalled,
+    ToolReturned,
+)
+from wfd.engine.activity import Activity
+from wfd.engine.exit import Exit
 from wfd.engine.parts import LiveRun, Parts
+from wfd.engine.silence import Silence
 from wfd.ports import Codec, Harness, Process
 
 MAX_TICK_S = 1.0
+PROGRESS = (Said, Thought, ToolCalled, ToolReturned, Finished)
 
 
 @dataclass(frozen=True)
@@ -20,17 +34,11 @@ class Clocks:
     """When a run is ended, in milliseconds without what each clock waits for."""
 
     startup_ms: int  # for its first line
-    stall_ms: int  # for a further line, or a word on stderr, beyond a wait that it announced
+    stall_ms: int  # for a further line that does not only say that it tries again
     total_ms: int
     after_result_ms: int  # for its exit, once it has given its result
     grace_ms: int  # for its exit, once it was asked to end
     max_bytes: int  # of transcript
-
-
-@dataclass(frozen=True)
-class Exit:
-    code: int | None
-    ended_by: EndedBy
 
 
 class _Watch:
@@ -40,6 +48,7 @@ class _Watch:
         live: LiveRun,
         process: Process,
         codec: Codec,
+        harness: Harness,
         folder: RunFolder,
         clocks: Clocks,
     ) -> None:
@@ -47,47 +56,77 @@ class _Watch:
         self._live = live
         self._process = process
         self._codec = codec
+        self._harness = harness
         self._folder = folder
         self._clocks = clocks
-        self._born = self._heard = anyio.current_time()
+        self._born = anyio.current_time()
+        self._silence = Silence(self._born)
+        self._activity = Activity(parts, live.lease)
         self._has_spoken = False
         self._finished_at: float | None = None
-        self._stderr_size = 0
         self._exited = anyio.Event()
         self._code: int | None = None
 
-    async def run(self, harness: Harness) -> Exit:
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._listen, name="listen")
-            group.start_soon(self._wait, name="wait")
-            ended_by = await self._until_over()
-            if not self._exited.is_set():
-                await self._end(harness)
+    async def run(self) -> Exit:
+        async with anyio.create_task_group() as keeping:
+            keeping.start_soon(self._activity.keep, name="activity")
+            ended_by, reason = await self._to_its_end()
+            keeping.cancel_scope.cancel()
+        exited = Exit(self._code, ended_by, reason)
         # for a daemon that is killed before it has closed the run
         with contextlib.suppress(OSError):
-            self._folder.exit.write_text(f"{ended_by} {self._code}")
-        return Exit(self._code, ended_by)
+            exited.keep(self._folder.exit)
+        await self._activity.end()
+        return exited
+
+    async def _to_its_end(self) -> tuple[EndedBy, str | None]:
+        """Who ended it, and why if that is not plain."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen, name="listen")
+            group.start_soon(self._listen_to_stderr, name="listen to stderr")
+            group.start_soon(self._wait, name="wait")
+            ended_by = await self._until_over()
+            is_silent = ended_by in (EndedBy.STALL, EndedBy.STARTUP)
+            reason = self._silence.reason(anyio.current_time()) if is_silent else None
+            if not self._exited.is_set():
+                await self._end()
+        return ended_by, reason
 
     async def _listen(self) -> None:
         async for lines in self._parts.tailer.follow(
             self._folder.transcript, is_done=self._exited.is_set
         ):
-            self._hear()
             self._has_spoken = True
             for line in lines:
-                for signal in self._codec.read(line):
-                    if isinstance(signal, SessionStarted):
-                        await self._keep_session(signal)
-                    elif isinstance(signal, Retrying):
-                        self._hear(signal.delay_ms or 0)
+                await self._hear(self._codec.read(line))
             if not self._codec.is_finished:  # or it began another turn by itself
                 self._finished_at = None
             elif self._finished_at is None:  # what it says after its result buys it no time
                 self._finished_at = anyio.current_time()
 
-    def _hear(self, wait_ms: int = 0) -> None:
-        """It gave a sign of life, and said for how long it will now be silent."""
-        self._heard = max(self._heard, anyio.current_time() + wait_ms / 1000)
+    async def _listen_to_stderr(self) -> None:
+        async for lines in self._parts.tailer.follow(
+            self._folder.stderr, is_done=self._exited.is_set
+        ):
+            for line in lines:
+                signal = self._harness.read_stderr(line.decode(errors="replace"))
+                # what follows a try there is its stack trace; stdout tells when it got through
+                if signal is not None or not self._silence.is_trying:
+                    await self._hear(() if signal is None else (signal,))
+
+    async def _hear(self, signals: Sequence[Signal]) -> None:
+        """What one line means, on stdout or stderr."""
+        retries = [signal for signal in signals if isinstance(signal, Retrying)]
+        if not retries or len(retries) < len(signals):
+            self._silence.end(anyio.current_time())
+        for signal in signals:
+            if isinstance(signal, Retrying):
+                self._silence.bear(anyio.current_time(), signal)
+                self._activity.tries_again(signal)
+            elif isinstance(signal, SessionStarted):
+                await self._keep_session(signal)
+            elif isinstance(signal, PROGRESS):
+                self._activity.works()
 
     async def _keep_session(self, signal: SessionStarted) -> None:
         """Know it while the run is on. A store that fails now is no reason to end an agent."""
@@ -131,7 +170,6 @@ class _Watch:
 
     def _due(self) -> EndedBy | None:
         """The clock that has run out."""
-        self._hear_stderr()
         now, clocks = anyio.current_time(), self._clocks
         if (now - self._born) * 1000 >= clocks.total_ms:
             return EndedBy.TIMEOUT
@@ -140,29 +178,23 @@ class _Watch:
         if self._finished_at is not None:
             hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms
             return EndedBy.TIMEOUT if hangs else None
-        silence_ms = (now - self._heard) * 1000
+        silence_ms = self._silence.ms(now)
         if self._has_spoken and silence_ms >= clocks.stall_ms:
             return EndedBy.STALL
         if not self._has_spoken and silence_ms >= clocks.startup_ms:
             return EndedBy.STARTUP
         return None
 
-    def _hear_stderr(self) -> None:
-        """A CLI that waits and tries again often says so on stderr alone."""
-        with contextlib.suppress(FileNotFoundError):
-            size = self._folder.stderr.stat().st_size
-            if size != self._stderr_size:
-                self._stderr_size = size
-                self._hear()
-
     def _size(self) -> int:
-        with contextlib.suppress(FileNotFoundError):
-            return self._folder.transcript.stat().st_size + self._stderr_size
-        return 0
+        size = 0
+        for path in (self._folder.transcript, self._folder.stderr):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
-    async def _end(self, harness: Harness) -> None:
+    async def _end(self) -> None:
         """Ask the agent itself to end, wait for its last words, then end its whole tree."""
-        self._process.signal(harness.graceful_signal)
+        self._process.signal(self._harness.graceful_signal)
         with anyio.move_on_after(self._clocks.grace_ms / 1000):
             await self._exited.wait()
             return
@@ -180,4 +212,4 @@ async def watch(
     clocks: Clocks,
 ) -> Exit:
     """Follow an agent to its end, feeding `codec` with all that it says."""
-    return await _Watch(parts, live, process, codec, folder, clocks).run(harness)
+    return await _Watch(parts, live, process, codec, harness, folder, clocks).run()

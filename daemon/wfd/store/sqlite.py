@@ -40,7 +40,7 @@ def read_only_uri(path: Path) -> str:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection. Raises NotFound when there is no store yet."""
+    """A read-only connection. Raises NotFound when there is no store yet, Broken or NewerStore."""
     absent = NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
     if not path.exists():
         raise absent
@@ -53,6 +53,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if version == 0:  # it is just being made
         raise absent
     _refuse_newer(version, path)
+    _refuse_older(version, path)
     return connection
 
 
@@ -77,6 +78,16 @@ def _refuse_newer(version: int, path: Path) -> None:
         raise NewerStore(
             f"the store {path} has schema {version} and this wfd knows up to {newest};"
             " install the wfd that wrote it"
+        )
+
+
+def _refuse_older(version: int, path: Path) -> None:
+    """A reader cannot bring a store forward, and would miss columns of it."""
+    newest = migrations()[-1][0]
+    if version < newest:
+        raise Broken(
+            f"the store {path} has schema {version} and this wfd reads {newest};"
+            " the daemon brings it forward when it starts: wfd stop, then wfd start"
         )
 
 

@@ -1,14 +1,18 @@
 """The sim agent as a harness: it speaks Claude's stream, so Claude's codec reads it."""
 
+import re
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import wfd_runners
-from wfd.domain.signal import Signal
+from wfd.domain.signal import Retrying, Signal
 from wfd.ports import Ask, Launch
 from wfd_runners.claude import ClaudeCodec, flags
+
+# as a CLI may say on stderr alone: "Attempt 3 failed: overloaded", or with a wait of 500 ms
+_ATTEMPT = re.compile(r"Attempt (\d{1,9}) failed(?:, waiting (\d{1,9}) ms)?: (.*)")
 
 
 class Sim:
@@ -34,7 +38,11 @@ class Sim:
         return ClaudeCodec()
 
     def read_stderr(self, line: str) -> Signal | None:
-        return None
+        found = _ATTEMPT.match(line)
+        if found is None:
+            return None
+        attempt, delay_ms, words = found.groups()
+        return Retrying(int(attempt), None if delay_ms is None else int(delay_ms), words)
 
     def login(self, environ: Mapping[str, str]) -> str | None:
         return "needs none"

@@ -88,6 +88,10 @@ class Player:
     def garbage(self, text: str) -> None:
         self._stream.garbage(text)
 
+    def stderr(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
     def huge(self, size: int) -> None:
         self._stream.huge(size)
 

@@ -60,6 +60,7 @@ STEPS: dict[str, tuple[str, Check]] = {
         lambda v: _is_whole(v) or (isinstance(v, str) and signal_name(v) in Signals.__members__),
     ),
     "garbage": WORDS,
+    "stderr": WORDS,
     "huge": ("a number of bytes", _is_whole),
     "result": WORDS,
     "structured": ("an object", lambda v: isinstance(v, dict)),

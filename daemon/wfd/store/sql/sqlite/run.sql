@@ -13,6 +13,14 @@ select * from run where job_id = :job_id order by id;
 -- runs_of
 select * from run where assignment_id = :assignment_id order by id;
 
+-- usage_of_session
+-- What earlier runs of a session have stored as their own; null where none has reported it.
+select sum(tokens_in) as tokens_in, sum(tokens_cached) as tokens_cached,
+       sum(tokens_out) as tokens_out
+  from run
+ where assignment_id = :assignment_id and harness = :harness and session_id = :session_id
+   and state = 'closed';
+
 -- count_runs_of_job
 select count(*) as n from run where job_id = :job_id;
 
@@ -44,6 +52,10 @@ update run set session_id = :session_id, model = coalesce(:model, model),
                cli_version = coalesce(:cli_version, cli_version)
  where id = :id and state = 'running';
 
+-- record_activity
+update run set activity = :activity, retries = :retries
+ where id = :id and state = 'running';
+
 -- record_parent
 update run set parent_commit = :commit, parent_tree = :tree
  where id = :id and state = 'running';
@@ -65,5 +77,5 @@ update run
        model = coalesce(:model, model), cost_usd = :cost_usd, tokens_in = :tokens_in,
        tokens_cached = :tokens_cached, tokens_out = :tokens_out, turns = :turns, tools = :tools,
        answer = :answer, structured = :structured,
-       snapshot_commit = :snapshot_commit, snapshot_tree = :snapshot_tree
+       snapshot_commit = :snapshot_commit, snapshot_tree = :snapshot_tree, activity = null
  where id = :id and state = 'running';

@@ -113,7 +113,9 @@ create table run (
     parent_commit text,
     parent_tree text,
     snapshot_commit text,
-    snapshot_tree text
+    snapshot_tree text,
+    activity text check (activity is null or state = 'running'),
+    retries integer not null default 0
 ) strict;
 
 create index run_lease on run (lease_until) where state = 'running';

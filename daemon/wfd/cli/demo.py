@@ -24,6 +24,7 @@ from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.words import duration, money, spend
+from wfd.ports import Harness
 from wfd.send import send
 from wfd.store.alone import reading
 from wfd_runners import harnesses
@@ -62,8 +63,11 @@ _SCRIPT = {
 
 def run_demo(harness: str, *, plain: bool) -> int:
     """Tell the story of one assignment, live; 0 when it is complete in the end."""
-    _need(harness)
+    agent = _needed(harness)
     console = Console(highlight=False, soft_wrap=True, no_color=plain or None)
+    if agent.login(os.environ) is None:
+        # not refused: a keychain, or a helper of the CLI's own, is not to be seen from here
+        console.print(f"No login of {harness} is to be seen here; if it has none, this will block")
     home = Path(tempfile.mkdtemp(prefix="wfd-demo-")).resolve()
     repository = home / "sample"
     _make_repository(repository)
@@ -78,14 +82,15 @@ def run_demo(harness: str, *, plain: bool) -> int:
     return 0 if assignment.state is AssignmentState.COMPLETE else 1
 
 
-def _need(harness: str) -> None:
-    """Raises BadInput for an agent that cannot be had, before anything is made."""
+def _needed(harness: str) -> Harness:
+    """The agent. Raises BadInput for one that cannot be had, before anything is made."""
     known = harnesses()
     if harness not in known:
         raise BadInput(unknown("harness", harness, known))
     binary = known[harness].binary
     if binary and shutil.which(binary) is None:
         raise BadInput(f"no '{binary}' on PATH; install it, or try the demo without --harness")
+    return known[harness]
 
 
 def _make_repository(repository: Path) -> None:

@@ -10,6 +10,8 @@ def harnesses() -> dict[str, "Harness"]:
     """Every harness by its name, fresh."""
     # Imported here, because the sim agent's process passes through this file as well.
     from wfd_runners.claude import Claude
+    from wfd_runners.codex import Codex
+    from wfd_runners.gemini import Gemini
     from wfd_runners.sim.harness import Sim
 
-    return {harness.name: harness for harness in (Claude(), Sim())}
+    return {harness.name: harness for harness in (Claude(), Codex(), Gemini(), Sim())}

@@ -1,4 +1,7 @@
-"""When a limit ends, read from the words of a CLI: "resets 1:06pm (UTC)"."""
+"""When a limit ends, read from the words of a CLI.
+
+"resets 1:06pm (UTC)", "try again at Nov 21st, 2026 1:06 PM.", "try again in 8m38.4s".
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +10,24 @@ from zoneinfo import ZoneInfo
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(
-    r"\bresets?\s+(?:at\s+)?"
-    rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:\s+at|,)?\s+(?:at\s+)?)?"
+    r"\b(?:resets?|try\s+again)\s+(?:at\s+)?"
+    rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?"
+    r"(?:,\s+(?P<year>\d{4}))?(?:\s+at|,)?\s+(?:at\s+)?)?"
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>[ap]\.?m\b\.?)?"
     r"(?:\s*\((?P<zone>[^)]*)\))?",
     re.IGNORECASE,
 )
 _EPOCH = re.compile(r"limit reached\|(\d{10})\b")
 _MINUTE = timedelta(minutes=1)
+
+_PART = re.compile(
+    r"(?P<count>\d{1,6}(?:\.\d{1,6})?)\s*"
+    r"(?:(?P<milliseconds>ms|milliseconds?)|(?P<seconds>s|secs?|seconds?)"
+    r"|(?P<minutes>m|mins?|minutes?)|(?P<hours>h|hrs?|hours?)|(?P<days>d|days?))(?![a-z])",
+    re.IGNORECASE,
+)
+_IN = re.compile(r"\b(?:try\s+again|retry|resets?)\s+(?:in|after)\s+", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,]*(?:and\s+)?", re.IGNORECASE)
 
 
 def reset_time(words: str, now: int) -> int | None:
@@ -29,7 +42,21 @@ def reset_time(words: str, now: int) -> int | None:
         at = _next(match, now)
         if at is not None:
             return at
+    for match in _IN.finditer(words):
+        span = _span(words, match.end())
+        if span:
+            return now + round(span / timedelta(milliseconds=1))
     return None
+
+
+def _span(words: str, start: int) -> timedelta:
+    """The length of time that stands there: "3 hours 5 minutes", "8m38.4s"; or nothing."""
+    total = timedelta()
+    while part := _PART.match(words, start):
+        total += timedelta(**{str(part.lastgroup): float(part["count"])})
+        between = _BETWEEN.match(words, part.end())
+        start = between.end() if between else part.end()
+    return total
 
 
 def _next(match: re.Match[str], now: int) -> int | None:
@@ -68,7 +95,8 @@ def _days(match: re.Match[str], today: datetime) -> Iterator[datetime]:
         yield from (today + timedelta(days=ahead) for ahead in range(3))
         return
     month = _MONTHS.index(match["month"].lower()) + 1
-    for year in (today.year, today.year + 1):
+    years = [int(match["year"])] if match["year"] else [today.year, today.year + 1]
+    for year in years:
         yield datetime(year, month, int(match["day"]))
 
 

@@ -77,19 +77,33 @@ class Plain:
         return environ.get("PLAIN_KEY")
 
 
-def _claude(event: dict[str, object]) -> bytes:
+def _event(event: dict[str, object]) -> bytes:
     return json.dumps(event).encode()
 
 
 CLAUDE_STREAM = [
-    _claude({"type": "system", "subtype": "init", "session_id": SESSION}),
-    _claude({"type": "assistant", "message": {"content": [{"type": "text", "text": "Hi."}]}}),
-    _claude({"type": "result", "subtype": "success", "is_error": False, "result": "Hi."}),
+    _event({"type": "system", "subtype": "init", "session_id": SESSION}),
+    _event({"type": "assistant", "message": {"content": [{"type": "text", "text": "Hi."}]}}),
+    _event({"type": "result", "subtype": "success", "is_error": False, "result": "Hi."}),
+]
+
+CODEX_STREAM = [
+    _event({"type": "thread.started", "thread_id": SESSION}),
+    _event({"type": "item.completed", "item": {"type": "agent_message", "text": "Hi."}}),
+    _event({"type": "turn.completed"}),
+]
+
+GEMINI_STREAM = [
+    _event({"type": "init", "session_id": SESSION, "model": "flash"}),
+    _event({"type": "message", "role": "assistant", "content": "Hi.", "delta": True}),
+    _event({"type": "result", "status": "success", "stats": {}}),
 ]
 
 # A good run of each harness, whose last line is its terminal event.
 STREAMS: dict[str, list[bytes]] = {
     "claude": CLAUDE_STREAM,
+    "codex": CODEX_STREAM,
+    "gemini": GEMINI_STREAM,
     "sim": CLAUDE_STREAM,
     "plain": [b"session " + SESSION.encode(), b"say Hi.", b"end"],
 }
@@ -144,7 +158,7 @@ def test_a_launch_tells_nothing_of_the_prompt(harness: Harness) -> None:
 @every
 def test_what_a_launch_writes_lies_in_the_folder_of_the_run(harness: Harness) -> None:
     ask = Ask(Path("/w"), Path("/r"), SESSION, schema={"type": "object"}, instructions="Be brief.")
-    assert all(path.parent == Path("/r") for path in harness.launch(ask).files)
+    assert all(path.is_relative_to("/r") for path in harness.launch(ask).files)
 
 
 @every

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from wfd.domain.errors import Broken, LeaseLost, WfdError
+from wfd.domain.errors import BadInput, Broken, LeaseLost, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
@@ -92,7 +92,10 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
 
 async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     """The agent's own part. None when somebody wanted it ended before it began."""
-    launch = prepared.harness.launch(prepared.ask)
+    try:
+        launch = prepared.harness.launch(prepared.ask)
+    except BadInput as error:
+        return Ended(Conclusion(Outcome(Kind.USAGE, str(error))), EndedBy.NONE, None, None)
     live.has_agent = True
     try:
         if live.ended_by is not EndedBy.NONE:
@@ -117,6 +120,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
     lease, folder = live.lease, prepared.folder
     for path, text in launch.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     own = prepared.settings.config.harness(prepared.harness.name)
     return await parts.spawner.spawn(

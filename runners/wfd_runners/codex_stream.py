@@ -1,0 +1,246 @@
+"""The stream of `codex exec --json`: what its lines mean, and how it ended."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic_core import to_json
+
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
+from wfd.domain.signal import (
+    Finished,
+    Noise,
+    Retrying,
+    Said,
+    SessionStarted,
+    Signal,
+    Thought,
+    ToolCalled,
+    ToolReturned,
+)
+from wfd.ports import End
+from wfd_runners.codex_causes import by_words
+from wfd_runners.codex_stderr import sentence
+from wfd_runners.ending import cut_short
+from wfd_runners.fields import clip, mapping, mappings, parse, text, whole
+from wfd_runners.reset_times import reset_time
+
+MAX_NOISE = 200
+MAX_SUMMARY = 2_000
+MAX_MESSAGE = 500
+USAGE_ERROR = 2  # the exit code of an option that it does not take
+
+TOOLS = frozenset(
+    {"command_execution", "file_change", "mcp_tool_call", "collab_tool_call", "web_search"}
+)
+FAILED = frozenset({"failed", "declined"})
+
+# "Reconnecting... 2/5 (cause)", and "Reconnecting... waiting for network (cause)"
+RETRY = "Reconnecting... "
+_ATTEMPT = re.compile(r"(\d{1,9})/\d")
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The end of a turn, as codex told it."""
+
+    kind: Kind
+    message: str
+    usage: Usage = field(default_factory=Usage)
+
+
+class CodexCodec:
+    """One run's stream. Holds what it has seen, does no IO."""
+
+    def __init__(self) -> None:
+        self._session_id: str | None = None
+        self._answer = ""  # the agent's last message
+        self._tools = 0
+        self._open: set[str] = set()  # ids of tools that were told when they started
+        self._end: _Turn | None = None
+        self._between_turns = False
+        self._is_silent = True
+
+    # --- reading --------------------------------------------------------------
+
+    def read(self, line: bytes) -> Sequence[Signal]:
+        event = parse(line)
+        if event is None:
+            return (Noise(line[:MAX_NOISE].decode("utf-8", "replace")),) if line.strip() else ()
+        self._is_silent = False
+        match event.get("type"):
+            case "thread.started":
+                return self._start(event)
+            case "turn.started":
+                self._between_turns = False
+                return (Noise("turn.started"),)
+            case "item.started":
+                return self._begin(mapping(event, "item"))
+            case "item.completed":
+                return self._complete(mapping(event, "item"))
+            case "error":
+                return (_complaint(text(event, "message") or ""),)
+            case "turn.completed":
+                return self._finish(self._completed(event))
+            case "turn.failed":
+                return self._finish(_failed(event))
+            case other:
+                return (Noise(clip(str(other), MAX_NOISE)),)
+
+    @property
+    def is_finished(self) -> bool:
+        """A turn has ended, and no further one has begun."""
+        return self._between_turns
+
+    def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        self._session_id = text(event, "thread_id") or self._session_id
+        if self._session_id is None:
+            return (Noise("thread.started"),)
+        return (SessionStarted(self._session_id),)
+
+    def _begin(self, item: Mapping[str, object]) -> Sequence[Signal]:
+        if item.get("type") not in TOOLS:
+            return (Noise(clip(str(item.get("type")), MAX_NOISE)),)
+        self._open.add(text(item, "id") or "")
+        return (self._called(item),)
+
+    def _complete(self, item: Mapping[str, object]) -> Sequence[Signal]:
+        kind = text(item, "type") or ""
+        if kind in TOOLS:
+            return self._returned(item)
+        words = text(item, "text") or ""
+        match kind:
+            case "agent_message":
+                self._answer = words
+                return (Said(words),) if words else (Noise(kind),)
+            case "reasoning":
+                return (Thought(words),)
+            case "error":  # a warning: the turn goes on
+                return (Noise(clip(text(item, "message") or kind, MAX_NOISE)),)
+        return (Noise(clip(kind, MAX_NOISE)),)
+
+    def _called(self, item: Mapping[str, object]) -> ToolCalled:
+        self._tools += 1
+        return ToolCalled(text(item, "id") or "", _name(item), clip(_summary(item), MAX_SUMMARY))
+
+    def _returned(self, item: Mapping[str, object]) -> Sequence[Signal]:
+        tool_id = text(item, "id") or ""
+        returned = ToolReturned(tool_id, _result(item), item.get("status") in FAILED)
+        if tool_id in self._open:
+            self._open.discard(tool_id)
+            return (returned,)
+        return (self._called(item), returned)
+
+    def _completed(self, event: Mapping[str, object]) -> _Turn:
+        usage = _usage(mapping(event, "usage"))
+        if not self._answer.strip():
+            return _Turn(Kind.FAILED, "empty answer", usage)
+        return _Turn(Kind.SUCCEEDED, "", usage)
+
+    def _finish(self, end: _Turn) -> Sequence[Signal]:
+        self._end = end
+        self._between_turns = True
+        return (Finished(end.kind is Kind.SUCCEEDED, end.message),)
+
+    # --- concluding -----------------------------------------------------------
+
+    def conclude(self, end: End) -> Conclusion:
+        outcome = self._cut_short(end) if self._end is None else _outcome(self._end, end)
+        return Conclusion(
+            outcome,
+            session_id=self._session_id,
+            text=self._answer,
+            usage=self._end.usage if self._end else Usage(),
+            tools=self._tools,
+        )
+
+    def _cut_short(self, end: End) -> Outcome:
+        is_refused = self._is_silent and end.exit_code == USAGE_ERROR
+
+        def cause(words: str) -> Kind | None:
+            return by_words(words) or (Kind.USAGE if is_refused else None)
+
+        told = replace(end, stderr=sentence(end.stderr))
+        return cut_short(told, was_silent=self._is_silent, cause=cause)
+
+
+def _complaint(message: str) -> Signal:
+    """An error at the top of the stream, which ends nothing: `turn.failed` follows if it does."""
+    if not message.startswith(RETRY):
+        return Noise(clip(message, MAX_NOISE))
+    words = message.removeprefix(RETRY)
+    attempt = _ATTEMPT.match(words)
+    cause = words.partition("(")[2].removesuffix(")")
+    return Retrying(
+        attempt=int(attempt[1]) if attempt else None,
+        delay_ms=None,
+        message=clip(cause or words, MAX_NOISE),
+    )
+
+
+def _failed(event: Mapping[str, object]) -> _Turn:
+    told = text(mapping(event, "error"), "message") or "failed without a word"
+    return _Turn(by_words(told) or Kind.FAILED, clip(_readable(told), MAX_MESSAGE))
+
+
+def _readable(message: str) -> str:
+    """The sentence in the body of a refused request, which comes as naked JSON."""
+    body = parse(message.encode()) or {}
+    return text(mapping(body, "error"), "message") or text(body, "detail") or message
+
+
+def _outcome(told: _Turn, end: End) -> Outcome:
+    match told.kind:
+        case Kind.SUCCEEDED:
+            return Outcome(told.kind, "; ".join(_remark(end)))
+        case Kind.RATE_LIMITED:
+            return Outcome(told.kind, told.message, reset_time(told.message, end.now))
+    return Outcome(told.kind, told.message)
+
+
+def _remark(end: End) -> Iterator[str]:
+    if end.ended_by is not EndedBy.NONE:
+        yield f"ended after its result ({end.ended_by})"
+    elif end.exit_code:
+        yield f"exit code {end.exit_code} after its result"
+
+
+def _usage(told: Mapping[str, object]) -> Usage:
+    """Tokens of the thread so far; what went in counts what was cached."""
+    counts = (whole(told, f"{name}_tokens") for name in ("input", "cached_input", "output"))
+    return Usage(*(None if count is None else max(0, count) for count in counts))
+
+
+# --- tools --------------------------------------------------------------------
+
+
+def _name(item: Mapping[str, object]) -> str:
+    kind = text(item, "type") or ""
+    match kind:
+        case "mcp_tool_call":
+            return f"mcp__{text(item, 'server') or '?'}__{text(item, 'tool') or '?'}"
+        case "collab_tool_call":
+            return text(item, "tool") or kind
+    return kind
+
+
+def _summary(item: Mapping[str, object]) -> str:
+    """The one thing that tells a reader what a tool does."""
+    match item.get("type"):
+        case "command_execution":
+            return text(item, "command") or ""
+        case "file_change":
+            changes = mappings(item, "changes")
+            return ", ".join(f"{text(c, 'kind')} {text(c, 'path')}" for c in changes)
+        case "mcp_tool_call":
+            arguments = to_json(item.get("arguments"), inf_nan_mode="null")
+            return arguments.decode("utf-8", "replace")
+    return text(item, "query") or text(item, "prompt") or ""
+
+
+def _result(item: Mapping[str, object]) -> str:
+    if item.get("type") == "command_execution":
+        return text(item, "aggregated_output") or ""
+    content = mappings(mapping(item, "result"), "content")
+    words = [text(part, "text") or "" for part in content]
+    return "\n".join(words) or text(mapping(item, "error"), "message") or ""

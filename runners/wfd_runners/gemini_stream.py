@@ -1,0 +1,189 @@
+"""The stream of `gemini --output-format stream-json`: what its lines mean, how it ended."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic_core import to_json
+
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
+from wfd.domain.signal import (
+    Finished,
+    Noise,
+    Said,
+    SessionStarted,
+    Signal,
+    ToolCalled,
+    ToolReturned,
+)
+from wfd.ports import End
+from wfd_runners.ending import cut_short
+from wfd_runners.fields import clip, mapping, parse, text, whole
+from wfd_runners.gemini_causes import by_exit, by_words, readable
+from wfd_runners.gemini_stderr import sentence
+from wfd_runners.reset_times import reset_time
+
+MAX_NOISE = 200
+MAX_SUMMARY = 2_000
+MAX_MESSAGE = 500
+
+# How a tool fails that the agent may not use.
+DENIED = frozenset({"policy_violation", "tool_not_registered"})
+
+# The one parameter of a tool that tells a reader what it does.
+TELLING = ("command", "file_path", "dir_path", "pattern", "url", "query", "prompt")
+
+
+@dataclass(frozen=True)
+class _Result:
+    """The terminal event. `kind` is None when its words alone do not tell."""
+
+    kind: Kind | None
+    message: str
+    usage: Usage
+
+
+class GeminiCodec:
+    """One run's stream. Holds what it has seen, does no IO."""
+
+    def __init__(self) -> None:
+        self._session_id: str | None = None
+        self._model: str | None = None
+        self._answer: list[str] = []  # what the agent said since its last tool
+        self._complaint = ""  # of the CLI itself, until the agent says something again
+        self._names: dict[str, str] = {}  # of tools, by the ids of their calls
+        self._tools = 0
+        self._denied: Counter[str] = Counter()
+        self._result: _Result | None = None
+        self._is_silent = True
+
+    # --- reading --------------------------------------------------------------
+
+    def read(self, line: bytes) -> Sequence[Signal]:
+        event = parse(line)
+        if event is None:
+            return (Noise(line[:MAX_NOISE].decode("utf-8", "replace")),) if line.strip() else ()
+        self._is_silent = False
+        match event.get("type"):
+            case "init":
+                return self._start(event)
+            case "message":
+                return self._message(event)
+            case "tool_use":
+                return self._called(event)
+            case "tool_result":
+                return self._returned(event)
+            case "error":  # ends nothing by itself; a result follows if it does
+                self._complaint = text(event, "message") or "error"
+                return (Noise(clip(self._complaint, MAX_NOISE)),)
+            case "result":
+                return self._finish(event)
+            case other:
+                return (Noise(clip(str(other), MAX_NOISE)),)
+
+    @property
+    def is_finished(self) -> bool:
+        return self._result is not None
+
+    def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        self._session_id = text(event, "session_id") or self._session_id
+        self._model = text(event, "model") or self._model
+        if self._session_id is None:
+            return (Noise("init"),)
+        return (SessionStarted(self._session_id, self._model),)
+
+    def _message(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        role, words = text(event, "role") or "message", text(event, "content") or ""
+        if role != "assistant" or not words:  # the prompt comes back as the user's
+            return (Noise(clip(role, MAX_NOISE)),)
+        self._answer.append(words)
+        self._complaint = ""
+        return (Said(words),)
+
+    def _called(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        tool_id, name = text(event, "tool_id") or "", text(event, "tool_name") or "?"
+        self._answer.clear()
+        self._tools += 1
+        self._names[tool_id] = name
+        return (ToolCalled(tool_id, name, _summary(mapping(event, "parameters"))),)
+
+    def _returned(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        tool_id, error = text(event, "tool_id") or "", mapping(event, "error")
+        self._answer.clear()
+        if error.get("type") in DENIED:
+            self._denied[self._names.get(tool_id, "?")] += 1
+        words = text(event, "output") or text(error, "message") or ""
+        return (ToolReturned(tool_id, words, event.get("status") == "error"),)
+
+    def _finish(self, event: Mapping[str, object]) -> Sequence[Signal]:
+        kind, message = self._verdict(event)
+        self._result = _Result(kind, message, _usage(mapping(event, "stats")))
+        return (Finished(kind is Kind.SUCCEEDED, message),)
+
+    def _verdict(self, event: Mapping[str, object]) -> tuple[Kind | None, str]:
+        if event.get("status") != "success":
+            told = text(mapping(event, "error"), "message") or self._complaint
+            message = readable(told) or "failed without a word"
+            return by_words(told), clip(message, MAX_MESSAGE)
+        # A loop is a success to the CLI, after one line that says what it was.
+        if self._complaint:
+            return Kind.FAILED, clip(self._complaint, MAX_MESSAGE)
+        if not self._text().strip():
+            return Kind.FAILED, "empty answer"
+        return Kind.SUCCEEDED, ""
+
+    def _text(self) -> str:
+        return "".join(self._answer)
+
+    # --- concluding -----------------------------------------------------------
+
+    def conclude(self, end: End) -> Conclusion:
+        result = self._result
+        return Conclusion(
+            self._cut_short(end) if result is None else self._outcome(result, end),
+            session_id=self._session_id,
+            text=self._text(),
+            usage=result.usage if result else Usage(),
+            tools=self._tools,
+            model=self._model,
+        )
+
+    def _cut_short(self, end: End) -> Outcome:
+        def cause(words: str) -> Kind | None:
+            return by_words(words) or by_exit(end.exit_code)
+
+        told = replace(end, stderr=sentence(end.stderr))
+        return cut_short(told, was_silent=self._is_silent, cause=cause)
+
+    def _outcome(self, result: _Result, end: End) -> Outcome:
+        kind = result.kind or by_exit(end.exit_code) or Kind.FAILED
+        match kind:
+            case Kind.SUCCEEDED:
+                return Outcome(kind, "; ".join(self._remarks(end)))
+            case Kind.RATE_LIMITED:
+                return Outcome(kind, result.message, reset_time(result.message, end.now))
+        return Outcome(kind, result.message)
+
+    def _remarks(self, end: End) -> Iterator[str]:
+        if self._denied:
+            count = self._denied.total()
+            calls = "1 tool call was" if count == 1 else f"{count} tool calls were"
+            yield f"{calls} denied: {', '.join(self._denied)}"
+        if end.ended_by is not EndedBy.NONE:
+            yield f"ended after its result ({end.ended_by})"
+        elif end.exit_code:
+            yield f"exit code {end.exit_code} after its result"
+
+
+def _summary(given: Mapping[str, object]) -> str:
+    for key in TELLING:
+        words = text(given, key)
+        if words:
+            return clip(words, MAX_SUMMARY)
+    return clip(to_json(given, inf_nan_mode="null").decode("utf-8", "replace"), MAX_SUMMARY)
+
+
+def _usage(stats: Mapping[str, object]) -> Usage:
+    """Tokens of this process alone, resumed or not; what went in counts what was cached."""
+    counts = (whole(stats, name) for name in ("input_tokens", "cached", "output_tokens"))
+    return Usage(*(None if count is None else max(0, count) for count in counts))

@@ -19,6 +19,7 @@ from wfd.adapters.place import Place
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
+from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
@@ -108,6 +109,7 @@ def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts
         tailer=FileTailer(),
         workspaces=GitWorkspaces(place.state_dir),
         checks=ShellChecks(spawner),
+        versions=ToldVersions(spawner),
         harnesses=harnesses(),
         settings=settings,
         clock=SystemClock(),

@@ -214,6 +214,12 @@ class Spawner(Protocol):
         ...
 
 
+class Versions(Protocol):
+    async def of(self, binary: str) -> str | None:
+        """What a program says of its version; None if it is not there or says none."""
+        ...
+
+
 class Tailer(Protocol):
     def poke(self) -> None:
         """Look at all files now, as when a process is known to have ended."""

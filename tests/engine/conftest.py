@@ -19,6 +19,7 @@ from wfd.adapters.place import Place, place
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
+from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.commands.registry import COMMANDS
 from wfd.config import hash_of
@@ -130,6 +131,7 @@ class Bench:
             tailer=FileTailer(),
             workspaces=GitWorkspaces(self.place.state_dir),
             checks=ShellChecks(spawner),
+            versions=ToldVersions(spawner),
             harnesses=harnesses(),
             settings=settings,
             clock=SystemClock(),

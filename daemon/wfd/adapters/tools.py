@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from wfd.adapters.spawn import LocalSpawner
-from wfd.ports import Command
+from wfd.ports import Command, Spawner
 
 _KEPT_ENV = ("PATH", "HOME", "LANG", "TMPDIR")
 _MAX_BYTES = 65536
@@ -32,10 +32,13 @@ class Probe:
     error: str | None
 
 
-async def probe(argv: Sequence[str], timeout_s: float = 10) -> Probe:
+async def probe(
+    argv: Sequence[str], timeout_s: float = 10, spawner: Spawner | None = None
+) -> Probe:
     """Run the command, as ("claude", "--version"), and see what it says.
 
     It gets a clean environment, no input and a bounded time, and nothing of it stays alive.
+    A process that has a spawner must give it: two would take each other's exits.
     """
     path = shutil.which(argv[0])
     if path is None:
@@ -43,7 +46,9 @@ async def probe(argv: Sequence[str], timeout_s: float = 10) -> Probe:
     found = Path(path)
     with tempfile.TemporaryDirectory(prefix="wfd-probe-") as folder:
         try:
-            code, text = await _run((path, *argv[1:]), Path(folder), timeout_s)
+            code, text = await _run(
+                spawner or LocalSpawner(), (path, *argv[1:]), Path(folder), timeout_s
+            )
         except OSError as error:
             return Probe(found, None, f"{path} does not start: {error.strerror}")
     if code is None:
@@ -72,9 +77,10 @@ def on_local_disk(path: Path) -> tuple[bool, str]:
     return True, kind
 
 
-async def _run(argv: tuple[str, ...], folder: Path, timeout_s: float) -> tuple[int | None, str]:
+async def _run(
+    spawner: Spawner, argv: tuple[str, ...], folder: Path, timeout_s: float
+) -> tuple[int | None, str]:
     """The exit code, None for a time-out, and what it wrote: its output, then its errors."""
-    spawner = LocalSpawner()
     out, err = folder / "out", folder / "err"
     env = {name: os.environ[name] for name in _KEPT_ENV if name in os.environ}
     tag = f"probe-{uuid.uuid4().hex}"

@@ -38,6 +38,7 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     if ended.birth is None:
         return Closing(ended.conclusion, ended.ended_by, ended.exit_code)
     settings = parts.settings.last_good(lease.namespace)
+    ended = replace(ended, conclusion=await _with_version(parts, run, settings, ended.conclusion))
     template = settings.templates.get(lease.job.type)
     if not isinstance(template, Template):
         template = _unknown(lease.job)
@@ -48,6 +49,15 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
         outcome = Outcome(Kind.USAGE, str(error))
         told = replace(ended.conclusion, outcome=outcome)
         return Closing(told, ended.ended_by, ended.exit_code)
+
+
+async def _with_version(parts: Parts, run: Run, settings: Settings, told: Conclusion) -> Conclusion:
+    """The conclusion with the version of its CLI, where its stream does not tell."""
+    harness = parts.harnesses.get(run.harness)
+    binary = settings.config.harness(run.harness).binary or (harness.binary if harness else "")
+    if told.cli_version or not binary:
+        return told
+    return replace(told, cli_version=await parts.versions.of(binary))
 
 
 async def _gather(

@@ -18,7 +18,7 @@ from wfd.domain.outcome import EndedBy
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
-from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Workspaces
+from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Versions, Workspaces
 from wfd.rules.policy import Policy
 
 
@@ -99,6 +99,7 @@ class Parts:
     tailer: Tailer
     workspaces: Workspaces
     checks: Checks
+    versions: Versions
     harnesses: Mapping[str, Harness]
     settings: SettingsSource
     clock: Clock

@@ -1,0 +1,81 @@
+"""A key that is refused, and limits: with a time to wait for, and without one."""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.e2e_cli.pm import COMPLETE, structured
+from tests.fakes.model_server.turns import Say, Turn, Write
+
+if TYPE_CHECKING:
+    from tests.e2e_cli.conftest import Stage
+
+WORK = [Turn(Write("greeting.txt", "hello\n")), Turn(Say("Greets now."))]
+MOST_REQUESTS = 12  # what a CLI may try by itself before wfd waits
+
+
+def test_a_refused_key_asks_a_person_and_is_not_tried_again(stage: "Stage") -> None:
+    stage.plays(implement=[stage.cli.refused_key()])
+    one = stage.begins()
+
+    assert stage.ends(one) == "blocked"
+
+    assert stage.outcomes(one) == ["auth"]
+    (job,) = stage.daemon.jobs(one)
+    assert (job.state, job.attempts) == ("queued", 1) or job.state == "waiting"
+    assert len(stage.asked("implement")) <= MOST_REQUESTS
+
+
+def test_a_rate_limit_without_a_time_is_waited_out_and_costs_no_attempt(stage: "Stage") -> None:
+    stage.plays(implement=[stage.cli.rate_limit()])
+    one = stage.begins()
+    stage.daemon.until(lambda: stage.outcomes(one) == ["rate_limited"], "rate limited")
+
+    (run,), (job,) = stage.runs(one), stage.daemon.jobs(one)
+    assert run.reset_at is None
+    assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
+    assert job.run_after is not None
+    assert job.run_after > stage.daemon.now() + 20_000, "the CLI is not asked again at once"
+    assert len(stage.asked("implement")) <= MOST_REQUESTS
+
+
+def test_a_limit_that_names_its_end_is_waited_for_to_then(stage: "Stage") -> None:
+    resets_at = int(time.time()) + 2 * 3600
+    stage.daemon.sets(**stage.cli.subscription())
+    stage.plays(implement=[stage.cli.limit(resets_at)])
+    one = stage.begins()
+    stage.daemon.until(lambda: stage.outcomes(one) == ["rate_limited"], "rate limited")
+
+    (run,), (job,) = stage.runs(one), stage.daemon.jobs(one)
+    assert run.reset_at is not None
+    # some tell the minute only, and the wait is for its end
+    assert abs(run.reset_at - resets_at * 1000) <= 61_000
+    assert job.run_after is not None
+    assert job.run_after >= run.reset_at
+    assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
+    assert len(stage.asked("implement")) <= 2, "a limit that names its end is not knocked at"
+
+
+def test_a_short_wait_that_the_provider_names_is_left_to_the_cli(stage: "Stage") -> None:
+    short = replace(stage.cli.rate_limit(), headers={"retry-after": "1"})
+    stage.plays(implement=[short, *WORK], pm=[structured(COMPLETE)])
+    one = stage.begins()
+
+    assert stage.ends(one) == "complete"
+
+    assert stage.outcomes(one) == ["succeeded"]
+    assert stage.daemon.jobs(one)[0].attempts == 1
+
+
+def test_work_goes_on_after_a_limit(stage: "Stage") -> None:
+    stage.hurries("rate_limited", 2_000)
+    stage.plays(implement=[stage.cli.rate_limit()], pm=[structured(COMPLETE)])
+    one = stage.begins()
+    stage.daemon.until(lambda: stage.outcomes(one)[:1] == ["rate_limited"], "rate limited")
+    stage.plays(implement=WORK, pm=[structured(COMPLETE)])
+
+    assert stage.ends(one) == "complete"
+
+    assert set(stage.outcomes(one)) == {"rate_limited", "succeeded"}
+    assert stage.daemon.jobs(one)[0].attempts == 1
+    assert stage.shown(one, "greeting.txt") == "hello"

@@ -29,6 +29,12 @@ class Stage:
         """What the models answer, by the type of the job that asks; the last is repeated."""
         self.server.plays(script)
 
+    def tunes(self, **own: object) -> None:
+        """The daemon's settings of this CLI."""
+        name = self.cli.name
+        settings = {"model": self.cli.model, **own}
+        self.daemon.tunes(harnessDefaults={"default": name}, harnesses={name: settings})
+
     def hurries(self, outcome: str, base_ms: int) -> None:
         """The policy as it stands, with the waits after this outcome cut short."""
         own = self.daemon.tmp / "config" / "policies" / "default.yaml"
@@ -83,10 +89,8 @@ def stage(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with ModelServer({}) as server:
         daemon.sets(**cli.set_up(tmp_path / "home", server.url))
         daemon.sets(PATH=f"{os.environ['WFD_E2E_CLIS']}:{os.environ['PATH']}")
-        daemon.tunes(
-            harnessDefaults={"default": cli.name}, harnesses={cli.name: {"model": cli.model}}
-        )
         made = Stage(cli, daemon, server)
+        made.tunes()
         made.hurries("transient", 100)
         try:
             yield made

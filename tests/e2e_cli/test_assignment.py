@@ -96,5 +96,8 @@ def test_a_run_that_lies_is_sent_back_with_the_evidence(stage: "Stage") -> None:
     kinds = [str(decision.kind) for decision in stage.daemon.decisions(one)]
     assert kinds == ["refuse", "retry", "complete"]
     assert "The check 'greet' is red" in stage.asked("implement")[2].prompt
+    # two requests each, also where a CLI counts those of the whole session
+    assert honest.resumed is not None
+    assert (lied.tokens_in, honest.tokens_in) == (2400, 2400)
     assert stage.shown(one, "greeting.txt") == "hello"
     assert [job.type for job in stage.daemon.jobs(one)].count("pm") == 3

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.e2e_cli.pm import COMPLETE, structured
-from tests.fakes.model_server.turns import Cut, Hang, Say, Turn, Write
+from tests.fakes.model_server.turns import Cut, Hang, Say, Shell, Turn, Write
 
 if TYPE_CHECKING:
     from tests.e2e_cli.conftest import Stage
@@ -45,3 +45,20 @@ def test_a_model_that_falls_silent_is_a_stall_and_the_next_try_goes_on(
     assert (first.outcome, first.ended_by) == ("stalled", "stall")
     assert second.outcome == "succeeded"
     assert stage.shown(one, "greeting.txt") == "hello"
+
+
+def test_an_agent_that_never_stops_is_ended_at_its_time_and_goes_on(stage: "Stage") -> None:
+    # each step another one, or gemini sees the loop itself
+    steps = [Turn(Say(f"Step {n}."), Shell(f"echo {n} >> steps.txt; sleep 0.5")) for n in range(99)]
+    stage.plays(implement=steps, pm=[structured(COMPLETE)])
+    one = stage.begins(timeoutMs={"default": 60_000, "implement": 9_000})
+    stage.daemon.until(lambda: stage.outcomes(one)[:1] == ["timed_out"], "timed out")
+    stage.plays(implement=WORK, pm=[structured(COMPLETE)])
+
+    assert stage.ends(one) == "complete"
+
+    first, second = stage.runs(one)[0], stage.runs(one)[-1]
+    assert first.ended_by == "timeout"
+    assert second.resumed is not None
+    assert "Step 0." in stage.asked("implement")[-1].texts
+    assert stage.shown(one, "steps.txt").startswith("0\n1"), "what was done until then is kept"

@@ -53,7 +53,7 @@ class Gemini:
         login = find_login(os.environ)
         return Launch(
             argv=(ask.binary or self.binary, *_flags(ask, login.model)),
-            env={**QUIET, **APART, "GEMINI_CLI_HOME": str(ask.run_dir), **login.env},
+            env={**QUIET, **APART, **gemini_home.places(ask.run_dir), **login.env},
             pass_env=(*EVERYONE, *VARIABLES.get(login.kind or "", ())),
             files=gemini_home.files(ask, login.kind),
         )

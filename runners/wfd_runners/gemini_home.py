@@ -36,10 +36,20 @@ def policy(home: Path) -> Path:
     return home / "gemini-policy.toml"
 
 
+def places(home: Path) -> dict[str, str]:
+    """Where it keeps things, as variables."""
+    # For each failed request it leaves a report there, with the whole conversation, for all
+    # users of the machine to read and for nobody to remove.
+    return {"GEMINI_CLI_HOME": str(home), "TMPDIR": str(home / "tmp")}
+
+
 def files(ask: Ask, login: str | None) -> dict[Path, str]:
     """What the home of a run holds when it starts."""
     own = ask.run_dir / ".gemini"
-    held = {own / "settings.json": json.dumps(_settings(ask, login), indent=1)}
+    held = {
+        own / "settings.json": json.dumps(_settings(ask, login), indent=1),
+        ask.run_dir / "tmp" / ".keep": "",
+    }
     if ask.instructions and ask.instructions.strip():
         held[own / "GEMINI.md"] = ask.instructions
     if not ask.is_pm:

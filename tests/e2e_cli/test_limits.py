@@ -21,6 +21,9 @@ def test_a_refused_key_asks_a_person_and_is_not_tried_again(stage: "Stage") -> N
     assert stage.ends(one) == "blocked"
 
     assert stage.outcomes(one) == ["auth"]
+    folder = stage.daemon.place.run_folder(stage.runs(one)[0].id).path
+    reports = list(folder.glob("tmp/gemini-client-error-*"))
+    assert bool(reports) is (stage.cli.name == "gemini"), "kept where nobody else can read"
     (job,) = stage.daemon.jobs(one)
     assert (job.state, job.attempts) == ("queued", 1) or job.state == "waiting"
     assert len(stage.asked("implement")) <= MOST_REQUESTS

@@ -50,6 +50,10 @@ def test_the_folder_is_not_trusted_and_the_run_has_a_home_of_its_own() -> None:
         launch = Gemini().launch(ask)
         assert launch.env["GEMINI_CLI_TRUST_WORKSPACE"] == "false"
         assert launch.env["GEMINI_CLI_HOME"] == str(RUN)
+        # its reports of failed requests hold the conversation
+        temporary = Path(launch.env["TMPDIR"])
+        assert RUN in temporary.parents
+        assert temporary in {file.parent for file in launch.files}, "a folder that is there"
         assert not {"--skip-trust", "--yolo", "yolo"} & set(launch.argv)
 
 

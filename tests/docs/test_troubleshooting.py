@@ -7,7 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.docs.documents import ROOT, text_of
+from tests.docs.documents import ROOT, code_in, only_code, table, text_of
+
+from wfd.domain.outcome import Kind
+from wfd_runners import claude_causes, codex_causes, gemini_causes, harnesses
 
 NAME = "docs/troubleshooting.md"
 LOG = [
@@ -55,13 +58,36 @@ SAID_BY_THE_CODE = [
     "run.retrying",
     "it only tried again for",
     "it may still do it",
+    "login: none found in this shell and its home",
+    "could not be started:",
+    "the prompt has",
+    "folders of skills lie in the workspace",
+    "tool calls were",
 ]
+MEANS_NO_LOGIN = {
+    "claude": claude_causes.by_words,
+    "codex": codex_causes.by_words,
+    "gemini": gemini_causes.by_words,
+}
 
 
 @pytest.mark.parametrize("sentence", SAID_BY_THE_CODE)
 def test_a_sentence_that_is_quoted_is_one_that_the_code_says(sentence: str) -> None:
     assert sentence in one_line(text_of(NAME))
     assert sentence in source()
+
+
+def test_each_sentence_of_a_cli_that_cannot_log_in_is_read_as_that() -> None:
+    rows = table(NAME, "agent")
+
+    assert {only_code(agent) for agent, _, _ in rows} == set(MEANS_NO_LOGIN)
+    for agent, says, _ in rows:
+        for sentence in code_in(says):
+            assert MEANS_NO_LOGIN[only_code(agent)](sentence) is Kind.AUTH, sentence
+
+
+def test_the_names_of_all_harnesses_are_quoted() -> None:
+    assert f"known: {', '.join(sorted(harnesses()))}; correct harnessDefaults" in text_of(NAME)
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not there")
@@ -88,7 +114,8 @@ def jq_lines() -> dict[str, str]:
 
 def source() -> str:
     """All source text, with literals that go on from line to line joined."""
-    text = "\n".join(file.read_text() for file in sorted((ROOT / "daemon").rglob("*.py")))
+    files = (file for room in ("daemon", "runners") for file in sorted((ROOT / room).rglob("*.py")))
+    text = "\n".join(file.read_text() for file in files)
     return re.sub(r'"\s*\n\s*f?"', "", text)
 
 

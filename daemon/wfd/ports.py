@@ -137,6 +137,13 @@ class Harness(Protocol):
     max_prompt_bytes: int
     graceful_signal: int
 
+    def tame(self, prompt: str, workspace: Path) -> str:
+        """The prompt with nothing in it that this CLI would carry out before its model reads it.
+
+        Prompts quote what agents wrote, and a quoted word must not bring in a file.
+        """
+        ...
+
     def launch(self, ask: Ask) -> Launch: ...
 
     def codec(self) -> Codec: ...

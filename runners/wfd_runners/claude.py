@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wfd.domain.errors import BadInput
 from wfd.domain.signal import Signal
+from wfd.domain.template import Writes
 from wfd.ports import Ask, Launch
 from wfd_runners.claude_stream import ClaudeCodec
 
@@ -78,10 +79,13 @@ class Claude:
     max_prompt_bytes = 9_900_000  # the CLI itself refuses more than 10 MB
     graceful_signal = int(signal.SIGINT)  # it prints a result; on SIGTERM not a word
 
+    def tame(self, prompt: str, workspace: Path) -> str:
+        return prompt  # those who judge read no files in: see `_env`
+
     def launch(self, ask: Ask) -> Launch:
         return Launch(
             argv=(ask.binary or self.binary, *flags(ask)),
-            env=_env(),
+            env=_env(ask),
             pass_env=_pass_env(),
             # Set when the daemon was started from inside Claude Code, which would then
             # take the run for a nested one.
@@ -150,10 +154,13 @@ def _bounded(instructions: str) -> str:
     return kept + CUT.format(missing=len(data) - len(kept.encode()))
 
 
-def _env() -> dict[str, str]:
+def _env(ask: Ask) -> dict[str, str]:
     # As root it refuses to skip permissions unless told that it is contained.
     contained = {"IS_SANDBOX": "1"} if os.geteuid() == 0 else {}
-    return {**QUIET, **APART, **contained}
+    # An agent's answer is quoted to those who judge it, and `@path` in it would put any file
+    # beside the quotation; so would the CLAUDE.md of a folder that they read in.
+    judges = {"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1"} if ask.writes is Writes.NEVER else {}
+    return {**QUIET, **APART, **judges, **contained}
 
 
 def _pass_env() -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class Codex:
     max_prompt_bytes = 1_048_576  # it takes as many characters, and none is less than a byte
     graceful_signal = int(signal.SIGINT)  # it ends its tools; on SIGTERM they live on
 
+    def tame(self, prompt: str, workspace: Path) -> str:
+        return prompt  # what a `$name` would bring in is denied: see `_skills`
+
     def launch(self, ask: Ask) -> Launch:
         settings = Settings.of(os.environ)
         argv = [ask.binary or self.binary, "exec", "--json", "--skip-git-repo-check"]

@@ -38,6 +38,11 @@ EVERYONE = (
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
+# `@path` as the CLI finds it, anywhere in a prompt; quotes and backslashes keep a path together.
+_REFERENCE = re.compile(
+    r"(?<!\\)@(?P<path>(?:\"[^\"]*\"|\\.|[^ \t\n\r,;!?()\[\]{}.]|\.(?!$|[ \t\n\r]))+)"
+)
+
 
 class Gemini:
     name = "gemini"
@@ -48,6 +53,9 @@ class Gemini:
     usage_spans_session = False
     max_prompt_bytes = 8_000_000  # the CLI cuts at 8 MiB, with no more than a warning
     graceful_signal = int(signal.SIGTERM)  # any ends it at once and without a word
+
+    def tame(self, prompt: str, workspace: Path) -> str:
+        return _REFERENCE.sub(lambda found: _escaped(found, workspace), prompt)
 
     def launch(self, ask: Ask) -> Launch:
         login = find_login(os.environ)
@@ -66,6 +74,22 @@ class Gemini:
 
     def login(self, environ: Mapping[str, str]) -> str | None:
         return find_login(environ).words
+
+
+def _escaped(found: re.Match[str], workspace: Path) -> str:
+    """A reference that the CLI would follow, with the backslash that keeps it from that.
+
+    Any other stays as it is, or a model would copy the backslash out of the code it is shown.
+    """
+    path = re.sub(r"\\(.)", r"\1", found["path"]).replace('"', "")
+    return f"\\{found[0]}" if _is_there(workspace / path) else found[0]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or a NUL
+        return False
 
 
 def _flags(ask: Ask, chosen: str | None) -> tuple[str, ...]:

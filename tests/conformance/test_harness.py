@@ -64,6 +64,9 @@ class Plain:
     max_prompt_bytes = 1000
     graceful_signal = 15
 
+    def tame(self, prompt: str, workspace: Path) -> str:
+        return prompt.replace("!", "")
+
     def launch(self, ask: Ask) -> Launch:
         return Launch(argv=("plain", ask.resume or ask.session_id))
 
@@ -153,6 +156,13 @@ def test_a_launch_tells_nothing_of_the_prompt(harness: Harness) -> None:
     two = harness.launch(Ask(Path("/w"), Path("/r"), session_id="two"))
     assert [word.replace("one", "two") for word in one.argv] == list(two.argv)
     assert one.files == two.files
+
+
+@every
+@given(words=st.text(st.sampled_from('ab.@\\" \n/')))
+def test_a_prompt_of_any_words_is_tamed_once_and_stays_so(harness: Harness, words: str) -> None:
+    once = harness.tame(words, Path("/"))
+    assert harness.tame(once, Path("/")) == once
 
 
 @every

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.docs.documents import code_in, only_code, section, table, table_in, text_of
 
+from wfd.domain.template import Writes
 from wfd.engine.environment import EVERY_AGENT
 from wfd.engine.prepare import INSTRUCTIONS, MAX_INSTRUCTIONS
 from wfd.ports import Ask, Harness, Launch
@@ -172,8 +173,8 @@ def _launches(cli: Harness, folder: Path) -> Iterator[Launch]:
     (chats / f"session-1-{EARLIER[:8]}.jsonl").write_text("{}")
     whole = _ask(folder, model="m", schema={}, instructions="i", budget_usd=1.0, max_turns=3)
     for resume in (None, EARLIER, "gone"):
-        for is_pm in (False, True):
-            yield cli.launch(replace(whole, resume=resume, is_pm=is_pm))
+        yield cli.launch(replace(whole, resume=resume))
+        yield cli.launch(replace(whole, resume=resume, is_pm=True, writes=Writes.NEVER))
 
 
 def _given(launch: Launch) -> Iterator[tuple[str, str]]:

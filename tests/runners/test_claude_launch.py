@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wfd.domain.errors import BadInput
+from wfd.domain.template import Writes
 from wfd.ports import Ask
 from wfd_runners.claude import Claude
 
@@ -93,3 +94,9 @@ def test_the_names_of_models_pass_as_a_gateway_needs_them() -> None:
 
 def test_another_binary_takes_the_place_of_claude() -> None:
     assert Claude().launch(replace(ASK, binary="/opt/claude")).argv[0] == "/opt/claude"
+
+
+def test_only_those_who_judge_or_plan_have_no_files_brought_in() -> None:
+    name = "CLAUDE_CODE_DISABLE_ATTACHMENTS"
+    assert name not in Claude().launch(ASK).env
+    assert Claude().launch(replace(ASK, writes=Writes.NEVER)).env[name] == "1"

@@ -194,3 +194,45 @@ def test_what_the_settings_choose_stands_above_the_variables(
 
 def test_another_binary_takes_the_place_of_gemini() -> None:
     assert Gemini().launch(replace(ASK, binary="/opt/gemini")).argv[0] == "/opt/gemini"
+
+
+# --- the prompt ---------------------------------------------------------------
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a b.md").touch()
+    (tmp_path / "steer.md").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["@steer.md", "@notes", "@./steer.md", '@"notes/a b.md"', "@notes/a\\ b.md", "@notes/../notes"],
+)
+def test_a_reference_to_what_is_there_is_not_followed(reference: str, workspace: Path) -> None:
+    told = Gemini().tame(f"It says: {reference}\n", workspace)
+    assert told == f"It says: \\{reference}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "@pytest.fixture\ndef x():",
+        "a@b.c",
+        "@",
+        "@ steer.md",
+        "\\@steer.md",
+        f"@{'x' * 9999}",
+        "@\0",
+    ],
+)
+def test_what_refers_to_nothing_stays_as_it_is(words: str, workspace: Path) -> None:
+    assert Gemini().tame(words, workspace) == words
+
+
+def test_a_sentence_that_ends_in_a_reference_is_found_out_too(workspace: Path) -> None:
+    assert Gemini().tame("See @steer.md. Then (@steer.md), go", workspace) == (
+        "See \\@steer.md. Then (\\@steer.md), go"
+    )

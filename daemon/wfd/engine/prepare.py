@@ -65,7 +65,8 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     if workspace.is_new or not assignment.is_set_up:
         await _set_up(parts, lease, assignment, settings, workspace)
     folder = parts.folder_of(lease.run.id)
-    prompt = await _prompt(parts, lease, assignment, settings, template)
+    words = await _prompt(parts, lease, assignment, settings, template)
+    prompt = harness.tame(words, workspace.path)
     _check_size(prompt, harness)
     _write_prompt(folder, prompt)
     # from the base: what an agent has written since must not steer those who judge it

@@ -25,6 +25,9 @@ class Sim:
     max_prompt_bytes = 9_900_000
     graceful_signal = int(signal.SIGINT)
 
+    def tame(self, prompt: str, workspace: Path) -> str:
+        return prompt
+
     def launch(self, ask: Ask) -> Launch:
         # -P: a json.py at the root of a workspace must not become the agent's own.
         agent = (ask.binary,) if ask.binary else (sys.executable, "-P", "-m", "wfd_runners.sim")

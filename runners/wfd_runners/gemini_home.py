@@ -14,6 +14,9 @@ from wfd.ports import Ask
 
 MAX_ATTEMPTS = 3  # by default ten, which take almost four minutes: the waiting is wfd's
 
+# Named by what is let in: a next version may bring tools that write, or that ask the web.
+READING_TOOLS = ("list_directory", "read_file", "grep_search", "glob")
+
 # Git commands are refused in a folder without trust, whatever a rule says, except by a rule
 # that looks at the arguments.
 POLICY = """\
@@ -78,6 +81,7 @@ def _settings(ask: Ask, login: str | None) -> Mapping[str, object]:
             },
             "memoryBoundaryMarkers": [],  # instructions import no file from outside their folder
         },
+        **({"tools": {"core": READING_TOOLS}} if ask.is_pm else {}),
         "model": {} if ask.max_turns is None else {"maxSessionTurns": ask.max_turns},
         "advanced": {"ignoreLocalEnv": True},  # the repository's .env, which may hold a key
         "privacy": {"usageStatisticsEnabled": False},

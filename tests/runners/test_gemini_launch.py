@@ -196,6 +196,12 @@ def test_another_binary_takes_the_place_of_gemini() -> None:
     assert Gemini().launch(replace(ASK, binary="/opt/gemini")).argv[0] == "/opt/gemini"
 
 
+def test_a_pm_is_given_nothing_but_tools_that_read() -> None:
+    reading = _settings(Gemini().launch(replace(ASK, is_pm=True)))["tools"]["core"]
+    assert set(reading) == {"list_directory", "read_file", "grep_search", "glob"}
+    assert "tools" not in _settings(Gemini().launch(ASK))
+
+
 # --- the prompt ---------------------------------------------------------------
 
 

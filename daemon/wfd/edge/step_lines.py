@@ -13,7 +13,6 @@ from wfd.edge.words import duration, money, one_line, plural
 
 def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
     took = (run.ended_at or now) - run.started_at
-    how = run.message if run.outcome not in (None, "succeeded") else None
     yield line(
         "run",
         f"R{run.id}",
@@ -21,7 +20,7 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
         state_cell(run.outcome or run.state),
         cell(duration(max(0, took)), max(0, took)),
         _cost(run),
-        cell("" if how is None else one_line(how, 160), how or ""),
+        cell(one_line(run.message or "", 160), run.message or ""),
         depth=depth,
     )
     if run.state is RunState.RUNNING and run.spawned_at is None:

@@ -43,6 +43,7 @@ class Seen:
     is_main: bool  # False for what a CLI asks beside its conversation
     role: str | None
     prompt: str  # the last that a person asked
+    tools: tuple[str, ...]  # names of those that were offered
     texts: tuple[str, ...]  # all of the conversation, in order: asked, said, given by tools
     key: str | None  # the API key or bearer token that came with it
     at: float  # monotonic seconds

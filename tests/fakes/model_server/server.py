@@ -102,6 +102,7 @@ def _seen(api: Api, request: Request, reading: Reading, role: str | None) -> See
         is_main=reading.is_main,
         role=role,
         prompt=reading.prompts[-1] if reading.prompts else "",
+        tools=tuple(reading.tools),
         texts=tuple(reading.texts),
         key=api.key(request),
         at=time.monotonic(),

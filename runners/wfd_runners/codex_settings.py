@@ -19,7 +19,8 @@ class Settings:
         home = Path(environ.get("CODEX_HOME") or Path(environ.get("HOME", "")) / ".codex")
         try:
             values = tomllib.loads((home / "config.toml").read_text("utf-8"))
-        except (OSError, ValueError):  # codex itself tells the user what is wrong with it
+        # codex itself tells the user what is wrong with it
+        except (OSError, ValueError, RecursionError):
             values = {}
         return cls(home, values)
 

@@ -107,6 +107,21 @@ async def test_what_is_written_just_before_the_end_is_not_lost(tmp_path: Path) -
     assert await followed(FileTailer(), path, write_last_words_then_end) == [b"last words"]
 
 
+async def test_a_writer_that_outlives_the_end_and_never_pauses_is_not_followed_for_ever(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "f"
+    size = 100_000  # so much more than is read at once
+    path.write_bytes(b"first\n" * size)
+    batches = 0
+    async with aclosing(FileTailer().follow(path, is_done=lambda: batches > 3)) as following:
+        async for _ in following:
+            batches += 1
+            with path.open("ab") as file:
+                file.write(b"further\n" * size)
+            assert batches < 200, "it reads on and on"
+
+
 async def test_a_poke_ends_the_wait_at_once(tmp_path: Path) -> None:
     path, tailer, done = tmp_path / "f", FileTailer(), False
     path.write_bytes(b"only\n")

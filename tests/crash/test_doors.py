@@ -181,14 +181,31 @@ def test_the_log_tells_each_run_in_one_line_of_json(daemon: "Daemon") -> None:
 def test_what_nobody_foresaw_ends_that_run_alone_and_is_one_line_of_the_log(
     daemon: "Daemon",
 ) -> None:
+    daemon.tunes(harnesses={"sim": {"binary": "no\0such"}})
+    daemon.start()
+    one = daemon.create()
+    assert daemon.settled(one).state == "blocked"
+    assert daemon.outcomes(daemon.jobs(one)[0]) == ["lost"] * 4, "three times more, and no further"
+    crashed = daemon.until_logged("run.crashed")
+    assert "ValueError" in crashed["exception"]
+
+    daemon.tunes()
+    assert daemon.wfd("reload").code == 0
+    daemon.send("update_assignment", assignment=one, status="active")
+    assert daemon.settled(one).state == "complete"
+    daemon.assert_sound()
+
+
+def test_a_folder_that_cannot_be_written_asks_a_person_and_burns_no_attempt(
+    daemon: "Daemon",
+) -> None:
     daemon.start()
     in_the_way = daemon.state_dir / "runs"
     in_the_way.write_text("")
     one = daemon.create()
     assert daemon.settled(one).state == "blocked"
-    assert daemon.outcomes(daemon.jobs(one)[0]) == ["lost"] * 4, "three times more, and no further"
-    crashed = daemon.until_logged("run.crashed")
-    assert "FileExistsError" in crashed["exception"]
+    assert daemon.outcomes(daemon.jobs(one)[0]) == ["usage"]
+    assert "its files could not be written" in (daemon.assignment(one).reason or "")
 
     in_the_way.unlink()
     daemon.send("update_assignment", assignment=one, status="active")

@@ -1,6 +1,7 @@
 """How single values are shown."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from wfd.domain.errors import BadInput
 from wfd.edge.document import dumps
 from wfd.edge.when import moment
-from wfd.edge.words import ago, duration, money, one_line, spend, tame
+from wfd.edge.words import ago, duration, iso, local_time, money, one_line, spend, tame
 
 
 def steers(code: int) -> bool:
@@ -88,3 +89,18 @@ def test_a_date_with_a_zone_is_that_moment() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         moment(text, 0)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@given(at=st.integers(-(2**63), 2**63 - 1))
+def test_a_moment_that_no_calendar_has_breaks_no_page(zone: str, at: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert iso(at).endswith("Z")
+        assert local_time(at)
+    time.tzset()
+
+
+def test_a_moment_is_shown_to_the_millisecond() -> None:
+    assert iso(1_800_000_000_123) == "2027-01-15T08:00:00.123Z"

@@ -1,6 +1,8 @@
 """What is kept of an agent's end until its run is closed, whoever closes it."""
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,10 @@ from wfd.engine.exit import Exit
 from wfd.engine.lease import Terms, take_work
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Bench
+    from tests.engine.conftest import Bench, Opened
+
+    from wfd.domain.ids import AssignmentId
+    from wfd.domain.run import Run
 
 
 @pytest.mark.parametrize(
@@ -48,13 +53,8 @@ async def test_after_a_kill_the_reason_stands_and_a_dead_cli_tries_nothing_any_m
     bench: "Bench",
 ) -> None:
     async with bench.opened() as engine:
+        one, run = await _killed(engine)
         parts = engine.parts
-        one = await engine.create("Greet", type="implement", context="Greet")
-        terms = Terms(1, None, "killed", 1000, lambda namespace, job: "sim")
-        taken = await parts.store.write(lambda tx: take_work(tx, terms))
-        run = taken.leases[0].run
-        birth = {"pid": None, "pid_start": None, "boot_id": None, "now": 1}
-        await parts.store.write(lambda tx: tx.run("record_spawn", id=run.id, **birth))
         await parts.store.write(
             lambda tx: tx.run("record_activity", id=run.id, activity="tries again", retries=7)
         )
@@ -70,3 +70,32 @@ async def test_after_a_kill_the_reason_stands_and_a_dead_cli_tries_nothing_any_m
         ended = recover._ended(parts, lease)
         said = Outcome(Kind.STALLED, "it only tried again for 10m: refused")
         assert (ended.conclusion.outcome, ended.ended_by) == (said, EndedBy.STALL)
+
+
+async def test_a_clock_time_is_read_as_of_when_the_agent_said_it(bench: "Bench") -> None:
+    said_at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    words = "You've hit your session limit \u00b7 resets 1:06pm (UTC)"
+    limit = {"type": "result", "subtype": "success", "is_error": True, "result": words}
+    async with bench.opened() as engine:
+        _, run = await _killed(engine)
+        transcript = engine.parts.folder_of(run.id).transcript
+        transcript.write_text(json.dumps(limit) + "\n")
+        os.utime(transcript, (said_at.timestamp(), said_at.timestamp()))
+
+        (lease,) = await recover.end_orphans(engine.parts)
+        outcome = recover._ended(engine.parts, lease).conclusion.outcome
+
+    assert outcome.kind is Kind.RATE_LIMITED
+    assert outcome.reset_at == said_at.replace(hour=13, minute=6).timestamp() * 1000
+
+
+async def _killed(engine: "Opened") -> "tuple[AssignmentId, Run]":
+    """A run that a daemon left open when it was killed, with nothing in its folder yet."""
+    parts = engine.parts
+    one = await engine.create("Greet", type="implement", context="Greet")
+    terms = Terms(1, None, "killed", 1000, lambda namespace, job: "sim")
+    taken = await parts.store.write(lambda tx: take_work(tx, terms))
+    run = taken.leases[0].run
+    birth = {"pid": None, "pid_start": None, "boot_id": None, "now": 1}
+    await parts.store.write(lambda tx: tx.run("record_spawn", id=run.id, **birth))
+    return one, run

@@ -1,5 +1,6 @@
 """Every way a run can end, seen through the engine."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ async def test_a_retry_by_the_pm_goes_on_in_the_session_of_the_try_before(bench:
 
 
 async def test_a_rate_limit_with_a_reset_waits_for_it_and_costs_no_attempt(bench: "Bench") -> None:
-    reset = 4_000_000_000
+    reset = int(time.time()) + 3600
     bench.plays({"implement": [[{"error": {"status": 429, "text": "no", "reset_at": reset}}]]})
     async with bench.running() as engine:
         one = await started(engine)
@@ -262,6 +263,38 @@ async def test_garbage_and_a_huge_line_are_survived(bench: "Bench") -> None:
         one = await started(engine)
         await until_runs(engine, one, 1)
         assert (await engine.runs(one))[0].outcome == "succeeded"
+
+
+async def test_what_an_agent_has_put_into_the_folders_of_later_runs_is_not_there_then(
+    bench: "Bench",
+) -> None:
+    runs = bench.place.run_folder(1).path.parent
+    plant = f"mkdir -p {runs}/R2/.gemini; touch {runs}/R2/.gemini/GEMINI.md; mkfifo {runs}/R2/exit"
+    link = f"mkdir {bench.tmp}/elsewhere; ln -s {bench.tmp}/elsewhere {runs}/R3"
+    bench.plays({"implement": [[{"shell": f"{plant}; {link}"}, EDIT]]})
+    async with bench.running() as engine:
+        await engine.settled(await started(engine))
+    assert (runs / "R2" / "prompt.md").is_file()
+    assert not (runs / "R2" / ".gemini").exists()
+    assert not (runs / "R3").is_symlink()
+    assert list((bench.tmp / "elsewhere").iterdir()) == []
+
+
+async def test_files_that_cannot_be_written_ask_a_person_and_cost_no_tries(bench: "Bench") -> None:
+    bench.plays({"implement": [[EDIT]]})
+    runs = bench.place.run_folder(1).path.parent
+    async with bench.running() as engine:
+        runs.write_text("in the way, as a full disk is")
+        one = await started(engine)
+        assignment = await engine.settled(one)
+        runs.unlink()
+        await engine.send("update_assignment", assignment=one, status="active")
+        await until_runs(engine, one, 2)
+        outcomes = [run.outcome for run in await engine.runs(one)]
+    assert assignment.state == "blocked"
+    assert assignment.reason is not None
+    assert str(runs) in assignment.reason
+    assert outcomes[:2] == ["usage", "succeeded"]
 
 
 async def test_a_transcript_that_outgrows_its_cap_ends_the_run(bench: "Bench") -> None:

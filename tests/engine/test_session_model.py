@@ -1,4 +1,4 @@
-"""Which model a resumed session goes on with."""
+"""Which session a run goes on with, and on which model."""
 
 from typing import TYPE_CHECKING
 
@@ -55,3 +55,19 @@ async def test_a_model_that_does_not_exist_is_not_kept_with_its_session(bench: "
     assert (first.outcome, first.model) == ("usage", "nonsense")
     assert second.resumed == first.session_id
     assert second.model == "sim-1"
+
+
+async def test_a_session_is_not_gone_on_with_by_another_agent(bench: "Bench") -> None:
+    denied = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
+    bench.plays({"implement": [[EDIT, denied]]})
+    bench.flags["harnesses"] = {"codex": {"binary": "/bin/true"}}
+    async with bench.running() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        assert (await engine.settled(one)).state == "blocked"
+        bench.flags["harnessDefaults"] = {"default": "codex"}
+        engine.settings.reload()
+        await engine.send("update_assignment", assignment=one, status="active")
+        first, second = await _first_two_runs(engine, one)
+    assert (first.harness, second.harness) == ("sim", "codex")
+    assert first.session_id is not None
+    assert (second.resumed, second.model) == (None, None)

@@ -105,14 +105,22 @@ def test_a_rate_limit_waits_for_its_reset_and_up_to_a_minute_more() -> None:
     assert NOW + 63_000 < late.run_after <= NOW + 123_000
 
 
-@pytest.mark.parametrize("reset_at", [None, NOW, NOW - 1])
-def test_a_rate_limit_without_a_reset_to_come_waits_by_backoff(reset_at: int | None) -> None:
+@pytest.mark.parametrize("reset_at", [None, NOW, NOW - 1, NOW + 36 * 86_400_000, 10**18])
+def test_a_rate_limit_without_a_credible_reset_to_come_waits_by_backoff(
+    reset_at: int | None,
+) -> None:
     first = follow(Kind.RATE_LIMITED, reset_at=reset_at)
     tenth = follow(Kind.RATE_LIMITED, reset_at=reset_at, rate_limited=9)
     assert isinstance(first, Again)
     assert isinstance(tenth, Again)
     assert first.run_after == NOW + 60_000
     assert tenth.run_after == NOW + 1_800_000
+
+
+def test_a_reset_in_a_month_is_waited_for() -> None:
+    following = follow(Kind.RATE_LIMITED, reset_at=NOW + 31 * 86_400_000)
+    assert isinstance(following, Again)
+    assert following.run_after == NOW + 31 * 86_400_000
 
 
 def test_a_rate_limit_costs_no_attempt() -> None:

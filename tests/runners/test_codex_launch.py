@@ -172,7 +172,9 @@ def test_no_key_of_a_model_is_seen_by_tools_nor_what_the_user_hides(home: Path) 
     assert {"CODEX_API_KEY", "MY_KEY", "MY_SECRET_*"} <= set(hidden)
 
 
-@pytest.mark.parametrize("text", [b"[broken", b"\xff\xfe", b"model_providers = 3", b"x = []"])
+@pytest.mark.parametrize(
+    "text", [b"[broken", b"\xff\xfe", b"model_providers = 3", b"x = []", b"x=" + b"[" * 5000]
+)
 def test_settings_that_are_broken_or_odd_break_no_launch(home: Path, text: bytes) -> None:
     (home / "config.toml").write_bytes(text)
     assert "CODEX_API_KEY" in Codex().launch(ASK).pass_env

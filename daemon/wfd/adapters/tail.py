@@ -71,10 +71,14 @@ class FileTailer:
         try:
             while True:
                 is_last = is_done()  # before the reading: what is written by then is read
-                while chunk := followed.read():
+                # and no more, or whoever else holds the file open could keep us reading
+                end = followed.end() if is_last else None
+                while chunk := followed.read(end):
                     if batch := cut.feed(chunk):
                         yield batch
                     await anyio.lowlevel.checkpoint()
+                    if not is_last and is_done():
+                        break
                 if is_last:
                     break
                 await self._growth_of(followed)
@@ -135,14 +139,17 @@ class _Followed:
         self._silent_looks = 0
         self._fd: int | None = None
 
-    def read(self) -> bytes:
-        """The next bytes; empty at the end, or while there is no file."""
-        if self._fd is None:
-            with suppress(FileNotFoundError):
-                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        if self._fd is None:
+    def end(self) -> int:
+        """Where the file ends now; 0 while there is none."""
+        return 0 if self._open() is None else self._size()
+
+    def read(self, end: int | None = None) -> bytes:
+        """The next bytes; none at the end of the file, at `end`, or while there is no file."""
+        fd = self._open()
+        if fd is None:
             return b""
-        chunk = os.pread(self._fd, _CHUNK, self.offset)
+        most = _CHUNK if end is None else min(_CHUNK, max(0, end - self.offset))
+        chunk = os.pread(fd, most, self.offset)
         self.offset += len(chunk)
         if chunk:
             self._silent_looks = 0
@@ -168,12 +175,21 @@ class _Followed:
             os.close(self._fd)
             self._fd = None
 
+    def _open(self) -> int | None:
+        if self._fd is None:
+            with suppress(FileNotFoundError):
+                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._fd
+
     def _has_grown(self) -> bool:
+        return self._size() > self.offset
+
+    def _size(self) -> int:
         try:
             stat = self.path.stat() if self._fd is None else os.fstat(self._fd)
         except FileNotFoundError:
-            return False
-        return stat.st_size > self.offset
+            return 0
+        return stat.st_size
 
     def _put_off(self, now: int) -> None:
         # On a common grid, so that silent files are all looked at in the same moment.

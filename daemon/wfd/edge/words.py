@@ -11,6 +11,7 @@ NOT_REPORTED = "not reported"
 # line and paragraph separators, and the controls of bidirectional text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"\s+")
+_LAST = 253_402_128_000_000  # in UTC milliseconds, where every time zone still has a date
 
 
 def tame(text: str) -> str:
@@ -55,13 +56,17 @@ def plural(count: int, noun: str) -> str:
 
 def local_time(at: int) -> str:
     """In the person's own time zone, to the second."""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return _moment(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def iso(at: int) -> str:
     """UTC, to the millisecond, as every JSON document has it."""
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(at: int) -> datetime:
+    """As near as the calendar goes: an agent may name any number, and no page may break."""
+    return datetime.fromtimestamp(min(max(at, 0), _LAST) / 1000, UTC)
 
 
 def _spelled(found: re.Match[str]) -> str:

@@ -1,9 +1,12 @@
 """Before the agent: the workspace, its set-up and baseline, and the prompt."""
 
 import hashlib
+import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import anyio.to_thread
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
@@ -55,6 +58,8 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     settings = _settings(parts, lease)
     template = _template(settings, lease.job)
     harness = _harness(parts, lease.run)
+    folder = parts.folder_of(lease.run.id)
+    await anyio.to_thread.run_sync(_clear, folder)
     if lease.assignment.id in parts.removing:
         await parts.removing[lease.assignment.id].wait()
     try:
@@ -74,7 +79,7 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
         lease.namespace, workspace.base_commit, INSTRUCTIONS, MAX_INSTRUCTIONS
     )
     ask = _ask(lease, assignment, settings, template, harness, workspace, folder, instructions)
-    ask = replace(ask, model=ask.model or await _model_of_session(parts, lease, ask.resume))
+    ask = await _going_on(parts, lease, ask)
     run_seq = await _record_prompt(parts, lease, prompt, ask)
     limit_ms = run_limit_ms(
         assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
@@ -107,6 +112,17 @@ def _harness(parts: Parts, run: Run) -> Harness:
         message = f"no harness '{run.harness}'; known: {known}; correct harnessDefaults"
         raise NotReady(Outcome(Kind.USAGE, message))
     return harness
+
+
+def _clear(folder: RunFolder) -> None:
+    """Whatever lies there already, an agent has put there: its number was easily foreseen.
+
+    Some CLIs have their home in it, and would take settings and instructions from there.
+    """
+    if folder.path.is_dir() and not folder.path.is_symlink():
+        shutil.rmtree(folder.path)
+    else:
+        folder.path.unlink(missing_ok=True)
 
 
 async def _record_base(parts: Parts, lease: Lease, workspace: Workspace) -> Assignment:
@@ -265,23 +281,20 @@ def _ask(
     )
 
 
-async def _model_of_session(parts: Parts, lease: Lease, session_id: str | None) -> str | None:
-    """The model that a session to resume ran on; None for a fresh one.
+async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
+    """As asked, with the model of the session to resume; afresh if it is another agent's.
 
     Claude Code would go on with the same model, but without its long context (`[1m]`).
     """
-    if session_id is None:
-        return None
-    runs = await parts.store.all(Run, "runs_of", assignment_id=lease.assignment.id)
-    return next(
-        (
-            run.model
-            for run in reversed(runs)
-            # a model that does not exist ended as usage: its session must not keep it
-            if run.session_id == session_id and run.outcome is not Kind.USAGE
-        ),
-        None,
-    )
+    if ask.resume is None:
+        return ask
+    every = await parts.store.all(Run, "runs_of", assignment_id=lease.assignment.id)
+    runs = [run for run in every if run.session_id == ask.resume]
+    if any(run.harness != lease.run.harness for run in runs):
+        return replace(ask, resume=None)
+    # a model that does not exist ended as usage: its session must not keep it
+    models = (run.model for run in reversed(runs) if run.outcome is not Kind.USAGE)
+    return replace(ask, model=ask.model or next(models, None))
 
 
 async def _record_prompt(parts: Parts, lease: Lease, prompt: str, ask: Ask) -> int:

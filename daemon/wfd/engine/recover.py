@@ -94,7 +94,9 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
     _read(codec, folder)
     kept = Exit.kept(folder.exit)
     exited = kept or Exit(None, EndedBy.NONE)
-    end = End(exited.code, exited.ended_by, stderr_of(folder.stderr), parts.clock.now())
+    # "try again at 1:06 PM" is meant as of then, which may be hours ago
+    now = min(parts.clock.now(), _last_word(folder) or parts.clock.now())
+    end = End(exited.code, exited.ended_by, stderr_of(folder.stderr), now)
     told = exited.told_of(codec.conclude(end))
     if kept is None and not codec.is_finished:
         return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
@@ -111,3 +113,10 @@ def _read(codec: Codec, folder: RunFolder) -> None:
     with contextlib.suppress(FileNotFoundError), folder.transcript.open("rb") as stream:
         for line in stream:
             codec.read(line.rstrip(b"\n"))
+
+
+def _last_word(folder: RunFolder) -> int | None:
+    """When the agent last said something, in UTC milliseconds."""
+    with contextlib.suppress(FileNotFoundError):
+        return folder.transcript.stat().st_mtime_ns // 1_000_000
+    return None

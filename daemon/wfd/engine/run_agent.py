@@ -82,6 +82,9 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
     except NotReady as error:
         conclusion = Conclusion(error.outcome)
         return Closing(conclusion, EndedBy.NONE, None, evidence=error.evidence)
+    except OSError as error:  # a full disk, say: trying it again at once would not help
+        outcome = Outcome(Kind.USAGE, f"its files could not be written: {error}")
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
     ended = await _run(parts, live, prepared)
     if ended is None:
         return cut_short(live)

@@ -8,6 +8,7 @@ from wfd.domain.outcome import Kind, Outcome
 from wfd.rules.policy import CounterName, OutcomeRule, Policy, Then
 
 MAX_RESET_JITTER_MS = 60_000  # so that a fleet does not wake in the same second
+MAX_RESET_AHEAD_MS = 35 * 86_400_000  # no limit is longer than a month
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,10 @@ def _given_up(job: Job, outcome: Outcome, limit: int | None) -> Next:
 
 def _run_after(job: Job, outcome: Outcome, rule: OutcomeRule, now: int, roll: float) -> int | None:
     reset_at = outcome.reset_at
-    # a reset that has passed is a wrong clock somewhere: it would retry in a storm
-    if rule.then is Then.WAIT and reset_at is not None and reset_at > now:
+    # a reset that has passed is a wrong clock somewhere, and would be retried in a storm; one in
+    # years is a wrong unit, and would never be retried
+    is_credible = reset_at is not None and now < reset_at <= now + MAX_RESET_AHEAD_MS
+    if rule.then is Then.WAIT and reset_at is not None and is_credible:
         return reset_at + int(MAX_RESET_JITTER_MS * roll)
     if rule.backoff is None or rule.counter is None:
         return None

@@ -1,4 +1,4 @@
-"""One file per harness: how an agent CLI is launched and understood. None of them spawns."""
+"""One folder per harness: how an agent CLI is launched and understood. None of them spawns."""
 
 TYPE_CHECKING = False  # `typing` alone would take a tenth of the sim agent's start
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 def harnesses() -> dict[str, "Harness"]:
     """Every harness by its name, fresh."""
     # Imported here, because the sim agent's process passes through this file as well.
-    from wfd_runners.claude import Claude
-    from wfd_runners.codex import Codex
-    from wfd_runners.gemini import Gemini
+    from wfd_runners.claude.harness import Claude
+    from wfd_runners.codex.harness import Codex
+    from wfd_runners.gemini.harness import Gemini
     from wfd_runners.sim.harness import Sim
 
     return {harness.name: harness for harness in (Claude(), Codex(), Gemini(), Sim())}

@@ -10,7 +10,10 @@ import pytest
 from tests.docs.documents import ROOT, code_in, only_code, table, text_of
 
 from wfd.domain.outcome import Kind
-from wfd_runners import claude_causes, codex_causes, gemini_causes, harnesses
+from wfd_runners import harnesses
+from wfd_runners.claude import causes as claude
+from wfd_runners.codex import causes as codex
+from wfd_runners.gemini import causes as gemini
 
 NAME = "docs/troubleshooting.md"
 LOG = [
@@ -65,9 +68,9 @@ SAID_BY_THE_CODE = [
     "tool calls were",
 ]
 MEANS_NO_LOGIN = {
-    "claude": claude_causes.by_words,
-    "codex": codex_causes.by_words,
-    "gemini": gemini_causes.by_words,
+    "claude": claude.by_words,
+    "codex": codex.by_words,
+    "gemini": gemini.by_words,
 }
 
 

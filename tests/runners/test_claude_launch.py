@@ -8,7 +8,7 @@ import pytest
 from wfd.domain.errors import BadInput
 from wfd.domain.template import Writes
 from wfd.ports import Ask
-from wfd_runners.claude import Claude
+from wfd_runners.claude.harness import Claude
 
 ASK = Ask(Path("/w"), Path("/r"), session_id="5b4b1d4e-1111-4222-8333-444444444444")
 

@@ -5,7 +5,7 @@ import pytest
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import Noise, Retrying, Said, SessionStarted, ToolCalled, ToolReturned
 from wfd.ports import End
-from wfd_runners.claude import ClaudeCodec
+from wfd_runners.claude.harness import ClaudeCodec
 
 NOW = 1_795_176_000_000
 OK = {"type": "result", "subtype": "success", "is_error": False, "result": "Fine.", "num_turns": 1}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from wfd.domain.errors import BadInput
+from wfd.domain.template import Writes
 from wfd.ports import Ask
-from wfd_runners.codex import Codex
+from wfd_runners.codex.harness import Codex
 
 ASK = Ask(Path("/w"), Path("/r"), session_id="5b4b1d4e-1111-4222-8333-444444444444")
 FREE = "--dangerously-bypass-approvals-and-sandbox"
@@ -92,6 +93,20 @@ def test_each_skill_of_a_workspace_is_denied_also_behind_a_link(tmp_path: Path) 
     paths = [str(tmp_path / folder / "SKILL.md") for folder in folders]
     assert sorted(paths) == sorted(one["path"] for one in denied)
     assert {one["enabled"] for one in denied} == {False}
+
+
+def test_the_persons_own_skills_are_kept_from_those_who_judge(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    for above in ("skills", ".agents/skills"):
+        (home / above / "own").mkdir(parents=True)
+        (home / above / "own" / "SKILL.md").touch()
+    assert "skills.config" not in _settings(ASK)
+    denied = _settings(replace(ASK, writes=Writes.NEVER))["skills.config"]
+    assert isinstance(denied, list)
+    own = {str(home / above / "own" / "SKILL.md") for above in ("skills", ".agents/skills")}
+    assert {one["path"] for one in denied} == own
 
 
 def test_skills_without_end_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tests.runners.recordings import NOW, Recording
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import Noise, Retrying, Said, Signal, ToolCalled, ToolReturned
 from wfd.ports import End
-from wfd_runners.codex import CodexCodec
+from wfd_runners.codex.harness import CodexCodec
 
 THREAD = {"type": "thread.started", "thread_id": "01a1f8b8"}
 ANSWER = {"type": "item.completed", "item": {"type": "agent_message", "text": "Done."}}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wfd.ports import Ask, Launch
-from wfd_runners.gemini import Gemini
+from wfd_runners.gemini.harness import Gemini
 
 RUN = Path("/r/R7")
 ASK = Ask(Path("/w"), RUN, session_id="5b4b1d4e-1111-4222-8333-444444444444")

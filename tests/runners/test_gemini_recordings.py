@@ -8,7 +8,7 @@ from tests.runners.recordings import NOW, Recording, conclude
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import Retrying, Said
 from wfd.ports import End
-from wfd_runners.gemini import Gemini, GeminiCodec
+from wfd_runners.gemini.harness import Gemini, GeminiCodec
 
 QUOTA = "\nPlease wait and try again later. To increase your limits, request a quota increase"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import wfd_runners
 from wfd.domain.signal import Retrying, Signal
 from wfd.ports import Ask, Launch
-from wfd_runners.claude import ClaudeCodec, flags
+from wfd_runners.claude.harness import ClaudeCodec, flags
 
 # as a CLI may say on stderr alone: "Attempt 3 failed: overloaded", or with a wait of 500 ms
 _ATTEMPT = re.compile(r"Attempt (\d{1,9}) failed(?:, waiting (\d{1,9}) ms)?: (.*)")

@@ -19,8 +19,8 @@ from wfd.domain.signal import (
 from wfd.ports import End
 from wfd_runners.ending import cut_short
 from wfd_runners.fields import clip, mapping, parse, text, whole
-from wfd_runners.gemini_causes import by_exit, by_words, readable
-from wfd_runners.gemini_stderr import sentence
+from wfd_runners.gemini.causes import by_exit, by_words, readable
+from wfd_runners.gemini.stderr import sentence
 from wfd_runners.reset_times import reset_time
 
 MAX_NOISE = 200

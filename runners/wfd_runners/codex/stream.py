@@ -19,8 +19,8 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.ports import End
-from wfd_runners.codex_causes import by_words
-from wfd_runners.codex_stderr import sentence
+from wfd_runners.codex.causes import by_words
+from wfd_runners.codex.stderr import sentence
 from wfd_runners.ending import cut_short
 from wfd_runners.fields import clip, mapping, mappings, parse, text, whole
 from wfd_runners.reset_times import reset_time

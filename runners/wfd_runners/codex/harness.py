@@ -4,20 +4,19 @@ import json
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
-from wfd.domain.errors import BadInput
 from wfd.domain.signal import Signal
+from wfd.domain.template import Writes
 from wfd.ports import Ask, Launch
-from wfd_runners.codex_settings import Settings
-from wfd_runners.codex_stream import CodexCodec
+from wfd_runners.codex.settings import Settings
+from wfd_runners.codex.skills import skills_at_home, skills_in
+from wfd_runners.codex.stream import CodexCodec
 
 __all__ = ["Codex", "CodexCodec"]
 
 # One element of argv over 128 KiB is E2BIG, and quotes and line ends grow when they are escaped.
 MAX_INSTRUCTIONS_BYTES = 96 * 1024
-MAX_SKILL_FOLDERS = 500
 CUT = "\n[cut here: {missing} more bytes of the repository's instructions]\n"
 
 KEYS = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN")
@@ -59,7 +58,7 @@ class Codex:
     graceful_signal = int(signal.SIGINT)  # it ends its tools; on SIGTERM they live on
 
     def tame(self, prompt: str, workspace: Path) -> str:
-        return prompt  # what a `$name` would bring in is denied: see `_skills`
+        return prompt  # what a `$name` would bring in is denied: see skills.py
 
     def launch(self, ask: Ask) -> Launch:
         settings = Settings.of(os.environ)
@@ -115,36 +114,21 @@ def _overrides(ask: Ask, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "projects", f'{{{workspace}={{trust_level="untrusted"}}}}'
     hidden = (*settings.hidden(), *KEYS, *settings.variables())
     yield "shell_environment_policy.exclude", _list(dict.fromkeys(hidden))
-    if skills := _skills(ask.workspace):
-        yield "skills.config", f"[{','.join(_denied(file) for file in skills)}]"
+    if denied := list(_denied_skills(ask, settings)):
+        yield "skills.config", f"[{','.join(denied)}]"
     if ask.is_pm:
         yield "web_search", _quoted("disabled")
     if ask.instructions and ask.instructions.strip():
         yield "developer_instructions", _bounded(ask.instructions)
 
 
-def _skills(workspace: Path) -> list[Path]:
-    """The skills that lie in the workspace. Raises BadInput when there is too much to look at.
-
-    `$name` anywhere in a prompt brings in the skill of that name, whole, also where an agent's
-    answer is quoted: it could instruct those who judge it.
-    """
-    files = []
-    roots = (workspace / above / "skills" for above in (".agents", ".codex"))
-    folders = chain.from_iterable(os.walk(root, followlinks=True) for root in roots)
-    for count, (path, _, names) in enumerate(folders):
-        if count == MAX_SKILL_FOLDERS:
-            raise BadInput(
-                f"more than {MAX_SKILL_FOLDERS} folders of skills lie in the workspace, and codex"
-                " cannot be kept from so many; remove them, or choose another harness"
-            )
-        if "SKILL.md" in names:
-            files.append(Path(path) / "SKILL.md")
-    return files
-
-
-def _denied(skill: Path) -> str:
-    return f"{{path={_quoted(str(skill.resolve()))},enabled=false}}"
+def _denied_skills(ask: Ask, settings: Settings) -> Iterator[str]:
+    """Skills that no `$name` in the prompt may bring in, where an answer is quoted, say."""
+    found = skills_in(ask.workspace)
+    if ask.writes is Writes.NEVER:  # an agent can write the person's own as well
+        found += skills_at_home(settings.home)
+    for file in found:
+        yield f"{{path={_quoted(str(file.resolve()))},enabled=false}}"
 
 
 def _bounded(instructions: str) -> str:

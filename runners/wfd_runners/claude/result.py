@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wfd.domain.outcome import Kind, Usage
-from wfd_runners.claude_causes import by_code, by_words
+from wfd_runners.claude.causes import by_code, by_words
 from wfd_runners.fields import clip, items, mapping, mappings, number, text, whole
 
 MAX_MESSAGE = 500

@@ -10,7 +10,7 @@ from wfd.domain.errors import BadInput
 from wfd.domain.signal import Signal
 from wfd.domain.template import Writes
 from wfd.ports import Ask, Launch
-from wfd_runners.claude_stream import ClaudeCodec
+from wfd_runners.claude.stream import ClaudeCodec
 
 __all__ = ["Claude", "ClaudeCodec", "flags"]
 

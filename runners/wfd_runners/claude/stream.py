@@ -19,8 +19,8 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.ports import End
-from wfd_runners.claude_causes import by_words
-from wfd_runners.claude_result import Result, Word
+from wfd_runners.claude.causes import by_words
+from wfd_runners.claude.result import Result, Word
 from wfd_runners.ending import cut_short, ended
 from wfd_runners.fields import clip, mapping, mappings, number, parse, text, whole
 from wfd_runners.reset_times import reset_time

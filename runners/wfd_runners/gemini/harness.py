@@ -8,9 +8,9 @@ from pathlib import Path
 
 from wfd.domain.signal import Signal
 from wfd.ports import Ask, Launch
-from wfd_runners import gemini_home, gemini_stderr
-from wfd_runners.gemini_login import VARIABLES, find_login
-from wfd_runners.gemini_stream import GeminiCodec
+from wfd_runners.gemini import home, stderr
+from wfd_runners.gemini.login import VARIABLES, find_login
+from wfd_runners.gemini.stream import GeminiCodec
 
 __all__ = ["Gemini", "GeminiCodec"]
 
@@ -20,7 +20,7 @@ QUIET = {
     "GEMINI_CLI_NO_RELAUNCH": "1",  # one process, which signals reach
 }
 
-# Not trusting the folder is what keeps a repository's own settings out: see gemini_home.
+# Not trusting the folder is what keeps a repository's own settings out: see home.py.
 APART = {"GEMINI_CLI_TRUST_WORKSPACE": "false"}
 
 EVERYONE = (
@@ -61,16 +61,16 @@ class Gemini:
         login = find_login(os.environ)
         return Launch(
             argv=(ask.binary or self.binary, *_flags(ask, login.model)),
-            env={**QUIET, **APART, **gemini_home.places(ask.run_dir), **login.env},
+            env={**QUIET, **APART, **home.places(ask.run_dir), **login.env},
             pass_env=(*EVERYONE, *VARIABLES.get(login.kind or "", ())),
-            files=gemini_home.files(ask, login.kind),
+            files=home.files(ask, login.kind),
         )
 
     def codec(self) -> GeminiCodec:
         return GeminiCodec()
 
     def read_stderr(self, line: str) -> Signal | None:
-        return gemini_stderr.retry(line)
+        return stderr.retry(line)
 
     def login(self, environ: Mapping[str, str]) -> str | None:
         return find_login(environ).words
@@ -98,7 +98,7 @@ def _flags(ask: Ask, chosen: str | None) -> tuple[str, ...]:
     # With this mode alone no tool is there that writes. The others come by the policy.
     argv += ["--approval-mode", "default"]
     if not ask.is_pm:
-        argv += [f"--policy={gemini_home.policy(ask.run_dir)}"]
+        argv += [f"--policy={home.policy(ask.run_dir)}"]
     if model := ask.model or chosen:
         argv += ["--model", model]
     return (*argv, *_session(ask))

@@ -1,0 +1,1 @@
+"""Claude Code: how it is launched, and what it says."""

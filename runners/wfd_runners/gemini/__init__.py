@@ -1,0 +1,1 @@
+"""Gemini CLI: how it is launched, and what it says."""

@@ -136,6 +136,7 @@ class Harness(Protocol):
     usage_spans_session: bool  # its tokens are those of the whole session, earlier runs included
     max_prompt_bytes: int
     graceful_signal: int
+    log_in_by: str  # how a person does that, in words
 
     def tame(self, prompt: str, workspace: Path) -> str:
         """The prompt with nothing in it that this CLI would carry out before its model reads it.

@@ -63,6 +63,7 @@ class Plain:
     usage_spans_session = False
     max_prompt_bytes = 1000
     graceful_signal = 15
+    log_in_by = "set PLAIN_KEY"
 
     def tame(self, prompt: str, workspace: Path) -> str:
         return prompt.replace("!", "")

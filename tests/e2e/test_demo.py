@@ -2,11 +2,15 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from wfd.adapters.lock import holder
+from wfd.adapters.place import place
 
 
 @pytest.fixture
@@ -57,6 +61,31 @@ def test_the_commands_that_the_demo_ends_with_work(told: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "wfd/A1" in done.stdout
     assert "FAILED" in done.stdout, "the red test is in the evidence"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_that_is_ended_leaves_no_daemon_behind(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "wfd.cli", "demo", "--plain"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "A1 is created" in line:
+            break
+    (state,) = tmp_path.glob("wfd-demo-*/state")
+    monkeypatch.setenv("WFD_STATE_DIR", str(state))
+    assert holder(place()) is not None
+    demo.send_signal(number)
+    demo.communicate(timeout=60)
+
+    assert demo.returncode == (130 if number == signal.SIGINT else 128 + number)
+    assert holder(place()) is None
 
 
 def test_a_demo_with_an_unknown_agent_makes_nothing(tmp_path: Path) -> None:

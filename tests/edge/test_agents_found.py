@@ -71,7 +71,7 @@ def test_an_agent_without_a_login_is_warned_of_until_it_has_one(
 ) -> None:
     _install("claude", "2.1.197", tmp_path, monkeypatch)
     assert _finding(wfd, "claude")["level"] == "warn"
-    assert "log in" in _finding(wfd, "claude")["way_out"]
+    assert "/login" in _finding(wfd, "claude")["way_out"]
 
     (home / ".claude").mkdir()
     (home / ".claude" / ".credentials.json").write_text("{}")

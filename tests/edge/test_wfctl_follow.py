@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from tests.edge.shelf import NOW, Call, Shelf
 
@@ -11,6 +12,8 @@ from wfd.adapters.place import place
 from wfd.config import hash_of
 from wfd.ctl import follow as ctl_follow
 from wfd.domain.run import Run
+from wfd.domain.signal import ToolReturned
+from wfd.edge import stream
 
 STREAM: list[dict[str, object]] = [
     {"type": "system", "subtype": "init", "session_id": "s1", "model": "m"},
@@ -257,3 +260,9 @@ def test_config_show_tells_where_each_value_comes_from(
     assert after.err == ""
     assert f'checks.test\t"make test"\t{file}' in after.out
     assert json.loads(wfctl("config", "show", "--json").out)["limits"]["jobs"] == 7
+
+
+def test_what_a_tool_gave_back_keeps_its_indentation() -> None:
+    told = stream.shown(ToolReturned("t", "\ndef greet():\n    return 1\n", False), NOW)
+    assert told is not None
+    assert click.unstyle(told) == "  def greet():\n      return 1"

@@ -168,6 +168,7 @@ def test_what_the_cli_of_a_run_does_instead_of_working_is_shown_where_one_looks(
     assert f"activity\t{said}\n" in wfctl("job", "J1").out
     assert f"activity\t{said}\n" in wfctl("assignment", "A1").out
     assert said in on_a_terminal("queue")
+    assert "tries again (2)" in wfctl("queue").out, "in a pipe too"
     (job,) = json.loads(wfctl("queue", "--json").out)
     (run,) = json.loads(wfctl("job", "J1", "--json").out)["runs"]
     assert job["run_activity"] == run["activity"] == "tries again (2) after 4s: \x1b[2J limit"

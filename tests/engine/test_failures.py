@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from wfd.domain.errors import Broken, NotAllowed
 from wfd.ports import Tx
@@ -321,3 +322,17 @@ async def test_a_lost_lease_kills_the_tree_and_writes_nothing(bench: "Bench") ->
         assert bench.survivors(run.id) == []
         after = (await engine.runs(one))[0]
         assert (after.state, after.outcome) == ("running", None)
+
+
+async def test_what_stands_still_until_a_person_has_looked_is_a_warning_that_names_the_agent(
+    bench: "Bench",
+) -> None:
+    bench.plays({"implement": [[{"error": {"status": 401, "text": "Invalid API key"}}]]})
+    with capture_logs() as logged:
+        async with bench.running() as engine:
+            one = await started(engine)
+            assignment = await engine.settled(one)
+    assert assignment.reason is not None
+    assert assignment.reason.startswith("sim: the agent could not log in")
+    (closed,) = [line for line in logged if line["event"] == "run.closed"]
+    assert (closed["log_level"], closed["assignment_state"]) == ("warning", "blocked")

@@ -14,7 +14,7 @@ import anyio
 from wfd.adapters.spawn import LocalSpawner
 from wfd.ports import Command, Spawner
 
-_KEPT_ENV = ("PATH", "HOME", "LANG", "TMPDIR")
+_KEPT_ENV = ("PATH", "LANG", "TMPDIR")
 _MAX_BYTES = 65536
 _VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+[\w.+-]*)")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -84,7 +84,9 @@ async def _run(
     out, err = folder / "out", folder / "err"
     env = {name: os.environ[name] for name in _KEPT_ENV if name in os.environ}
     tag = f"probe-{uuid.uuid4().hex}"
-    command = Command(argv, folder, env | {"NO_COLOR": "1"}, tag, stdout=out, stderr=err)
+    # a home of its own: some CLIs leave files there each time they are asked
+    env |= {"NO_COLOR": "1", "HOME": str(folder)}
+    command = Command(argv, folder, env, tag, stdout=out, stderr=err)
     process = await spawner.spawn(command)
     code = None
     try:

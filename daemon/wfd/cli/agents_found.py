@@ -65,7 +65,7 @@ def _login(login: str | None) -> str:
 def _no_login(harness: Harness, login: str | None) -> str:
     if login:
         return ""
-    return f"start '{harness.binary}' once and log in, or set its key where the daemon is started"
+    return f"{harness.log_in_by}, where the daemon is started"
 
 
 def _untried(harness: Harness, version: str) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,9 @@ def _own_place(home: Path, harness: str) -> Place:
 def _daemon(here: Place, home: Path, harness: str) -> Iterator[None]:
     config = home / "config" / "config.json"
     config.write_text(json.dumps({"harnessDefaults": {"default": harness}}), encoding="utf-8")
+    # a closed terminal must not leave a daemon behind that starts agents
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     start_detached(here, None, None, None)
     try:
         yield
@@ -171,12 +175,16 @@ def _show_end(console: Console, here: Place, repository: Path, assignment: Assig
         f"A{assignment.id} is {assignment.state}: {assignment.reason or ''}", markup=False
     )
     console.print(f"cost    {spend(assignment.cost_usd, assignment.unmeasured)}")
-    if assignment.head_commit:
+    if _git(repository, "branch", "--list", assignment.branch):
         console.print(f"branch  {assignment.branch} in {repository}; main is as it was")
     if assignment.state is AssignmentState.COMPLETE:
         _show_commands(console, here, repository)
     else:
-        console.print(f"Its store is {here.state_dir} (WFD_STATE_DIR)", markup=False)
+        console.print(
+            "The demo's daemon has stopped. Once that is seen to, run the demo again; what this one"
+            f" left lies in {here.state_dir.parent}, to be looked at or deleted.",
+            markup=False,
+        )
 
 
 def _show_commands(console: Console, here: Place, repository: Path) -> None:

@@ -45,7 +45,7 @@ class _Heard:
 def tail(
     job_id: int, wants_follow: bool | None, raw: bool, as_json: bool, namespace: str | None
 ) -> None:
-    """What a job's agent says and does. Follows it to its end while it runs.
+    """What a job's agent says and does in its newest run. Follows that to its end.
 
     What a CLI says on stderr, such as that it tries again, is marked "stderr". While the run
     is followed it comes among the rest as it is written. What is there already when tail

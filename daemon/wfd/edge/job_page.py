@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from wfd.commands.inspect import JobView
-from wfd.domain.job import Job
+from wfd.domain.job import Job, JobState
 from wfd.edge.document import to_json
 from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
@@ -16,7 +16,7 @@ _COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_li
 
 def job_page(view: JobView, now: int) -> Iterator[PageLine]:
     job = view.step.job
-    yield title("job", f"J{job.id}", job.type, state_cell(job.state), state_cell(job.outcome))
+    yield title("job", f"J{job.id}", job.type, state_cell(job.state), state_cell(_outcome(job)))
     wait = wait_of(view, now)
     if wait is not None:
         yield fact("waits_for", wait.waits_for)
@@ -69,3 +69,8 @@ def _came_of_it(view: JobView, now: int) -> Iterator[PageLine]:
 def _counters(job: Job) -> str:
     counted = [(name, getattr(job, name)) for name in _COUNTERS]
     return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counted if count)
+
+
+def _outcome(job: Job) -> str | None:
+    """That of its last run, which says nothing of one that is on."""
+    return None if job.state is JobState.RUNNING else job.outcome

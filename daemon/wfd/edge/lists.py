@@ -73,7 +73,7 @@ def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
         state_cell(job.state),
         cell(job.priority),
         cell(job.run_harness or job.harness),
-        cell(_waits_for(job, now), job.waits_for or ""),
+        cell(_waits_for(job, now), job.waits_for or job.run_activity or ""),
         cell(ago(job.created_at, now), iso(job.created_at)),
     ]
 

@@ -90,10 +90,15 @@ def document(signal: Signal) -> dict[str, object]:
 
 def _result(text: str) -> str:
     """The first lines of what a tool gave back, set in."""
-    lines = [one_line(line, _MAX_RESULT) for line in tame(text).strip().split("\n")]
+    lines = [_clipped(line) for line in tame(text).strip("\n").split("\n")]
     more = len(lines) - _MAX_LINES
     shown_lines = lines[:_MAX_LINES] + ([f"… {plural(more, 'more line')}"] if more > 0 else [])
     return "\n".join(f"  {line}" for line in shown_lines) if text.strip() else "  done"
+
+
+def _clipped(line: str) -> str:
+    """A line with its indentation, which means something in code and in a diff."""
+    return line.rstrip() if len(line) <= _MAX_RESULT else f"{line[: _MAX_RESULT - 1]}…"
 
 
 def _limit(signal: LimitSeen, now: int) -> str:

@@ -205,7 +205,7 @@ def _move_on(
         case Ask():
             session = closing.conclusion.session_id or job.resume_session
             _put_back(tx, job, outcome, answer, None, None, session)
-            _block(tx, assignment, run, next_.reason)
+            _block(tx, assignment, run, f"{run.harness}: {next_.reason}")
         case Escalate():
             close_job(tx, job, next_.state, outcome.kind, answer)
             _block(tx, assignment, run, next_.reason)
@@ -258,7 +258,10 @@ def _log(parts: Parts, closed: Closed, closing: Closing) -> None:
     """The one line that tells the whole run."""
     run, job = closed.run, closed.job
     checks = {e.name: e.exit_code for e in closing.evidence if e.kind == "check"}
-    parts.log.info(
+    # what stands still until a person has looked is what a person looks for in the morning
+    stands_still = closed.assignment.state in (AssignmentState.BLOCKED, AssignmentState.PAUSED)
+    tell = parts.log.warning if stands_still else parts.log.info
+    tell(
         "run.closed",
         namespace_id=run.namespace_id,
         assignment_id=run.assignment_id,

@@ -137,7 +137,10 @@ def _told(outcome: Outcome) -> str:
 def _way_out(job: Job, outcome: Outcome) -> str:
     match outcome.kind:
         case Kind.AUTH:
-            what, remedy = "the agent could not log in", "log it in or give it a key"
+            what, remedy = (
+                "the agent could not log in",
+                "log it in, or give 'wfd start' a key and restart it",
+            )
         case Kind.NOT_FOUND:
             what, remedy = "the agent's program is not there", "install it or configure its path"
         case Kind.USAGE:

@@ -78,6 +78,7 @@ class Claude:
     usage_spans_session = False
     max_prompt_bytes = 9_900_000  # the CLI itself refuses more than 10 MB
     graceful_signal = int(signal.SIGINT)  # it prints a result; on SIGTERM not a word
+    log_in_by = "start 'claude' and type /login, or set ANTHROPIC_API_KEY"
 
     def tame(self, prompt: str, workspace: Path) -> str:
         return prompt  # those who judge read no files in: see `_env`

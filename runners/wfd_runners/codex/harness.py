@@ -56,6 +56,10 @@ class Codex:
     usage_spans_session = True
     max_prompt_bytes = 1_048_576  # it takes as many characters, and none is less than a byte
     graceful_signal = int(signal.SIGINT)  # it ends its tools; on SIGTERM they live on
+    log_in_by = (
+        "run 'codex login', or set CODEX_API_KEY (OPENAI_API_KEY is not read),"
+        " or the variable that the env_key of your provider names"
+    )
 
     def tame(self, prompt: str, workspace: Path) -> str:
         return prompt  # what a `$name` would bring in is denied: see skills.py

@@ -53,6 +53,7 @@ class Gemini:
     usage_spans_session = False
     max_prompt_bytes = 8_000_000  # the CLI cuts at 8 MiB, with no more than a warning
     graceful_signal = int(signal.SIGTERM)  # any ends it at once and without a word
+    log_in_by = "start 'gemini' and choose a login, or set GEMINI_API_KEY"
 
     def tame(self, prompt: str, workspace: Path) -> str:
         return _REFERENCE.sub(lambda found: _escaped(found, workspace), prompt)

@@ -24,6 +24,7 @@ class Sim:
     usage_spans_session = False
     max_prompt_bytes = 9_900_000
     graceful_signal = int(signal.SIGINT)
+    log_in_by = ""
 
     def tame(self, prompt: str, workspace: Path) -> str:
         return prompt

@@ -3,6 +3,7 @@
 import re
 
 from wfd.domain.outcome import Kind
+from wfd_runners.statuses import by_status
 
 _BY_CODE = {  # `error` of a synthetic assistant event
     "authentication_failed": Kind.AUTH,
@@ -13,17 +14,6 @@ _BY_CODE = {  # `error` of a synthetic assistant event
     "server_error": Kind.TRANSIENT,
     "model_not_found": Kind.USAGE,
     "max_output_tokens": Kind.FAILED,
-}
-
-_BY_STATUS = {
-    401: Kind.AUTH,
-    402: Kind.AUTH,
-    403: Kind.AUTH,
-    404: Kind.USAGE,
-    408: Kind.TRANSIENT,
-    409: Kind.TRANSIENT,
-    413: Kind.POISONED,
-    429: Kind.RATE_LIMITED,
 }
 
 # The first that matches wins, so what is certain stands above what is vague.
@@ -72,9 +62,7 @@ _REFUSAL = re.compile(r"unable to respond to this request|usage policy", re.IGNO
 
 def by_code(code: str | None, status: int | None) -> Kind | None:
     """The kind of an API failure, when its code or its HTTP status is certain of it."""
-    if status is not None and status >= 500:
-        return Kind.TRANSIENT
-    return _BY_STATUS.get(status or 0) or _BY_CODE.get(code or "")
+    return by_status(status) or _BY_CODE.get(code or "")
 
 
 def by_words(words: str) -> Kind | None:

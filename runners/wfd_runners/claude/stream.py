@@ -9,7 +9,6 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.signal import (
     Finished,
     LimitSeen,
-    Noise,
     Retrying,
     Said,
     SessionStarted,
@@ -23,9 +22,9 @@ from wfd_runners.claude.causes import by_words
 from wfd_runners.claude.result import Result, Word
 from wfd_runners.ending import cut_short, ended
 from wfd_runners.fields import clip, mapping, mappings, number, parse, text, whole
+from wfd_runners.noise import MAX_NOISE, no_event, noise
 from wfd_runners.reset_times import reset_time
 
-MAX_NOISE = 200
 MAX_SUMMARY = 2_000
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI itself wrote
 ANSWER_TOOL = "StructuredOutput"  # carries the answer, so it is not counted as work
@@ -58,13 +57,13 @@ class ClaudeCodec:
     def read(self, line: bytes) -> Sequence[Signal]:
         event = parse(line)
         if event is None:
-            return (Noise(line[:MAX_NOISE].decode("utf-8", "replace")),) if line.strip() else ()
+            return no_event(line)
         self._is_silent = False
         match event.get("type"):
             case "assistant":
                 return self._assistant(event)
             case "user":
-                return _returned(event) or (Noise("user"),)
+                return _returned(event) or noise("user")
             case "system":
                 return self._system(event)
             case "rate_limit_event":
@@ -72,7 +71,7 @@ class ClaudeCodec:
             case "result":
                 return self._finish(event)
             case other:
-                return (Noise(clip(str(other), MAX_NOISE)),)
+                return noise(other)
 
     @property
     def is_finished(self) -> bool:
@@ -90,7 +89,7 @@ class ClaudeCodec:
                 self._model = text(event, "fallback_model") or self._model
             case "task_started" | "task_updated" | "task_notification":
                 self._task(event, is_new=subtype == "task_started")
-        return (Noise(clip(f"system/{subtype}", MAX_NOISE)),)
+        return noise(f"system/{subtype}")
 
     def _init(self, event: Mapping[str, object]) -> Sequence[Signal]:
         self._between_turns = False
@@ -99,7 +98,7 @@ class ClaudeCodec:
         self._model = text(event, "model") or self._model
         self._version = text(event, "claude_code_version") or self._version
         if self._session_id is None:
-            return (Noise("system/init"),)
+            return noise("system/init")
         return (SessionStarted(self._session_id, self._model, self._version),)
 
     def _task(self, event: Mapping[str, object], *, is_new: bool) -> None:
@@ -123,14 +122,14 @@ class ClaudeCodec:
             signal = self._block(block, is_main=is_main)
             if signal is not None:
                 signals.append(signal)
-        return signals or (Noise("assistant"),)
+        return signals or noise("assistant")
 
     def _synthetic(
         self, event: Mapping[str, object], message: Mapping[str, object]
     ) -> Sequence[Signal]:
         words = "\n".join(text(block, "text") or "" for block in mappings(message, "content"))
         self._word = Word(words, text(event, "error"))
-        return (Noise(clip(words, MAX_NOISE)),)
+        return noise(words)
 
     def _block(self, block: Mapping[str, object], *, is_main: bool) -> Signal | None:
         match block.get("type"):

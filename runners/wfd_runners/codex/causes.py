@@ -3,15 +3,7 @@
 import re
 
 from wfd.domain.outcome import Kind
-
-_BY_STATUS = {
-    401: Kind.AUTH,
-    402: Kind.AUTH,
-    403: Kind.AUTH,
-    404: Kind.USAGE,
-    413: Kind.POISONED,
-    429: Kind.RATE_LIMITED,
-}
+from wfd_runners.statuses import by_status
 
 # The first that matches wins, so what is certain stands above what is vague.
 _BY_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
@@ -63,12 +55,8 @@ _STATUS = re.compile(r"\bstatus:? (\d{3})\b")
 def by_words(words: str) -> Kind | None:
     """The kind that a sentence of codex names, or None."""
     # First, because what follows a status is the server's own text and may say anything.
-    if status := _STATUS.search(words):
-        code = int(status[1])
-        if code >= 500:
-            return Kind.TRANSIENT
-        if code in _BY_STATUS:
-            return _BY_STATUS[code]
+    if (told := _STATUS.search(words)) and (kind := by_status(int(told[1]))):
+        return kind
     for kind, pattern in _BY_WORDS:
         if pattern.search(words):
             return kind

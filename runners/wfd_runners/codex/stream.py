@@ -23,9 +23,9 @@ from wfd_runners.codex.causes import by_words
 from wfd_runners.codex.stderr import sentence
 from wfd_runners.ending import cut_short
 from wfd_runners.fields import clip, mapping, mappings, parse, text, whole
+from wfd_runners.noise import MAX_NOISE, no_event, noise
 from wfd_runners.reset_times import reset_time
 
-MAX_NOISE = 200
 MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
 USAGE_ERROR = 2  # the exit code of an option that it does not take
@@ -66,14 +66,14 @@ class CodexCodec:
     def read(self, line: bytes) -> Sequence[Signal]:
         event = parse(line)
         if event is None:
-            return (Noise(line[:MAX_NOISE].decode("utf-8", "replace")),) if line.strip() else ()
+            return no_event(line)
         self._is_silent = False
         match event.get("type"):
             case "thread.started":
                 return self._start(event)
             case "turn.started":
                 self._between_turns = False
-                return (Noise("turn.started"),)
+                return noise("turn.started")
             case "item.started":
                 return self._begin(mapping(event, "item"))
             case "item.completed":
@@ -85,7 +85,7 @@ class CodexCodec:
             case "turn.failed":
                 return self._finish(_failed(event))
             case other:
-                return (Noise(clip(str(other), MAX_NOISE)),)
+                return noise(other)
 
     @property
     def is_finished(self) -> bool:
@@ -95,12 +95,12 @@ class CodexCodec:
     def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
         self._session_id = text(event, "thread_id") or self._session_id
         if self._session_id is None:
-            return (Noise("thread.started"),)
+            return noise("thread.started")
         return (SessionStarted(self._session_id),)
 
     def _begin(self, item: Mapping[str, object]) -> Sequence[Signal]:
         if item.get("type") not in TOOLS:
-            return (Noise(clip(str(item.get("type")), MAX_NOISE)),)
+            return noise(item.get("type"))
         self._open.add(text(item, "id") or "")
         return (self._called(item),)
 
@@ -112,12 +112,12 @@ class CodexCodec:
         match kind:
             case "agent_message":
                 self._answer = words
-                return (Said(words),) if words else (Noise(kind),)
+                return (Said(words),) if words else noise(kind)
             case "reasoning":
                 return (Thought(words),)
             case "error":  # a warning: the turn goes on
-                return (Noise(clip(text(item, "message") or kind, MAX_NOISE)),)
-        return (Noise(clip(kind, MAX_NOISE)),)
+                return noise(text(item, "message") or kind)
+        return noise(kind)
 
     def _called(self, item: Mapping[str, object]) -> ToolCalled:
         self._tools += 1

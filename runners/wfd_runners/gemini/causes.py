@@ -4,18 +4,7 @@ import re
 
 from wfd.domain.outcome import Kind
 from wfd_runners.fields import mapping, parse, text, whole
-
-_BY_STATUS = {
-    401: Kind.AUTH,
-    402: Kind.AUTH,
-    403: Kind.AUTH,
-    404: Kind.USAGE,
-    408: Kind.TRANSIENT,
-    409: Kind.TRANSIENT,
-    413: Kind.POISONED,
-    429: Kind.RATE_LIMITED,
-    499: Kind.TRANSIENT,
-}
+from wfd_runners.statuses import KINDS, by_status
 
 _BY_EXIT = {  # its own; any other is the status of the API, cut to a byte
     41: Kind.AUTH,
@@ -26,7 +15,7 @@ _BY_EXIT = {  # its own; any other is the status of the API, cut to a byte
     54: Kind.FAILED,  # a tool, as on a full disk
     55: Kind.USAGE,  # a folder that it does not trust
 }
-_STATUSES = (*_BY_STATUS, 400, 500, 502, 503, 504)
+_STATUSES = (*KINDS, 400, 500, 502, 503, 504)
 
 # The first that matches wins, so what is certain stands above what is vague.
 _BY_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
@@ -84,10 +73,6 @@ def by_words(words: str) -> Kind | None:
             return kind
     # The API refuses the conversation as such: only a fresh session can help.
     return Kind.POISONED if status == 400 else None
-
-
-def by_status(status: int) -> Kind | None:
-    return Kind.TRANSIENT if status >= 500 else _BY_STATUS.get(status)
 
 
 def by_exit(code: int | None) -> Kind | None:

@@ -9,7 +9,6 @@ from pydantic_core import to_json
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.signal import (
     Finished,
-    Noise,
     Said,
     SessionStarted,
     Signal,
@@ -21,9 +20,9 @@ from wfd_runners.ending import cut_short
 from wfd_runners.fields import clip, mapping, parse, text, whole
 from wfd_runners.gemini.causes import by_exit, by_words, readable
 from wfd_runners.gemini.stderr import sentence
+from wfd_runners.noise import no_event, noise
 from wfd_runners.reset_times import reset_time
 
-MAX_NOISE = 200
 MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
 
@@ -62,7 +61,7 @@ class GeminiCodec:
     def read(self, line: bytes) -> Sequence[Signal]:
         event = parse(line)
         if event is None:
-            return (Noise(line[:MAX_NOISE].decode("utf-8", "replace")),) if line.strip() else ()
+            return no_event(line)
         self._is_silent = False
         match event.get("type"):
             case "init":
@@ -75,11 +74,11 @@ class GeminiCodec:
                 return self._returned(event)
             case "error":  # ends nothing by itself; a result follows if it does
                 self._complaint = text(event, "message") or "error"
-                return (Noise(clip(self._complaint, MAX_NOISE)),)
+                return noise(self._complaint)
             case "result":
                 return self._finish(event)
             case other:
-                return (Noise(clip(str(other), MAX_NOISE)),)
+                return noise(other)
 
     @property
     def is_finished(self) -> bool:
@@ -89,13 +88,13 @@ class GeminiCodec:
         self._session_id = text(event, "session_id") or self._session_id
         self._model = text(event, "model") or self._model
         if self._session_id is None:
-            return (Noise("init"),)
+            return noise("init")
         return (SessionStarted(self._session_id, self._model),)
 
     def _message(self, event: Mapping[str, object]) -> Sequence[Signal]:
         role, words = text(event, "role") or "message", text(event, "content") or ""
         if role != "assistant" or not words:  # the prompt comes back as the user's
-            return (Noise(clip(role, MAX_NOISE)),)
+            return noise(role)
         self._answer.append(words)
         self._complaint = ""
         return (Said(words),)

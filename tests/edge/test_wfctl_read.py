@@ -187,6 +187,25 @@ def test_how_often_a_cli_has_tried_again_is_told_when_it_works_and_when_it_has_e
     assert json.loads(wfctl("queue", "--json").out)[0]["run_activity"] is None
 
 
+def test_how_a_run_ended_is_not_said_of_the_one_that_follows_it(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    shelf.work(a_run_that_tries_again)
+    shelf.work(a_job_that_is_put_back)
+    assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\twaiting\tauth\n")
+
+    shelf.work(lambda tx: tx.run("move_job", id=1, state="queued", was="waiting", waits_for=None))
+    shelf.work(lambda tx: tx.run("move_job", id=1, state="running", was="queued", waits_for=None))
+
+    assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\trunning\t\n")
+
+
+def a_job_that_is_put_back(tx: Tx) -> None:
+    tx.run(
+        "put_back_job", id=1, outcome="auth", answer="", run_after=None, counter=None,
+        resume_session=None, now=NOW,
+    )  # fmt: skip
+
+
 def a_run_that_tries_again(tx: Tx) -> None:
     tx.insert(
         "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="sim",

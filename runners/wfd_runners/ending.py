@@ -1,6 +1,6 @@
-"""The outcome of a run whose stream has no terminal event."""
+"""The ends of runs: without a terminal event, and after one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from wfd.domain.outcome import EndedBy, Kind, Outcome
@@ -47,6 +47,21 @@ def ended(by: EndedBy) -> Outcome:
         case EndedBy.NONE:
             return Outcome(Kind.PROTOCOL, "it ended without a result")
     assert_never(by)
+
+
+def remarks(end: End, denied: Sequence[str] = ()) -> str:
+    """What a person should know of a run that succeeded: tools denied, an odd end after it."""
+    return "; ".join(_remarks(end, denied))
+
+
+def _remarks(end: End, denied: Sequence[str]) -> Iterator[str]:
+    if denied:
+        calls = "1 tool call was" if len(denied) == 1 else f"{len(denied)} tool calls were"
+        yield f"{calls} denied: {', '.join(dict.fromkeys(denied))}"
+    if end.ended_by is not EndedBy.NONE:
+        yield f"ended after its result ({end.ended_by})"
+    elif end.exit_code:
+        yield f"exit code {end.exit_code} after its result"
 
 
 def _unfinished(exit_code: int | None, words: str) -> str:

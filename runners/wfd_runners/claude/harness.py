@@ -46,15 +46,7 @@ LOGIN = (
 )
 # Behind a gateway or in a cloud the CLI's own model names may mean nothing.
 MODELS = ("ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_*_MODEL")
-NETWORK = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "NODE_EXTRA_CA_CERTS",
-)
+NETWORK = ("NODE_EXTRA_CA_CERTS",)  # proxies pass to every agent
 # The agent's tools see the environment too, so a cloud's keys pass only where they are used.
 CLOUDS = {
     "CLAUDE_CODE_USE_BEDROCK": ("CLAUDE_CODE_*_BEDROCK*", "ANTHROPIC_BEDROCK_*", "AWS_*"),

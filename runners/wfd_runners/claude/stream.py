@@ -1,6 +1,6 @@
 """The stream of `claude -p --output-format stream-json`: what its lines mean, how it ended."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic_core import to_json
@@ -20,7 +20,7 @@ from wfd.domain.signal import (
 from wfd.ports import End
 from wfd_runners.claude.causes import by_words
 from wfd_runners.claude.result import Result, Word
-from wfd_runners.ending import cut_short, ended
+from wfd_runners.ending import cut_short, ended, remarks
 from wfd_runners.fields import clip, mapping, mappings, number, parse, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
 from wfd_runners.reset_times import reset_time
@@ -181,7 +181,7 @@ class ClaudeCodec:
         if result.is_aborted and end.ended_by is not EndedBy.NONE:
             return ended(end.ended_by)
         if result.kind is Kind.SUCCEEDED:
-            return Outcome(Kind.SUCCEEDED, _remarks(result, end))
+            return Outcome(Kind.SUCCEEDED, remarks(end, result.denied))
         if result.kind is Kind.RATE_LIMITED:
             return Outcome(result.kind, result.message, self._reset(result, end.now))
         return Outcome(result.kind, result.message)
@@ -249,21 +249,3 @@ def _summary(block: Mapping[str, object]) -> str:
         if words:
             return clip(words, MAX_SUMMARY)
     return clip(to_json(given, inf_nan_mode="null").decode("utf-8", "replace"), MAX_SUMMARY)
-
-
-def _remarks(result: Result, end: End) -> str:
-    return "; ".join(_remark(result, end))
-
-
-def _remark(result: Result, end: End) -> Iterator[str]:
-    if result.denied:
-        calls = (
-            "1 tool call was"
-            if len(result.denied) == 1
-            else f"{len(result.denied)} tool calls were"
-        )
-        yield f"{calls} denied: {', '.join(dict.fromkeys(result.denied))}"
-    if end.ended_by is not EndedBy.NONE:
-        yield f"ended after its result ({end.ended_by})"
-    elif end.exit_code:
-        yield f"exit code {end.exit_code} after its result"

@@ -1,12 +1,12 @@
 """The stream of `codex exec --json`: what its lines mean, and how it ended."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
 
-from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
+from wfd.domain.outcome import Conclusion, Kind, Outcome, Usage
 from wfd.domain.signal import (
     Finished,
     Noise,
@@ -21,7 +21,7 @@ from wfd.domain.signal import (
 from wfd.ports import End
 from wfd_runners.codex.causes import by_words
 from wfd_runners.codex.stderr import sentence
-from wfd_runners.ending import cut_short
+from wfd_runners.ending import cut_short, remarks
 from wfd_runners.fields import clip, mapping, mappings, parse, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
 from wfd_runners.reset_times import reset_time
@@ -192,17 +192,10 @@ def _readable(message: str) -> str:
 def _outcome(told: _Turn, end: End) -> Outcome:
     match told.kind:
         case Kind.SUCCEEDED:
-            return Outcome(told.kind, "; ".join(_remark(end)))
+            return Outcome(told.kind, remarks(end))
         case Kind.RATE_LIMITED:
             return Outcome(told.kind, told.message, reset_time(told.message, end.now))
     return Outcome(told.kind, told.message)
-
-
-def _remark(end: End) -> Iterator[str]:
-    if end.ended_by is not EndedBy.NONE:
-        yield f"ended after its result ({end.ended_by})"
-    elif end.exit_code:
-        yield f"exit code {end.exit_code} after its result"
 
 
 def _usage(told: Mapping[str, object]) -> Usage:

@@ -27,12 +27,6 @@ EVERYONE = (
     "GEMINI_MODEL",
     "GEMINI_CLI_CUSTOM_HEADERS",
     "GOOGLE_GENAI_API_VERSION",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
     "NODE_EXTRA_CA_CERTS",
 )
 

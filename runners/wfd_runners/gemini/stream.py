@@ -1,12 +1,11 @@
 """The stream of `gemini --output-format stream-json`: what its lines mean, how it ended."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic_core import to_json
 
-from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
+from wfd.domain.outcome import Conclusion, Kind, Outcome, Usage
 from wfd.domain.signal import (
     Finished,
     Said,
@@ -16,7 +15,7 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.ports import End
-from wfd_runners.ending import cut_short
+from wfd_runners.ending import cut_short, remarks
 from wfd_runners.fields import clip, mapping, parse, text, whole
 from wfd_runners.gemini.causes import by_exit, by_words, readable
 from wfd_runners.gemini.stderr import sentence
@@ -52,7 +51,7 @@ class GeminiCodec:
         self._complaint = ""  # of the CLI itself, until the agent says something again
         self._names: dict[str, str] = {}  # of tools, by the ids of their calls
         self._tools = 0
-        self._denied: Counter[str] = Counter()
+        self._denied: list[str] = []  # names of tools, one for each call
         self._result: _Result | None = None
         self._is_silent = True
 
@@ -110,7 +109,7 @@ class GeminiCodec:
         tool_id, error = text(event, "tool_id") or "", mapping(event, "error")
         self._answer.clear()
         if error.get("type") in DENIED:
-            self._denied[self._names.get(tool_id, "?")] += 1
+            self._denied.append(self._names.get(tool_id, "?"))
         words = text(event, "output") or text(error, "message") or ""
         return (ToolReturned(tool_id, words, event.get("status") == "error"),)
 
@@ -158,20 +157,10 @@ class GeminiCodec:
         kind = result.kind or by_exit(end.exit_code) or Kind.FAILED
         match kind:
             case Kind.SUCCEEDED:
-                return Outcome(kind, "; ".join(self._remarks(end)))
+                return Outcome(kind, remarks(end, self._denied))
             case Kind.RATE_LIMITED:
                 return Outcome(kind, result.message, reset_time(result.message, end.now))
         return Outcome(kind, result.message)
-
-    def _remarks(self, end: End) -> Iterator[str]:
-        if self._denied:
-            count = self._denied.total()
-            calls = "1 tool call was" if count == 1 else f"{count} tool calls were"
-            yield f"{calls} denied: {', '.join(self._denied)}"
-        if end.ended_by is not EndedBy.NONE:
-            yield f"ended after its result ({end.ended_by})"
-        elif end.exit_code:
-            yield f"exit code {end.exit_code} after its result"
 
 
 def _summary(given: Mapping[str, object]) -> str:

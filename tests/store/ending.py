@@ -5,6 +5,7 @@ from tests.store.ground import Ground
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closed, Closing, _close
+from wfd.ports import Snapshot
 
 
 def end(
@@ -15,9 +16,10 @@ def end(
     text: str = "",
     cost_usd: float | None = None,
     reset_at: int | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Closed:
     """Close a run with what its agent said. Raises LeaseLost when it is closed already."""
     outcome = Outcome(kind, "as it went", reset_at)
     told = Conclusion(outcome, session_id="s", text=text, cost_usd=cost_usd)
-    closing = Closing(told, EndedBy.NONE, 0)
+    closing = Closing(told, EndedBy.NONE, 0, snapshot)
     return ground.do(lambda tx: _close(tx, run, closing, ground.settings, 0.5))

@@ -1,18 +1,21 @@
-"""Many transactions share a commit, and when SQLite itself ends it each has its own."""
+"""Many transactions share a commit, and who spoils it has one of its own."""
 
 import contextlib
 import sqlite3
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 from tests.store.work import NOW, add, names, queued
 
 from wfd.domain.errors import Broken
+from wfd.domain.namespace import Namespace
 from wfd.ports import Tx
 from wfd.store.statements import statements
 from wfd.store.store import SqliteStore
+from wfd.store.writer import MAX_BATCH
 
 
 @pytest.fixture
@@ -35,9 +38,18 @@ async def test_writes_that_queue_together_share_one_commit(
     store: SqliteStore, tmp_path: Path
 ) -> None:
     before = commits(tmp_path)
-    await queued(store, [add(f"n{i}") for i in range(100)])
+    await queued(store, [add(f"n{i}") for i in range(MAX_BATCH)])
     # the gate that held them back wrote nothing, and so left no frame
     assert commits(tmp_path) - before == 1
+
+
+async def test_a_crowd_of_writes_is_cut_into_commits_so_that_the_first_do_not_wait_for_the_last(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    before = commits(tmp_path)
+    results = await queued(store, [add(f"n{i}") for i in range(3 * MAX_BATCH)])
+    assert commits(tmp_path) - before == 3
+    assert len(set(results)) == 3 * MAX_BATCH
 
 
 async def test_writes_one_after_the_other_have_a_commit_each(
@@ -47,6 +59,43 @@ async def test_writes_one_after_the_other_have_a_commit_each(
     for i in range(5):
         await store.write(add(f"n{i}"))
     assert commits(tmp_path) - before == 5
+
+
+async def test_work_that_raises_is_taken_out_and_the_others_still_share_one_commit(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    def spoil(tx: Tx) -> int:
+        raise LookupError(str(add("spoiled")(tx)))
+
+    before = commits(tmp_path)
+    results = await queued(store, [add("a"), spoil, add("b"), spoil, add("c")])
+    assert await names(store) == ["a", "b", "c"]
+    assert [isinstance(result, LookupError) for result in results] == [False, True] * 2 + [False]
+    assert commits(tmp_path) - before == 1
+
+
+async def test_work_is_judged_by_what_was_committed_and_not_by_what_it_raised_in_a_batch(
+    store: SqliteStore,
+) -> None:
+    def picky(tx: Tx) -> int:
+        if len(tx.all(Namespace, "namespaces")) < 2:
+            raise LookupError("there is nothing yet to stand on")
+        return add("picky")(tx)
+
+    assert await queued(store, [add("a"), picky, add("b")]) == [1, 3, 2]
+    assert await names(store) == ["a", "b", "picky"]
+
+
+async def test_when_their_commit_fails_each_has_its_own(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = commits(tmp_path)
+    writer, times = store._writer, count()  # the first is that of the gate
+    failing = _Failing(writer._connection, lambda sql: sql == "commit" and next(times) == 1)
+    monkeypatch.setattr(writer, "_connection", failing)
+    assert await queued(store, [add("a"), add("b"), add("c")]) == [1, 2, 3]
+    monkeypatch.undo()
+    assert commits(tmp_path) - before == 3
 
 
 async def test_a_full_disk_fails_the_work_that_filled_it_and_not_its_neighbours(
@@ -105,7 +154,8 @@ async def test_a_rollback_that_fails_still_answers_who_wrote(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = store._writer
-    monkeypatch.setattr(writer, "_connection", _Failing(writer._connection, {"commit", "rollback"}))
+    failing = _Failing(writer._connection, lambda sql: sql in ("commit", "rollback"))
+    monkeypatch.setattr(writer, "_connection", failing)
     with pytest.raises(Broken, match="disk I/O"):
         await store.write(add("a"))
     monkeypatch.undo()
@@ -117,15 +167,15 @@ async def test_a_rollback_that_fails_still_answers_who_wrote(
 class _Failing:
     """A connection on which some statements meet a disk that fails."""
 
-    def __init__(self, connection: sqlite3.Connection, failing: set[str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, fails: Callable[[str], bool]) -> None:
         self._connection = connection
-        self._failing = failing
+        self._fails = fails
 
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 
     def execute(self, sql: str) -> sqlite3.Cursor:
-        if sql in self._failing:
+        if self._fails(sql):
             raise sqlite3.OperationalError("disk I/O error")
         return self._connection.execute(sql)

@@ -18,7 +18,7 @@ from tests.store.ground import TTL_MS, Ground
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.errors import BadInput, LeaseLost, NotAllowed
 from wfd.domain.ids import JobId, RunId
-from wfd.domain.job import Job
+from wfd.domain.job import JobState
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.engine.close import Closed
@@ -124,10 +124,14 @@ class QueueMachine(RuleBasedStateMachine):
     def lease(self, worker: str, room: int, per_namespace: int | None) -> None:
         taken = self.ground.take(worker, room, per_namespace)
         self.held[worker] += [lease.run.id for lease in taken.leases]
+        jobs = queue_laws.look(self.ground.connection).jobs.values()
         for namespace in self.ground.namespaces():
-            ready = self.ground.do(lambda tx, id=namespace.id: _ready(tx, id))  # type: ignore[misc]
+            ready = [
+                j for j in jobs if j.namespace_id == namespace.id and j.state is JobState.QUEUED
+            ]
+            left = [min((-j.priority, j.id) for j in ready)] if ready else []
             ours = [x.job for x in taken.leases if x.namespace.id == namespace.id]
-            ranks = [(-job.priority, job.id) for job in [*ours, *ready]]
+            ranks = [*((-job.priority, job.id) for job in ours), *left]
             assert ranks == sorted(ranks), "what is taken goes before what is left"
 
     @rule(of=which, kind=kinds, answer=answers, cost=st.sampled_from([None, 0.0, 0.5]))
@@ -209,20 +213,24 @@ class QueueMachine(RuleBasedStateMachine):
         return closed
 
 
-def _ready(tx: Tx, namespace_id: int) -> list[Job]:
-    found = tx.one(Job, "ready_in", namespace_id=namespace_id)
-    return [] if found is None else [found]
-
-
 def _extend(tx: Tx, run_id: RunId) -> int:
     return tx.run("extend_lease", id=run_id, ttl_ms=TTL_MS, now=tx.now)
+
+
+_PROMPT = {
+    "parent_commit": "c",
+    "parent_tree": "t",
+    "prompt_hash": "h",
+    "resumed": None,
+    "model": None,
+}
 
 
 def _heartbeat(tx: Tx, run: Run) -> int:
     return (
         _extend(tx, run.id)
         + tx.run("record_session", id=run.id, session_id="x", model="m", cli_version=None)
-        + tx.run("record_parent", id=run.id, commit="c", tree="t")
+        + tx.run("record_prompt", id=run.id, **_PROMPT)
         + tx.run("ask_to_cancel", id=run.id, reason="late")
     )
 

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 import pytest
 
-from wfd.store.rows import reader
+from wfd.store.rows import Readers, reader
 
 
 class Colour(StrEnum):
@@ -67,6 +67,7 @@ def test_plain_types_are_the_first_column() -> None:
 
 def test_two_statements_into_one_noun_are_read_each_by_its_own_columns() -> None:
     connection = sqlite3.connect(":memory:")
+    readers = Readers()
 
     @dataclass(frozen=True)
     class Pair:
@@ -75,7 +76,7 @@ def test_two_statements_into_one_noun_are_read_each_by_its_own_columns() -> None
 
     def read(sql: str) -> Pair:
         cursor = connection.execute(sql)
-        return reader(Pair, [column[0] for column in cursor.description])(cursor.fetchone())
+        return readers.of(sql, Pair, cursor.description)(cursor.fetchone())
 
     assert read("select 1 as a, 2 as b") == read("select 2 as b, 1 as a") == Pair(1, 2)
     connection.close()

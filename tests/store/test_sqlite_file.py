@@ -11,7 +11,7 @@ from wfd.domain.errors import Broken, NewerStore, NotFound
 from wfd.domain.namespace import Namespace
 from wfd.ports import Tx
 from wfd.store.alone import reading, write_alone
-from wfd.store.sqlite import open_reader, open_writer
+from wfd.store.sqlite import LOG_BYTES, open_reader, open_writer
 from wfd.store.statements import migrations
 from wfd.store.store import SqliteStore
 
@@ -93,9 +93,9 @@ def test_a_reading_process_cannot_write(path: Path) -> None:
 
 async def test_the_reads_of_the_daemon_cannot_write(path: Path) -> None:
     store = await SqliteStore.open(path, lambda: NOW)
-    namespace_id = await store.write(add("a"))
+    await store.write(add("a"))
     with pytest.raises(Broken, match="readonly"):
-        await store.all(int, "take_turn", id=namespace_id)
+        await store.all(int, "take_turn", per_namespace=None)
     await store.close()
 
 
@@ -108,6 +108,19 @@ async def test_reads_of_one_process_see_one_moment(path: Path) -> None:
         assert len(read.all(Namespace, "namespaces")) == 1
     with reading(path) as read:
         assert len(read.all(Namespace, "namespaces")) == 2
+    await store.close()
+
+
+async def test_the_log_grows_under_a_reader_and_is_cut_down_when_it_has_let_go(path: Path) -> None:
+    store = await SqliteStore.open(path, lambda: NOW)
+    await store.write(add("a"))
+    with reading(path) as read:
+        assert len(read.all(Namespace, "namespaces")) == 1
+        while store.log_bytes <= LOG_BYTES:
+            await store.write(add(f"n{store.log_bytes}", "x" * 4_000_000))
+    for name in ("first", "second"):
+        await store.write(add(name))
+    assert store.log_bytes <= LOG_BYTES
     await store.close()
 
 

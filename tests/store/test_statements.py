@@ -4,13 +4,14 @@ find their rows by an index."""
 import ast
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from wfd.store.sqlite import open_writer
-from wfd.store.statements import statements
+from wfd.store.statements import positional, statements
 
 SOURCES = Path(str(files("wfd")))
 CALLS = {"one": 1, "all": 1, "run": 0, "insert": 0}  # where a call has the statement's name
@@ -69,7 +70,32 @@ def test_every_statement_is_understood_by_the_database(
     connection.execute(f"explain {statements()[name]}", _Any())
 
 
+class _Numbered(dict[str, object]):
+    """A value of its own for every parameter."""
+
+    def __missing__(self, name: str) -> object:
+        self[name] = 1000 + len(self)
+        return self[name]
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_values_by_position_come_where_they_belong_by_name(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    told: list[str] = []  # the statements as SQLite sees them, with their values put in
+    values = _Numbered()
+    known = positional(statements()[name])
+    connection.set_trace_callback(told.append)
+    with suppress(sqlite3.IntegrityError):  # of values that make no sense
+        connection.execute(statements()[name], values)
+    with suppress(sqlite3.IntegrityError):
+        connection.execute(known.sql, known.in_order(values))
+    assert told[0] == told[1]
+    assert not any(f"?{number}" in told[1] for number in range(1, len(values) + 1))
+
+
 def plan(connection: sqlite3.Connection, name: str) -> str:
+    connection.execute("pragma foreign_keys = off")  # or it tells of checks that an insert skips
     rows = connection.execute(f"explain query plan {statements()[name]}", _Any())
     return "\n".join(row[3] for row in rows)
 
@@ -77,8 +103,8 @@ def plan(connection: sqlite3.Connection, name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("next_namespace", "job_ready (namespace_id=?)"),
-        ("ready_in", "job_ready (namespace_id=?)"),
+        ("take_turn", "job_ready (namespace_id=?)"),
+        ("take_job", "job_ready (namespace_id=?)"),
         ("queue_ready", "job_ready (namespace_id=?)"),
         ("due_jobs", "job_due (run_after<?)"),
         ("next_due", "job_due"),
@@ -93,6 +119,7 @@ def plan(connection: sqlite3.Connection, name: str) -> str:
         ("runs_of_job", "run_by_job (job_id=?)"),
         ("evidence_of", "evidence_by_assignment (assignment_id=?)"),
         ("decisions_of", "decision_by_assignment (assignment_id=?)"),
+        ("closed_with_workspace", "assignment_with_workspace"),
         ("notes_of", "note_by_assignment (assignment_id=?)"),
         ("events_after", "INTEGER PRIMARY KEY (rowid>?)"),
     ],
@@ -103,7 +130,7 @@ def test_a_hot_query_finds_its_rows_in_order_by_an_index(
     told = plan(connection, name)
     assert index in told
     assert "SCAN job\n" not in f"{told}\n" and "SCAN run\n" not in f"{told}\n"
-    if name != "next_namespace":  # namespaces are few, and sorted by whose turn it is
+    if name != "take_turn":  # namespaces are few, and sorted by whose turn it is
         assert "TEMP B-TREE" not in told
 
 
@@ -114,9 +141,34 @@ def test_the_live_runs_are_found_among_a_million_that_ended(
     assert "USING INDEX run_lease" in plan(connection, name)
 
 
-def test_next_in_line_sorts_the_open_jobs_of_its_assignment_alone(
+def test_whose_turn_it_is_sorts_the_open_jobs_of_its_assignment_alone(
     connection: sqlite3.Connection,
 ) -> None:
-    told = plan(connection, "next_in_line")
-    assert "SCAN" not in told
-    assert "job_open (assignment_id=?)" in told
+    assert "SEARCH job USING INDEX job_open (assignment_id=?)" in plan(connection, "whose_turn")
+
+
+# Those that walk a whole table, and why that is no harm.
+WALKS = {
+    "assignments_in": "SCAN a",  # from the newest on, up to a limit
+    "jobs_in": "SCAN j",  # the same
+    "namespaces": "SCAN namespace",  # they are few
+    "namespace_by_checkout": "SCAN namespace",
+    "take_turn": "SCAN n",
+    "ready_before": "SCAN (subquery-1)",  # of as many rows as its limit
+}
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_no_other_statement_walks_a_table_or_an_index_of_all_its_rows(
+    connection: sqlite3.Connection, name: str
+) -> None:
+    """An index of a part of the rows, of those that are open say, may be walked."""
+    parts = [
+        row[0]
+        for row in connection.execute(
+            "select i.name from sqlite_master t, pragma_index_list(t.name) i where i.partial"
+        )
+    ]
+    walks = [line for line in plan(connection, name).splitlines() if line.startswith("SCAN")]
+    walks = [line for line in walks if line.partition(" USING INDEX ")[2] not in parts]
+    assert walks == ([WALKS[name]] if name in WALKS else [])

@@ -7,7 +7,9 @@ import pytest
 from tests.store.ending import end
 from tests.store.ground import Ground
 
+from wfd.domain.event import Event
 from wfd.domain.outcome import Kind
+from wfd.ports import Snapshot
 
 
 @pytest.fixture
@@ -58,6 +60,33 @@ def test_a_retry_waits_and_wakes_in_order_of_time(ground: Ground) -> None:
     due = ground.take(room=2).next_due
     assert due is not None and due == ground.job(first.job.id).run_after
     ground.now = due
-    assert [lease.job.id for lease in ground.take(room=2).leases] == [first.job.id]
+    taken = ground.take(room=2)
+    assert [lease.job.id for lease in taken.leases] == [first.job.id]
+    assert taken.next_due == ground.job(second.job.id).run_after
     ground.now += 200_000
     assert [lease.job.id for lease in ground.take(room=2).leases] == [second.job.id]
+
+
+def test_a_job_tells_where_it_stands_as_soon_as_it_is_there(ground: Ground) -> None:
+    of = ground.create(type="plan")
+    ground.insert(of)
+    ground.send("update_assignment", assignment=ground.create(type="plan"), status="paused",
+                reason="wait")  # fmt: skip
+    told = ground.do(lambda tx: tx.all(Event, "events_after", seq=0, limit=99))
+    assert [(e.kind, e.job_id) for e in told if e.kind.startswith("job.")] == [
+        ("job.inserted", 1), ("job.queued", 1),
+        ("job.inserted", 2),
+        ("job.inserted", 3), ("job.queued", 3), ("job.parked", 3),
+    ]  # fmt: skip
+
+
+def test_a_run_moves_the_branch_when_it_is_closed_with_a_snapshot_and_else_leaves_it(
+    ground: Ground,
+) -> None:
+    of = ground.create(type="plan")
+    snapshot = Snapshot("c1", "t1", "c0", "t0")
+    end(ground, ground.take().leases[0].run, Kind.TRANSIENT, snapshot=snapshot)
+    assert (ground.assignment(of).head_commit, ground.assignment(of).head_tree) == ("c1", "t1")
+    ground.now += 3_600_000
+    end(ground, ground.take().leases[0].run, Kind.TRANSIENT)
+    assert (ground.assignment(of).head_commit, ground.assignment(of).head_tree) == ("c1", "t1")

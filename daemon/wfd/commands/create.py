@@ -54,8 +54,8 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
         priority=want.priority,
         key=want.key,
     )
-    job = enqueue(tx, assignment, first)
-    return {"assignment": assignment_id, "job": job.id, "created": True}
+    job_id = enqueue(tx, assignment, first)
+    return {"assignment": assignment_id, "job": job_id, "created": True}
 
 
 def _first_job_of(tx: Tx, job: Job) -> JobId:

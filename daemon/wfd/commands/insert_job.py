@@ -9,7 +9,7 @@ from wfd.commands.scope import assignment_in, namespace_of, text_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import BadInput, NotAllowed, unknown
-from wfd.domain.ids import NamespaceId
+from wfd.domain.ids import JobId, NamespaceId
 from wfd.domain.job import PM, By, Job
 from wfd.ports import Tx
 from wfd.rules.caps import breach
@@ -43,7 +43,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
     if known is not None:
         if known.assignment_id != assignment.id:
             raise BadInput(f"key '{want.key}' belongs to J{known.id} of A{known.assignment_id}")
-        return _answer(known, assignment, created=False)
+        return _answer(known.id, assignment, created=False)
     refuse_closed(assignment, "insert-job")
     over = breach(assignment, house.caps)
     if over is not None:
@@ -51,7 +51,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
 
     _take_over_first_pm(tx, assignment)
     decision_id = decide(tx, assignment, By.PERSON, DecisionKind.INSERT_JOB, "inserted by hand")
-    job = enqueue(
+    job_id = enqueue(
         tx,
         assignment,
         NewJob(
@@ -65,7 +65,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             key=want.key,
         ),
     )
-    return _answer(job, assignment, created=True)
+    return _answer(job_id, assignment, created=True)
 
 
 def earlier(tx: Tx, namespace_id: NamespaceId, key: str | None) -> Job | None:
@@ -100,5 +100,5 @@ def _take_over_first_pm(tx: Tx, assignment: Assignment) -> None:
         cancel_open(tx, jobs[0], "a person chose the first job")
 
 
-def _answer(job: Job, assignment: Assignment, *, created: bool) -> dict[str, object]:
-    return {"job": job.id, "created": created, "assignment_state": assignment.state}
+def _answer(job_id: JobId, assignment: Assignment, *, created: bool) -> dict[str, object]:
+    return {"job": job_id, "created": created, "assignment_state": assignment.state}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import Conflict
-from wfd.domain.ids import AssignmentId, JobId
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId
 from wfd.domain.job import MAIN_LANE, PM, PM_LANE, By, Job, JobState, WaitsFor
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
@@ -44,22 +44,36 @@ def get_job(tx: Tx, job_id: JobId) -> Job:
     return found
 
 
-def enqueue(tx: Tx, assignment: Assignment, new: NewJob) -> Job:
-    """Add a job at the end of its lane, and give it the turn if nobody has it."""
+@dataclass(frozen=True)
+class _Line:
+    assignment_state: AssignmentState
+    is_empty: bool
+
+
+def enqueue(tx: Tx, assignment: Assignment, new: NewJob) -> JobId:
+    """Add a job at the end of its lane, or with the turn if no other is open; its id."""
+    line = tx.one(_Line, "count_job", id=assignment.id, counts=int(new.type != PM))
+    assert line is not None, "a job has an assignment"
+    place = _IN_LANE
+    if line.is_empty:
+        place = _place(line.assignment_state, new.run_after, tx.now)
     job_id = tx.insert(
         "add_job",
         now=tx.now,
         namespace_id=assignment.namespace_id,
         assignment_id=assignment.id,
         lane=PM_LANE if new.type == PM else MAIN_LANE,
+        state=place[0],
+        waits_for=place[1],
         **vars(new),
     )
-    if new.type != PM:
-        tx.run("count_job", id=assignment.id)
-    job = get_job(tx, JobId(job_id))
+    job = _Named(JobId(job_id), assignment.namespace_id, assignment.id, new.type)
     event_of_job(tx, "job.inserted", job, by=new.created_by, retry_of=new.retry_of)
-    promote(tx, assignment.id)
-    return job
+    if line.is_empty:
+        _tell(tx, job, place, new.run_after)
+    else:
+        promote(tx, assignment.id)
+    return job.id
 
 
 def enqueue_pm(
@@ -68,23 +82,21 @@ def enqueue_pm(
     by: By,
     context: str = "",
     retry_of: JobId | None = None,
-) -> Job:
+) -> JobId:
     new = NewJob(type=PM, context=context, created_by=by, retry_of=retry_of)
     return enqueue(tx, assignment, new)
 
 
 def promote(tx: Tx, assignment_id: AssignmentId) -> None:
     """Give the turn to the next in line, and make whoever has it ready if nothing hinders it."""
-    assignment = get_assignment(tx, assignment_id)
-    job = tx.one(Job, "head_of", assignment_id=assignment_id) or tx.one(
-        Job, "next_in_line", assignment_id=assignment_id
-    )
+    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id)
     if job is None or job.state is JobState.RUNNING:
         return
-    state, waits_for = _place(assignment, job, tx.now)
-    if (state, waits_for) == (job.state, job.waits_for):
+    place = _place(job.assignment_state, job.run_after, tx.now)
+    if place == (job.state, job.waits_for):
         return
-    _move(tx, job, state, waits_for)
+    tx.run("move_job", id=job.id, was=job.state, state=place[0], waits_for=place[1])
+    _tell(tx, job, place, job.run_after)
 
 
 def promote_due(tx: Tx) -> int:
@@ -95,20 +107,41 @@ def promote_due(tx: Tx) -> int:
     return len(due)
 
 
-def _place(assignment: Assignment, job: Job, now: int) -> tuple[JobState, WaitsFor | None]:
-    if assignment.state is not AssignmentState.ACTIVE:
+@dataclass(frozen=True)
+class _Named:
+    id: JobId
+    namespace_id: NamespaceId
+    assignment_id: AssignmentId
+    type: str
+
+
+@dataclass(frozen=True)
+class _Turn(_Named):
+    state: JobState
+    waits_for: WaitsFor | None
+    run_after: int | None
+    assignment_state: AssignmentState
+
+
+_Place = tuple[JobState, WaitsFor | None]
+_IN_LANE: _Place = (JobState.WAITING, WaitsFor.LANE)
+
+
+def _place(of_assignment: AssignmentState, run_after: int | None, now: int) -> _Place:
+    """The place of whoever has the turn."""
+    if of_assignment is not AssignmentState.ACTIVE:
         return JobState.WAITING, WaitsFor.ASSIGNMENT
-    if job.run_after is not None and job.run_after > now:
+    if run_after is not None and run_after > now:
         return JobState.WAITING, WaitsFor.TIME
     return JobState.QUEUED, None
 
 
-def _move(tx: Tx, job: Job, state: JobState, waits_for: WaitsFor | None) -> None:
-    tx.run("move_job", id=job.id, was=job.state, state=state, waits_for=waits_for)
+def _tell(tx: Tx, job: _Named, place: _Place, run_after: int | None) -> None:
+    state, waits_for = place
     if state is JobState.QUEUED:
         event_of_job(tx, "job.queued", job)
     else:
-        event_of_job(tx, "job.parked", job, waits_for=waits_for, until=job.run_after)
+        event_of_job(tx, "job.parked", job, waits_for=waits_for, until=run_after)
 
 
 def close_job(

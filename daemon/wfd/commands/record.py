@@ -1,15 +1,29 @@
 """What every change leaves behind: events and decisions."""
 
 import json
+from typing import Protocol
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
-from wfd.domain.ids import JobId, RunId
-from wfd.domain.job import By, Job
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.job import By
 from wfd.ports import Tx
 
 
-def event_of_job(tx: Tx, kind: str, job: Job, run_id: RunId | None = None, **data: object) -> None:
+class Told(Protocol):
+    """What an event tells of a job; less than the whole row does."""
+
+    @property
+    def id(self) -> JobId: ...
+    @property
+    def namespace_id(self) -> NamespaceId: ...
+    @property
+    def assignment_id(self) -> AssignmentId: ...
+    @property
+    def type(self) -> str: ...
+
+
+def event_of_job(tx: Tx, kind: str, job: Told, run_id: RunId | None = None, **data: object) -> None:
     tx.insert(
         "add_event",
         now=tx.now,

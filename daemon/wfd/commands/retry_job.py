@@ -47,9 +47,9 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
     )
     if job.is_pm:
         _refuse_a_second_pm(tx, assignment)
-        new = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
+        new_id = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
     else:
-        new = enqueue(
+        new_id = enqueue(
             tx,
             assignment,
             NewJob(
@@ -64,7 +64,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         )
     if assignment.state is AssignmentState.BLOCKED:
         set_state(tx, assignment, AssignmentState.ACTIVE)
-    return {"job": new.id}
+    return {"job": new_id}
 
 
 def _refuse_a_second_pm(tx: Tx, assignment: Assignment) -> None:

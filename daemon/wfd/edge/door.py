@@ -38,9 +38,8 @@ class Door:
         if command is None:
             raise BadInput(unknown("command", name, [*COMMANDS, *self._controls]))
         want = checked(command.wants, values)
-        answer = await self._store.write(lambda tx: command.run(tx, self._house_of, want))
-        self._wake()
-        return answer
+        self._wake()  # the worker gets in line behind this command, and not after its answer
+        return await self._store.write(lambda tx: command.run(tx, self._house_of, want))
 
 
 def checked(wants: type[Any], values: Mapping[str, object]) -> Any:

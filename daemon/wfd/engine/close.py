@@ -19,9 +19,10 @@ from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
-from wfd.domain.job import By, Job
+from wfd.domain.ids import AssignmentId
+from wfd.domain.job import By, Job, JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
-from wfd.domain.run import Run, RunState
+from wfd.domain.run import Run
 from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
 from wfd.ports import Snapshot, Tx
@@ -49,9 +50,41 @@ class Closing:
 
 
 @dataclass(frozen=True)
-class Closed:
-    run: Run
+class Seen:
+    """What had become known of a run while it went on."""
+
+    cancel_reason: str | None
+    session_id: str | None
+    spawned_at: int | None
+    model: str | None
+    retries: int
+
+
+@dataclass(frozen=True)
+class Over:
+    """A run that is closed while its job still has the turn."""
+
+    run: Run  # as it was leased
+    seen: Seen
+    closing: Closing
+    told: Conclusion  # that of `closing`, with the outcome and the session that were written
+    ended_at: int
     job: Job
+    assignment: Assignment  # with what the run has used up
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.told.outcome
+
+    @property
+    def answer(self) -> str:
+        return self.told.text[:MAX_ANSWER]
+
+
+@dataclass(frozen=True)
+class Closed:
+    over: Over
+    job_state: JobState
     assignment: Assignment
     next: Next
 
@@ -64,7 +97,7 @@ async def close(parts: Parts, run: Run, closing: Closing) -> Closed:
     harness = parts.harnesses.get(run.harness)
     spans = harness is not None and harness.usage_spans_session
     closed = await parts.store.write(lambda tx: _close(tx, run, closing, settings, roll, spans))
-    _log(parts, closed, closing)
+    _log(parts, closed)
     parts.wake()
     return closed
 
@@ -77,44 +110,59 @@ def _close(
     roll: float,
     spans_session: bool = False,
 ) -> Closed:
-    now = tx.one(Run, "run_by_id", id=run.id)
-    if now is None or now.state is not RunState.RUNNING:
+    over = close_run(tx, run, closing, spans_session)
+    next_ = _next(tx, over, settings, roll)
+    _move_on(tx, over, next_, settings)
+    return settle(tx, over, next_, settings)
+
+
+def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -> Over:
+    """Close the run's own row and count what it used up. Raises LeaseLost."""
+    seen = tx.one(Seen, "seen_of_run", id=run.id)
+    if seen is None:
         raise LeaseLost(run.id)
-    job = get_job(tx, run.job_id)
-    outcome = _final(closing.conclusion.outcome, now)
-    closing = _with_session(closing, now)
+    told = replace(
+        closing.conclusion,
+        outcome=_final(closing.conclusion.outcome, seen),
+        # one that ended without a conclusion of its own still has the session it was seen in
+        session_id=closing.conclusion.session_id or seen.session_id,
+    )
     if spans_session:
-        closing = _with_own_usage(tx, closing, now)
-    _write_run(tx, now, closing, outcome)
-    assignment = get_assignment(tx, run.assignment_id)
-    next_ = after(job, outcome, closing.conclusion.session_id, settings.policy, tx.now, roll)
+        told = _with_own_usage(tx, told, run)
+    _write_run(tx, run, closing, told)
+    assignment = _count_run(tx, run, seen, closing)
+    _add_evidence(tx, run, closing.evidence)
+    return Over(run, seen, closing, told, tx.now, get_job(tx, run.job_id), assignment)
+
+
+def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
+    """What comes after every run, whatever became of its job."""
+    job, run = over.job, over.run
+    assignment = _pause_at_cap(tx, over.assignment.id, settings)
+    promote(tx, assignment.id)
+    message = over.outcome.message[:500]
+    event_of_job(tx, "run.closed", job, run.id, outcome=over.outcome.kind, message=message)
+    state = tx.one(str, "state_of_job", id=job.id)
+    assert state is not None, "a row points at its job"
+    return Closed(over, JobState(state), assignment, next_)
+
+
+def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
+    next_ = after(over.job, over.outcome, over.told.session_id, settings.policy, tx.now, roll)
     if isinstance(next_, Apply) and not settings.is_accepted:
-        next_ = Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
-    _move_on(tx, job, now, next_, outcome, closing, settings)
-    _pause_at_cap(tx, job, settings)
-    promote(tx, job.assignment_id)
-    event_of_job(tx, "run.closed", job, run.id, outcome=outcome.kind, message=outcome.message[:500])
-    ended = tx.one(Run, "run_by_id", id=run.id)
-    assert ended is not None
-    return Closed(ended, get_job(tx, job.id), get_assignment(tx, assignment.id), next_)
+        return Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
+    return next_
 
 
-def _final(outcome: Outcome, run: Run) -> Outcome:
+def _final(outcome: Outcome, seen: Seen) -> Outcome:
     """A run that somebody cancelled is cancelled, whatever it managed to say in between."""
-    if run.cancel_reason is None:
+    if seen.cancel_reason is None:
         return outcome
-    return Outcome(Kind.CANCELLED, run.cancel_reason)
+    return Outcome(Kind.CANCELLED, seen.cancel_reason)
 
 
-def _with_session(closing: Closing, run: Run) -> Closing:
-    """A run that ended without a conclusion of its own still has the session it was seen in."""
-    told = closing.conclusion
-    return replace(closing, conclusion=replace(told, session_id=told.session_id or run.session_id))
-
-
-def _with_own_usage(tx: Tx, closing: Closing, run: Run) -> Closing:
+def _with_own_usage(tx: Tx, told: Conclusion, run: Run) -> Conclusion:
     """Its CLI told what the whole session used: keep what this run added to it."""
-    told = closing.conclusion
     earlier = tx.one(
         Usage,
         "usage_of_session",
@@ -123,19 +171,18 @@ def _with_own_usage(tx: Tx, closing: Closing, run: Run) -> Closing:
         session_id=told.session_id,
     )
     assert earlier is not None, "a sum is always one row"
-    return replace(closing, conclusion=replace(told, usage=own_share(told.usage, earlier)))
+    return replace(told, usage=own_share(told.usage, earlier))
 
 
-def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:
-    told = closing.conclusion
+def _write_run(tx: Tx, run: Run, closing: Closing, told: Conclusion) -> None:
     snapshot = closing.snapshot
     tx.run(
         "close_run",
         id=run.id,
         now=tx.now,
-        outcome=outcome.kind,
-        message=outcome.message[:2000],
-        reset_at=outcome.reset_at,
+        outcome=told.outcome.kind,
+        message=told.outcome.message[:2000],
+        reset_at=told.outcome.reset_at,
         ended_by=closing.ended_by,
         exit_code=closing.exit_code,
         session_id=told.session_id,
@@ -152,17 +199,28 @@ def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:
         snapshot_commit=snapshot.commit if snapshot else None,
         snapshot_tree=snapshot.tree if snapshot else None,
     )
+
+
+def _count_run(tx: Tx, run: Run, seen: Seen, closing: Closing) -> Assignment:
+    """Give the turn back; the run's assignment with what it has used up and where it stands."""
+    snapshot = closing.snapshot
     tx.run("give_back_turn", id=run.namespace_id)
-    tx.run(
+    counted = tx.one(
+        Assignment,
         "count_run",
         id=run.assignment_id,
         wall_ms=max(0, tx.now - run.started_at - closing.idle_ms),
-        cost_usd=told.cost_usd,
-        was_spawned=run.spawned_at is not None,
+        cost_usd=closing.conclusion.cost_usd,
+        was_spawned=seen.spawned_at is not None,
+        head_commit=snapshot.commit if snapshot else None,
+        head_tree=snapshot.tree if snapshot else None,
     )
-    if snapshot is not None:
-        tx.run("set_head", id=run.assignment_id, commit=snapshot.commit, tree=snapshot.tree)
-    for piece in closing.evidence:
+    assert counted is not None, "a row points at its assignment"
+    return counted
+
+
+def _add_evidence(tx: Tx, run: Run, evidence: list[NewEvidence]) -> None:
+    for piece in evidence:
         tx.insert(
             "add_evidence",
             run_id=run.id,
@@ -172,24 +230,15 @@ def _write_run(tx: Tx, run: Run, closing: Closing, outcome: Outcome) -> None:
         )
 
 
-def _move_on(
-    tx: Tx,
-    job: Job,
-    run: Run,
-    next_: Next,
-    outcome: Outcome,
-    closing: Closing,
-    settings: Settings,
-) -> None:
-    # never a closed one: closing an assignment cancels its run, and a cancelled run is Ended
-    assignment = get_assignment(tx, job.assignment_id)
-    answer = closing.conclusion.text[:MAX_ANSWER]
+def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
+    # the assignment is never a closed one: closing it cancels its run, and that run is Ended
+    run, job, assignment, outcome = over.run, over.job, over.assignment, over.outcome
     match next_:
         case Judge():
-            close_job(tx, job, next_.state, outcome.kind, answer, next_.counter)
+            close_job(tx, job, next_.state, outcome.kind, over.answer, next_.counter)
             enqueue_pm(tx, assignment, By.POLICY)
         case Apply():
-            apply_decision(tx, assignment, job, run, closing.conclusion, settings)
+            apply_decision(tx, assignment, job, run, over.told, settings)
         case Again():
             decide(
                 tx,
@@ -201,16 +250,15 @@ def _move_on(
                 job_id=job.id,
                 inputs={"outcome": outcome.kind, "run_after": next_.run_after},
             )
-            _put_back(tx, job, outcome, answer, next_.run_after, next_.counter, next_.resume)
+            _put_back(tx, over, next_.run_after, next_.counter, next_.resume)
         case Ask():
-            session = closing.conclusion.session_id or job.resume_session
-            _put_back(tx, job, outcome, answer, None, None, session)
+            _put_back(tx, over, None, None, over.told.session_id or job.resume_session)
             _block(tx, assignment, run, f"{run.harness}: {next_.reason}")
         case Escalate():
-            close_job(tx, job, next_.state, outcome.kind, answer)
+            close_job(tx, job, next_.state, outcome.kind, over.answer)
             _block(tx, assignment, run, next_.reason)
         case Ended():
-            close_job(tx, job, next_.state, outcome.kind, answer)
+            close_job(tx, job, next_.state, outcome.kind, over.answer)
             promote(tx, assignment.id)
             pause_if_idle(tx, assignment, outcome.message or f"J{job.id} was cancelled")
         case _:
@@ -218,19 +266,13 @@ def _move_on(
 
 
 def _put_back(
-    tx: Tx,
-    job: Job,
-    outcome: Outcome,
-    answer: str,
-    run_after: int | None,
-    counter: str | None,
-    resume: str | None,
+    tx: Tx, over: Over, run_after: int | None, counter: str | None, resume: str | None
 ) -> None:
     tx.run(
         "put_back_job",
-        id=job.id,
-        outcome=outcome.kind,
-        answer=answer,
+        id=over.job.id,
+        outcome=over.outcome.kind,
+        answer=over.answer,
         run_after=run_after,
         counter=counter,
         resume_session=resume,
@@ -243,20 +285,24 @@ def _block(tx: Tx, assignment: Assignment, run: Run, reason: str) -> None:
     set_state(tx, assignment, AssignmentState.BLOCKED, reason)
 
 
-def _pause_at_cap(tx: Tx, job: Job, settings: Settings) -> None:
-    """A cap on time or cost that is reached stops the assignment and asks; the work stays."""
-    assignment = get_assignment(tx, job.assignment_id)
-    over = breach(assignment, settings.policy.caps, adding=0)
-    if over is None or assignment.state is not AssignmentState.ACTIVE:
-        return
-    reason = f"{over}; raise the cap in .wfd/config.json and set it active, or complete it"
+def _pause_at_cap(tx: Tx, assignment_id: AssignmentId, settings: Settings) -> Assignment:
+    """A cap on time or cost that is reached stops the assignment and asks; the work stays.
+
+    The assignment as it is then.
+    """
+    assignment = get_assignment(tx, assignment_id)
+    reached = breach(assignment, settings.policy.caps, adding=0)
+    if reached is None or assignment.state is not AssignmentState.ACTIVE:
+        return assignment
+    reason = f"{reached}; raise the cap in .wfd/config.json and set it active, or complete it"
     decide(tx, assignment, By.POLICY, DecisionKind.PAUSE, reason)
-    set_state(tx, assignment, AssignmentState.PAUSED, reason)
+    return set_state(tx, assignment, AssignmentState.PAUSED, reason)
 
 
-def _log(parts: Parts, closed: Closed, closing: Closing) -> None:
+def _log(parts: Parts, closed: Closed) -> None:
     """The one line that tells the whole run."""
-    run, job = closed.run, closed.job
+    over, closing = closed.over, closed.over.closing
+    run, job, told, outcome = over.run, over.job, over.told, over.outcome
     checks = {e.name: e.exit_code for e in closing.evidence if e.kind == "check"}
     # what stands still until a person has looked is what a person looks for in the morning
     stands_still = closed.assignment.state in (AssignmentState.BLOCKED, AssignmentState.PAUSED)
@@ -269,21 +315,21 @@ def _log(parts: Parts, closed: Closed, closing: Closing) -> None:
         run_id=run.id,
         type=job.type,
         harness=run.harness,
-        model=run.model,
-        outcome=run.outcome,
-        message=(run.message or "")[:300],
-        ended_by=run.ended_by,
-        exit_code=run.exit_code,
-        duration_ms=(run.ended_at or run.started_at) - run.started_at,
-        cost_usd=run.cost_usd,
-        tokens_in=run.tokens_in,
-        tokens_out=run.tokens_out,
-        retries=run.retries,
-        tools=run.tools,
-        session_id=run.session_id,
-        snapshot=run.snapshot_commit,
+        model=told.model or over.seen.model,
+        outcome=outcome.kind,
+        message=outcome.message[:300],
+        ended_by=closing.ended_by,
+        exit_code=closing.exit_code,
+        duration_ms=over.ended_at - run.started_at,
+        cost_usd=told.cost_usd,
+        tokens_in=told.usage.tokens_in,
+        tokens_out=told.usage.tokens_out,
+        retries=over.seen.retries,
+        tools=told.tools,
+        session_id=told.session_id,
+        snapshot=closing.snapshot.commit if closing.snapshot else None,
         checks=checks,
-        job_state=job.state,
+        job_state=closed.job_state,
         assignment_state=closed.assignment.state,
         next=type(closed.next).__name__.lower(),
     )

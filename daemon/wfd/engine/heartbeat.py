@@ -1,4 +1,4 @@
-"""Keeping our leases, hearing who wants a run ended, and sweeping what others left."""
+"""Keeping our leases, and sweeping what others left."""
 
 import contextlib
 
@@ -67,13 +67,3 @@ async def _take_back(parts: Parts, run: Run) -> None:
     with contextlib.suppress(LeaseLost):  # its own worker was quicker
         idle_ms = max(0, parts.clock.now() - run.lease_until)
         await close(parts, run, Closing(Conclusion(outcome), EndedBy.NONE, None, idle_ms=idle_ms))
-
-
-async def heed_cancels(parts: Parts) -> None:
-    """End the live runs that a person or a cap wants ended."""
-    if not parts.live:
-        return
-    for run in await parts.store.all(Run, "cancels_asked"):
-        live = parts.live.get(run.id)
-        if live is not None:
-            live.end(EndedBy.CANCEL)

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wfd.commands.queue import get_assignment, get_job, promote_due
+from wfd.commands.queue import get_assignment, promote_due
 from wfd.commands.record import event_of_job
-from wfd.commands.scope import namespace_of
-from wfd.domain.ids import NamespaceId
-from wfd.domain.job import Job, JobState
+from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
 from wfd.engine.parts import Lease
@@ -31,32 +29,34 @@ class Taken:
     next_due: int | None  # UTC milliseconds; when a waiting job wants to be looked at
 
 
-@dataclass(frozen=True)
-class _NextDue:
-    run_after: int | None
-
-
 def take_work(tx: Tx, terms: Terms) -> Taken:
-    promote_due(tx)
+    next_due = _wake_due(tx)
     leases: list[Lease] = []
     while len(leases) < terms.room:
         lease = _take_one(tx, terms)
         if lease is None:
             break
         leases.append(lease)
-    due = tx.one(_NextDue, "next_due")
-    return Taken(leases, due.run_after if due else None)
+    return Taken(leases, next_due)
+
+
+def _wake_due(tx: Tx) -> int | None:
+    """Wake the jobs whose time has come; when the next one's comes."""
+    next_due = tx.one(int, "next_due")
+    if next_due is None or next_due > tx.now:
+        return next_due
+    promote_due(tx)
+    return tx.one(int, "next_due")
 
 
 def _take_one(tx: Tx, terms: Terms) -> Lease | None:
-    turn = tx.one(int, "next_namespace", per_namespace=terms.per_namespace)
-    if turn is None:
+    namespace = tx.one(Namespace, "take_turn", per_namespace=terms.per_namespace)
+    if namespace is None:
         return None
-    namespace = namespace_of(tx, NamespaceId(turn))
-    job = tx.one(Job, "ready_in", namespace_id=namespace.id)
-    assert job is not None, "next_namespace names one with ready work"
-    tx.run("move_job", id=job.id, was=JobState.QUEUED, state=JobState.RUNNING, waits_for=None)
-    run_id = tx.insert(
+    job = tx.one(Job, "take_job", namespace_id=namespace.id)
+    assert job is not None, "a turn is of one with ready work"
+    run = tx.one(
+        Run,
         "add_run",
         job_id=job.id,
         assignment_id=job.assignment_id,
@@ -67,8 +67,6 @@ def _take_one(tx: Tx, terms: Terms) -> Lease | None:
         resumed=job.resume_session,
         now=tx.now,
     )
-    tx.run("take_turn", id=namespace.id)
-    run = tx.one(Run, "run_by_id", id=run_id)
-    assert run is not None
+    assert run is not None, "an insert gives its row back"
     event_of_job(tx, "run.leased", job, run.id, harness=run.harness)
-    return Lease(namespace, get_assignment(tx, job.assignment_id), get_job(tx, job.id), run)
+    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run)

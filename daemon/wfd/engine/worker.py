@@ -3,9 +3,10 @@
 from anyio.abc import TaskGroup
 
 from wfd.domain.errors import WfdError
+from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
-from wfd.engine.heartbeat import heed_cancels
+from wfd.domain.outcome import EndedBy
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.run_agent import run_agent
@@ -25,7 +26,6 @@ async def work(parts: Parts, group: TaskGroup) -> None:
 
 
 async def _tick(parts: Parts, group: TaskGroup) -> int:
-    await heed_cancels(parts)
     config = parts.settings.config
     terms = Terms(
         room=max(0, config.limits.jobs - len(parts.live)),
@@ -34,7 +34,12 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
         ttl_ms=config.lease_ttl_ms,
         harness_of=lambda namespace, job: _harness_of(parts, namespace, job),
     )
-    taken = await parts.store.write(lambda tx: take_work(tx, terms))
+    taken, cancelled = await parts.store.write(
+        lambda tx: (take_work(tx, terms), tx.all(int, "cancels_asked"))
+    )
+    for run_id in map(RunId, cancelled):
+        if run_id in parts.live:
+            parts.live[run_id].end(EndedBy.CANCEL)
     for lease in taken.leases:
         start(parts, group, lease)
     if taken.next_due is None:

@@ -5,40 +5,59 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import compress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _SCALARS = (int, str, float, bytes)
-_readers: dict[tuple[type[Any], tuple[str, ...]], Callable[[Sequence[object]], Any]] = {}
+
+
+class Readers:
+    """The reader of each statement into each type, made when it first has a row."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, type[Any]], Callable[[Sequence[object]], Any]] = {}
+
+    def of(
+        self, statement: str, into: type[T], description: Sequence[Sequence[Any]]
+    ) -> Callable[[Sequence[object]], T]:
+        made = self._made.get((statement, into))
+        if made is None:
+            made = reader(into, [column[0] for column in description])
+            self._made[statement, into] = made
+        return made
 
 
 def reader(into: type[T], columns: Sequence[str]) -> Callable[[Sequence[object]], T]:
-    """A function from a row with these columns to `into`; made once for each pair."""
-    key = (into, tuple(columns))
-    known = _readers.get(key)
-    if known is None:
-        known = _readers[key] = _first if into in _SCALARS else _dataclass_reader(*key)
-    return known
+    """A function from a row with these columns to `into`."""
+    return _first if into in _SCALARS else _dataclass_reader(into, columns)
 
 
 def _first(row: Sequence[object]) -> Any:
     return row[0]
 
 
-def _dataclass_reader(
-    into: type[Any], columns: tuple[str, ...]
-) -> Callable[[Sequence[object]], Any]:
-    place = {name: index for index, name in enumerate(columns)}
+def _dataclass_reader(into: type[Any], columns: Sequence[str]) -> Callable[[Sequence[object]], Any]:
     hints = typing.get_type_hints(into)
     wanted = [f.name for f in dataclasses.fields(into)]
-    missing = [name for name in wanted if name not in place]
+    missing = [name for name in wanted if name not in columns]
     if missing:
         raise TypeError(f"{into.__name__} wants columns that the statement lacks: {missing}")
-    plan = [(place[name], _converter(hints[name])) for name in wanted]
+    is_wanted = [name in wanted for name in columns]
+    names = list(compress(columns, is_wanted))
+    plan = [(name, to) for name in names if (to := _converter(hints[name])) is not None]
 
     def read(row: Sequence[object]) -> Any:
-        return into(*[row[i] if to is None or row[i] is None else to(row[i]) for i, to in plan])
+        made = object.__new__(into)
+        # its own __init__ sets the fields of a frozen dataclass one by one: that costs more than
+        # the whole query
+        fields = made.__dict__
+        fields.update(zip(names, compress(row, is_wanted), strict=True))
+        for name, to in plan:
+            if fields[name] is not None:
+                fields[name] = to(fields[name])
+        return made
 
     return read
 
@@ -48,6 +67,17 @@ def _converter(hint: object) -> Callable[[Any], object] | None:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return _converter(inner[0]) if len(inner) == 1 else None
-    if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
-        return hint
-    return None
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _Members(hint).__getitem__
+    return bool if hint is bool else None
+
+
+class _Members(dict[object, Enum]):
+    """The members of an enum by value; to look one up costs a tenth of calling the enum."""
+
+    def __init__(self, of: type[Enum]) -> None:
+        super().__init__({member.value: member for member in of})
+        self._of = of
+
+    def __missing__(self, value: object) -> Enum:
+        return self._of(value)  # raises ValueError, in the enum's own words

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from wfd.domain.errors import Broken, NewerStore, NotFound
-from wfd.store.rows import reader
-from wfd.store.statements import migrations, statements
+from wfd.store.rows import Readers
+from wfd.store.statements import migrations, positional, statements
 
 T = TypeVar("T")
 
+LOG_BYTES = 16 * 1024**2  # what the write-ahead log is cut down to, once nobody reads it
 _READY = "pragma busy_timeout = 5000; pragma foreign_keys = on;"
 
 
@@ -27,7 +28,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         path.chmod(0o600)
         connection.executescript(
             f"{_READY} pragma journal_mode = wal; pragma synchronous = full;"
-            " pragma journal_size_limit = 67108864;"
+            f" pragma journal_size_limit = {LOG_BYTES};"
         )
         migrate(connection, path)
     except sqlite3.DatabaseError as error:
@@ -98,6 +99,7 @@ class Connected:
         self._connection = connection
         self._now = now
         self._sql = statements()
+        self._readers = Readers()
         self.now = 0
 
     def tick(self) -> None:
@@ -105,14 +107,14 @@ class Connected:
         self.now = self._now()
 
     def one(self, into: type[T], statement: str, **values: object) -> T | None:
-        rows = self.all(into, statement, **values)
-        return rows[0] if rows else None
+        cursor, rows = self._execute(statement, values)
+        return self._readers.of(statement, into, cursor.description)(rows[0]) if rows else None
 
     def all(self, into: type[T], statement: str, **values: object) -> list[T]:
         cursor, rows = self._execute(statement, values)
         if not rows:
             return []
-        read = reader(into, [column[0] for column in cursor.description])
+        read = self._readers.of(statement, into, cursor.description)
         return [read(row) for row in rows]
 
     def run(self, statement: str, **values: object) -> int:
@@ -127,12 +129,12 @@ class Connected:
     def _execute(
         self, statement: str, values: dict[str, Any]
     ) -> tuple[sqlite3.Cursor, Sequence[Sequence[object]]]:
-        sql = self._sql[statement]
+        known = positional(self._sql[statement])
         if not self._connection.in_transaction:
             # a full disk, say: what follows would be on its own, and commit by itself
             raise Broken(f"{statement}: SQLite has ended the transaction; nothing of it is kept")
         try:
-            cursor = self._connection.execute(sql, values)
+            cursor = self._connection.execute(known.sql, known.in_order(values))
             return cursor, cursor.fetchall()  # an unread `returning` keeps the write lock
         except sqlite3.OperationalError as error:
             raise Broken(f"the store could not be used: {statement}: {error}") from error

@@ -1,10 +1,15 @@
 """Named SQL: `-- name`, comment lines of intent, one statement, for each name."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 
 _HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*)$", re.MULTILINE)
+_INTENT = re.compile(r"^--.*\n", re.MULTILINE)
+_PARAMETER = re.compile(r":([a-z][a-z0-9_]*)")
 
 
 @cache
@@ -18,7 +23,7 @@ def statements(dialect: str = "sqlite") -> dict[str, str]:
         for name, body in zip(parts[1::2], parts[2::2], strict=True):
             if name in found:
                 raise ValueError(f"{file.name}: statement '{name}' stands twice")
-            found[name] = body.strip().rstrip(";")
+            found[name] = _INTENT.sub("", body).strip().rstrip(";")
     return found
 
 
@@ -28,3 +33,24 @@ def migrations(dialect: str = "sqlite") -> list[tuple[int, str]]:
     folder = files("wfd.store") / "sql" / dialect / "migrations"
     found = [(int(f.name[:4]), f.read_text(encoding="utf-8")) for f in folder.iterdir()]
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class Positional:
+    """A statement whose values go by position: the module looks named ones up one by one."""
+
+    sql: str
+    in_order: Callable[[Mapping[str, object]], Sequence[object]]
+
+
+@cache
+def positional(sql: str) -> Positional:
+    names = list(dict.fromkeys(_PARAMETER.findall(sql)))
+    numbered = _PARAMETER.sub(lambda found: f"?{names.index(found[1]) + 1}", sql)
+    match names:  # of one name `itemgetter` makes no sequence, and of none nothing at all
+        case []:
+            return Positional(numbered, lambda values: ())
+        case [name]:
+            return Positional(numbered, lambda values: (values[name],))
+        case _:
+            return Positional(numbered, itemgetter(*names))

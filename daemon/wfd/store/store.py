@@ -10,7 +10,7 @@ import aiosqlite
 from wfd.domain.errors import Broken
 from wfd.ports import Tx
 from wfd.store.alone import reading, utc_ms, write_alone
-from wfd.store.rows import reader
+from wfd.store.rows import Readers
 from wfd.store.sqlite import open_writer, read_only_uri
 from wfd.store.statements import statements
 from wfd.store.writer import Writer
@@ -23,10 +23,12 @@ T = TypeVar("T")
 class SqliteStore:
     """ports.Store: one writer with group commit, one reading connection beside it."""
 
-    def __init__(self, writer: Writer, reading: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, writer: Writer, reading: aiosqlite.Connection) -> None:
+        self._log = path.with_name(f"{path.name}-wal")
         self._writer = writer
         self._reading = reading
         self._sql = statements()
+        self._readers = Readers()
 
     @classmethod
     async def open(cls, path: Path, now: Callable[[], int] = utc_ms) -> "SqliteStore":
@@ -34,11 +36,20 @@ class SqliteStore:
         writer = Writer(open_writer(path), now)
         reading = await aiosqlite.connect(read_only_uri(path), uri=True, isolation_level=None)
         await reading.execute("pragma busy_timeout = 5000")
-        return cls(writer, reading)
+        return cls(path, writer, reading)
 
     async def close(self) -> None:
         await self._reading.close()
         await self._writer.close()
+
+    @property
+    def log_bytes(self) -> int:
+        """What the write-ahead log takes on disk.
+
+        It is cut down to LOG_BYTES by itself, but not before the last who reads an old snapshot
+        has let go: a shell in which somebody typed `begin`, say.
+        """
+        return self._log.stat().st_size
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await self._writer.write(work)
@@ -52,8 +63,8 @@ class SqliteStore:
         try:
             async with self._reading.execute(sql, values) as cursor:
                 rows = list(await cursor.fetchall())
-                columns = [column[0] for column in cursor.description]
+                description = cursor.description
         except sqlite3.OperationalError as error:
             raise Broken(f"the store could not be read: {statement}: {error}") from error
-        read = reader(into, columns)
+        read = self._readers.of(statement, into, description)
         return [read(tuple(row)) for row in rows]

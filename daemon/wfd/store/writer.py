@@ -1,7 +1,8 @@
 """The one writer: whole transactions on one thread, many per commit.
 
-The batch is what queued while the last one ran; there is no timer. Each piece of work has a
-savepoint, so that one that raises takes back only its own writes.
+The batch is what queued while the last one ran; there is no timer. One that raises takes all
+of its batch back with it, and the others run again without it: a savepoint for each would let
+them stand, and cost every transaction that goes well more than its commit does.
 """
 
 import asyncio
@@ -21,10 +22,10 @@ from wfd.store.sqlite import Connected
 
 T = TypeVar("T")
 
-MAX_BATCH = 512
+MAX_BATCH = 64  # nobody in a batch is answered before all of it is done
 
 
-@dataclass
+@dataclass(eq=False)
 class _Work(Generic[T]):
     run: Callable[[Tx], T]
     future: asyncio.Future[T]
@@ -52,7 +53,7 @@ class Writer:
         item: _Work[T] = _Work(work, self._loop.create_future())
         self._queue.put(item)
         with anyio.CancelScope(shield=True):
-            await asyncio.wait([item.future])
+            await item.future
         return item.future.result()
 
     async def close(self) -> None:
@@ -86,43 +87,56 @@ class Writer:
         return batch, True
 
     def _commit(self, batch: list[_Work[Any]]) -> None:
-        """One commit for all; if SQLite itself ended it (disk full, say), one for each."""
-        if self._try(batch):
-            return
-        for item in batch:
-            item.result = item.error = None
-            self._try([item])
+        """One commit for all; whoever spoils it has one of its own, after the others."""
+        alone: list[_Work[Any]] = []
+        while spoilers := self._spoilers(batch):
+            alone += spoilers
+            batch = [item for item in batch if item not in spoilers]
+        for item in alone:
+            self._commit_alone(item)
 
-    def _try(self, batch: list[_Work[Any]]) -> bool:
-        alone = len(batch) == 1
+    def _spoilers(self, batch: list[_Work[Any]]) -> list[_Work[Any]]:
+        """Commit them all and return none; or nothing of it, and return who is to go alone."""
+        if len(batch) < 2:
+            return batch
+        spoilers = batch
         try:
-            self._connection.execute("begin immediate")
+            self._control("begin immediate")
             for item in batch:
-                self._attempt(item)
-                if not self._connection.in_transaction:
-                    item.error = item.error or Broken("SQLite has ended the transaction")
-                    return alone
-            self._connection.execute("commit")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):  # this thread must live, and answer
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
-            for item in batch:
-                item.error = Broken(f"the store could not be written: {error}")
-            return alone
-        return True
+                spoilers = [item]
+                self._do(item)
+            spoilers = batch
+            self._control("commit")
+        except BaseException:
+            self._roll_back()
+            return spoilers
+        return []
 
-    def _attempt(self, item: _Work[Any]) -> None:
-        self._connection.execute("savepoint work")
-        self._tx.tick()
+    def _commit_alone(self, item: _Work[Any]) -> None:
         try:
-            item.result = item.run(self._tx)
+            self._control("begin immediate")
+            self._do(item)
+            self._control("commit")
         except BaseException as error:
+            self._roll_back()
             item.error = error
+
+    def _do(self, item: _Work[Any]) -> None:
+        self._tx.tick()
+        item.result = item.run(self._tx)
+        if not self._connection.in_transaction:
+            raise Broken("SQLite has ended the transaction")
+
+    def _control(self, sql: str) -> None:
+        try:
+            self._connection.execute(sql)
+        except sqlite3.Error as error:
+            raise Broken(f"the store could not be written: {error}") from error
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # this thread must live, and answer
             if self._connection.in_transaction:
-                self._connection.execute("rollback to work")
-        if self._connection.in_transaction:
-            self._connection.execute("release work")
+                self._connection.execute("rollback")
 
 
 def _deliver(batch: list[_Work[Any]]) -> None:

@@ -13,16 +13,26 @@ update assignment
  where id = :id and state = :was;
 
 -- count_job
-update assignment set jobs = jobs + 1 where id = :id;
+-- One more is coming, of which a PM's is not counted; whether the line that it joins is empty.
+update assignment
+   set jobs = jobs + :counts
+ where id = :id
+returning state as assignment_state,
+          not exists (select 1 from job where assignment_id = assignment.id
+                         and state in ('queued', 'waiting', 'running')) as is_empty;
 
 -- count_run
--- What a finished run used up. A cost of null was not reported, which is not zero.
+-- What a finished run used up, and where it moved the branch, if it did. A cost of null was not
+-- reported, which is not zero.
 update assignment
    set wall_ms = wall_ms + :wall_ms,
        cost_usd = case when :cost_usd is null then cost_usd
                        else coalesce(cost_usd, 0) + :cost_usd end,
-       unmeasured = unmeasured + (:cost_usd is null and :was_spawned)
- where id = :id;
+       unmeasured = unmeasured + (:cost_usd is null and :was_spawned),
+       head_commit = coalesce(:head_commit, head_commit),
+       head_tree = coalesce(:head_tree, head_tree)
+ where id = :id
+returning *;
 
 -- set_base
 update assignment

@@ -2,13 +2,16 @@
 insert into job (namespace_id, assignment_id, type, lane, state, waits_for, run_after, priority,
                  harness, context, created_by, decision_id, retry_of, idempotency_key, type_seq,
                  attempts, no_work, resume_session, created_at)
-values (:namespace_id, :assignment_id, :type, :lane, 'waiting', 'lane', :run_after, :priority,
+values (:namespace_id, :assignment_id, :type, :lane, :state, :waits_for, :run_after, :priority,
         :harness, :context, :created_by, :decision_id, :retry_of, :key,
         (select count(*) + 1 from job where assignment_id = :assignment_id and type = :type),
         :attempts, :no_work, :resume_session, :now);
 
 -- job_by_id
 select * from job where id = :id;
+
+-- state_of_job
+select state from job where id = :id;
 
 -- job_by_key
 select * from job where namespace_id = :namespace_id and idempotency_key = :key;
@@ -29,20 +32,26 @@ select * from job
  order by id
  limit 1;
 
--- next_in_line
--- A PM job that is due goes before all that was inserted meanwhile. The open states are named
--- for the index job_open: the closed jobs of a long assignment are not looked at.
-select * from job
- where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
-   and state = 'waiting' and waits_for = 'lane'
- order by (lane = 'pm') desc, priority desc, id
+-- whose_turn
+-- The head of an assignment, or else the next in its line: a PM job that is due goes before all
+-- that was inserted meanwhile. The open states are named for the index job_open: the closed jobs
+-- of a long assignment are not looked at.
+select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
+       job.run_after, assignment.state as assignment_state
+  from job join assignment on assignment.id = job.assignment_id
+ where job.assignment_id = :assignment_id and job.state in ('queued', 'waiting', 'running')
+ order by waits_for is 'lane', lane = 'pm' desc, priority desc, job.id
  limit 1;
 
--- ready_in
-select * from job
- where namespace_id = :namespace_id and state = 'queued'
- order by priority desc, id
- limit 1;
+-- take_job
+-- The ready job of a namespace that goes first.
+update job
+   set state = 'running'
+ where id = (select id from job
+              where namespace_id = :namespace_id and state = 'queued'
+              order by priority desc, id
+              limit 1)
+returning *;
 
 -- due_jobs
 select * from job

@@ -23,19 +23,17 @@ select * from namespace where git_dir = :git_dir;
 -- namespace_by_checkout
 select * from namespace where checkout = :checkout;
 
--- next_namespace
--- Round-robin: the one that was served longest ago, with ready work and room for it.
--- A limit of null is no limit.
-select id from namespace
- where (:per_namespace is null or running < :per_namespace)
-   and exists (select 1 from job where namespace_id = namespace.id and state = 'queued')
- order by last_turn, id
- limit 1;
-
 -- take_turn
+-- Round-robin: the one that was served longest ago, with ready work and room for it, is served.
+-- A limit of null is no limit.
 update namespace
    set last_turn = (select max(last_turn) + 1 from namespace), running = running + 1
- where id = :id;
+ where id = (select id from namespace as n
+              where (:per_namespace is null or running < :per_namespace)
+                and exists (select 1 from job where namespace_id = n.id and state = 'queued')
+              order by last_turn, id
+              limit 1)
+returning *;
 
 -- give_back_turn
 update namespace set running = running - 1 where id = :id;

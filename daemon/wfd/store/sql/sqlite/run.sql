@@ -2,10 +2,17 @@
 insert into run (job_id, assignment_id, namespace_id, state, worker, harness, ai, lease_until,
                  started_at, resumed)
 values (:job_id, :assignment_id, :namespace_id, 'running', :worker, :harness, :harness,
-        :now + :ttl_ms, :now, :resumed);
+        :now + :ttl_ms, :now, :resumed)
+returning *;
 
 -- run_by_id
 select * from run where id = :id;
+
+-- seen_of_run
+-- What has become known of a run since it was leased. No row back means the lease is lost.
+select cancel_reason, session_id, spawned_at, model, retries
+  from run
+ where id = :id and state = 'running';
 
 -- runs_of_job
 select * from run where job_id = :job_id order by id;
@@ -39,7 +46,9 @@ update run set lease_until = :now + :ttl_ms where id = :id and state = 'running'
 select * from run where state = 'running' and lease_until < :now order by lease_until limit 100;
 
 -- record_prompt
-update run set prompt_hash = :prompt_hash, resumed = :resumed, model = :model
+update run
+   set parent_commit = :parent_commit, parent_tree = :parent_tree,
+       prompt_hash = :prompt_hash, resumed = :resumed, model = :model
  where id = :id and state = 'running';
 
 -- record_spawn
@@ -56,17 +65,13 @@ update run set session_id = :session_id, model = coalesce(:model, model),
 update run set activity = :activity, retries = :retries
  where id = :id and state = 'running';
 
--- record_parent
-update run set parent_commit = :commit, parent_tree = :tree
- where id = :id and state = 'running';
-
 -- ask_to_cancel
 update run set cancel_reason = :reason
  where id = :id and state = 'running' and cancel_reason is null;
 
 -- cancels_asked
 -- The live runs that somebody wants ended.
-select * from run where state = 'running' and cancel_reason is not null;
+select id from run where state = 'running' and cancel_reason is not null;
 
 -- close_run
 -- No row back means the lease is lost: write nothing more.

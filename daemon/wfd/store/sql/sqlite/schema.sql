@@ -30,6 +30,8 @@ create table assignment (
 ) strict;
 
 create index assignment_by_namespace on assignment (namespace_id, id);
+create index assignment_with_workspace on assignment (id)
+    where state in ('complete', 'cancelled') and is_set_up = 1;
 
 create table job (
     id integer primary key autoincrement,

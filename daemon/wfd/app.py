@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 import wfd
 from wfd.adapters import socket
 from wfd.adapters.checks import ShellChecks
+from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.place import Place
 from wfd.adapters.spawn import LocalSpawner
@@ -65,6 +66,7 @@ def serve(
 
 def _run(place: Place, settings: LiveSettings) -> None:
     """Serve; what ends it is raised as itself and not as a group of one."""
+    watch_without_threads()
     try:
         anyio.run(_serve, place, settings)
     except BaseExceptionGroup as group:
@@ -166,21 +168,51 @@ async def _heed_signals(parts: Parts, settings: LiveSettings, stopping: Stopping
 
 async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
     """Reload when the daemon's own configuration changes on disk."""
+    stopped = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_set_at_the_end, stopped, name="end of watching")
+        try:
+            while not stopped.is_set():
+                await _watch_folders(parts, settings, stopped)
+        # no watches left, say, or none work here: SIGHUP and `wfd reload` do the same
+        except (OSError, RuntimeError) as error:
+            parts.log.warning("config.not_watched", error=str(error))
+        group.cancel_scope.cancel()
+
+
+async def _watch_folders(parts: Parts, settings: LiveSettings, stopped: anyio.Event) -> None:
+    """Until other folders have to be watched."""
     from watchfiles import awatch
 
-    folders = {file.parent for file in settings.files if file.parent.is_dir()}
-    if not folders:
-        return
     names = {str(file) for file in settings.files}
+    folders = _folders_to_watch(settings)
+    async for changes in awatch(
+        *folders,
+        step=1000,
+        debounce=1000,
+        rust_timeout=60_000,  # short ones would wake an idle daemon for nothing
+        recursive=False,
+        stop_event=stopped,
+    ):
+        has_moved = _folders_to_watch(settings) != folders
+        if has_moved or any(path in names for _, path in changes):
+            _reload_loudly(parts, settings)
+        if has_moved:
+            return
+
+
+async def _set_at_the_end(stopped: anyio.Event) -> None:
+    """The watching thread cannot be cancelled, and looks at this event instead."""
     try:
-        async for changes in awatch(
-            *folders, step=1000, debounce=1000, rust_timeout=500, recursive=False
-        ):
-            if any(path in names for _, path in changes):
-                _reload_loudly(parts, settings)
-    # no watches left, say, or none work here: SIGHUP and `wfd reload` do the same
-    except (OSError, RuntimeError) as error:
-        parts.log.warning("config.not_watched", error=str(error))
+        await anyio.sleep_forever()
+    finally:
+        stopped.set()
+
+
+def _folders_to_watch(settings: LiveSettings) -> set[Path]:
+    """Those of the files, or what is there of the way to them: a folder may be made later."""
+    ways = ([file.parent, *file.parent.parents] for file in settings.files)
+    return {next(folder for folder in way if folder.is_dir()) for way in ways}
 
 
 def _reload_loudly(parts: Parts, settings: LiveSettings) -> None:

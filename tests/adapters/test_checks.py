@@ -1,6 +1,7 @@
 """Checks: real shells, a clean environment, and nothing left running."""
 
 import hashlib
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ async def check(
     folder: Path, commands: dict[str, str], *, timeout_ms: int = 60_000, max_bytes: int = 1 << 20,
     stop_at_failure: bool = False,
 ) -> list[NewEvidence]:  # fmt: skip
-    return await ShellChecks(LocalSpawner(), max_bytes).run(
+    return await ShellChecks(LocalSpawner(owner=uuid.uuid4().hex), max_bytes).run(
         commands,
         cwd=folder,
         out_dir=folder / "out",

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -82,6 +83,14 @@ def test_a_bad_edit_is_refused_by_the_watcher_and_by_sighup_and_the_last_good_on
     daemon.tunes(limits={"jobs": 5})
     assert daemon.until_logged("config.reloaded")["changed"] == ["limits"]
     assert json.loads(daemon.wfd("status", "--json").out)["limit"] == 5
+
+
+def test_a_configuration_that_is_made_later_is_noticed_with_its_folder(daemon: "Daemon") -> None:
+    (daemon.tmp / "config").rmdir()
+    daemon.start()
+    (daemon.tmp / "config").mkdir()
+    (daemon.tmp / "config" / "config.json").write_text(json.dumps({"limits": {"jobs": 7}}))
+    assert daemon.until_logged("config.reloaded")["changed"] == ["limits"]
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_sentence(daemon: "Daemon") -> None:
@@ -211,3 +220,26 @@ def test_a_folder_that_cannot_be_written_asks_a_person_and_burns_no_attempt(
     daemon.send("update_assignment", assignment=one, status="active")
     assert daemon.settled(one).state == "complete"
     daemon.assert_sound()
+
+
+def test_a_daemon_tells_the_gates_so_that_a_page_need_not_read_the_policy(daemon: "Daemon") -> None:
+    daemon.registers(gates={"review": True, "uat": True})
+    daemon.sets(WFD_NAMESPACE="repo")
+    daemon.start()
+    daemon.create()
+    daemon.send("update_assignment", assignment=1, status="paused")
+    script = (
+        "import sys; from wfd.ctl import main\n"
+        "sys.argv = ['wfctl', 'assignment', 'A1', '--json']\n"
+        "try: main()\n"
+        "finally: print('wfd.app' in sys.modules, 'pydantic' in sys.modules, file=sys.stderr)"
+    )
+
+    def gates() -> tuple[list[str], str]:
+        argv = [sys.executable, "-c", script]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True)
+        return [gate["name"] for gate in json.loads(done.stdout)["open_gates"]], done.stderr
+
+    assert gates() == (["review", "uat"], "False False\n")
+    daemon.kill9()
+    assert gates() == (["review", "uat"], "True True\n"), "where none answers they are found out"

@@ -1,19 +1,21 @@
 """The system's processes as /proc shows them. Linux; elsewhere there is nothing to see."""
 
 import os
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from wfd.ports import Birth
 
 PROC = "/proc"
 _BLOCK = 16384
 _ROUNDS = 20  # listings of one look, before it goes on with what it has
+_KERNEL_THREAD = 0x00200000  # of a process's flags
+NOWHERE = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One process at the moment of a look."""
 
     pid: int
@@ -21,9 +23,41 @@ class Seen:
     parent: int
     session: int
     is_alive: bool  # not a zombie
+    # Where its environment lies, and so another after each exec; (0, 0) when it is not ours to
+    # read, while an exec is under way, and None for what has none at all.
+    environment: tuple[int, int] | None
 
 
-Table = dict[int, Seen]
+class Table(dict[int, Seen]):
+    """Processes by pid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: dict[int, int] = {}  # all pids, also of what was not read, with their inodes
+
+    @cached_property
+    def by_parent(self) -> Mapping[int, Sequence[Seen]]:
+        return self._grouped(lambda seen: seen.parent)
+
+    @cached_property
+    def by_session(self) -> Mapping[int, Sequence[Seen]]:
+        return self._grouped(lambda seen: seen.session)
+
+    @cached_property
+    def ours(self) -> frozenset[int]:
+        """This process, its parent, and so on up."""
+        found: set[int] = set()
+        pid = os.getpid()
+        while pid not in found and (seen := self.get(pid) or see(pid)):
+            found.add(pid)
+            pid = seen.parent
+        return frozenset(found)
+
+    def _grouped(self, key: Callable[[Seen], int]) -> Mapping[int, Sequence[Seen]]:
+        groups: dict[int, list[Seen]] = {}
+        for seen in self.values():
+            groups.setdefault(key(seen), []).append(seen)
+        return groups
 
 
 @cache
@@ -46,24 +80,23 @@ def birth_of(pid: int) -> Birth:
     return Birth(pid, seen.start if seen else None, boot_id())
 
 
-def look() -> Table:
-    """All processes of this moment.
+def look(but: Mapping[int, int] | None = None) -> Table:
+    """All processes of this moment, except those that `but` names by pid and inode.
 
     It lists again until nothing new turns up, so that one which forks and exits faster than
     a single listing is read does not slip through.
     """
-    table: Table = {}
-    read: set[str] = set()
+    table = Table()
+    but = but or {}
     for _ in range(_ROUNDS):
-        # os.listdir, because a Path for each of them would cost more than the rest
-        listing = os.listdir(PROC)  # noqa: PTH208
-        new = [name for name in listing if name.isdigit() and name not in read]
+        listed = _listed()
+        new = [pid for pid in listed if pid not in table.listed]
         if not new:
             break
-        read.update(new)
-        for name in new:
-            if seen := see(int(name)):
-                table[seen.pid] = seen
+        table.listed |= listed
+        for pid in new:
+            if but.get(pid) != listed[pid] and (seen := see(pid)):
+                table[pid] = seen
     return table
 
 
@@ -76,7 +109,9 @@ def see(pid: int) -> Seen | None:
     fields = data[data.rindex(b")") + 2 :].split()
     # A leader that ended before its other threads looks like a zombie and is none.
     is_alive = fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
-    return Seen(pid, int(fields[19]), int(fields[1]), int(fields[3]), is_alive)
+    is_kernels = int(fields[6]) & _KERNEL_THREAD
+    environment = None if is_kernels else (int(fields[47]), int(fields[48]))
+    return Seen(pid, int(fields[19]), int(fields[1]), int(fields[3]), is_alive, environment)
 
 
 def environ(pid: int) -> bytes:
@@ -84,13 +119,21 @@ def environ(pid: int) -> bytes:
     return b"\0" + _read(f"{PROC}/{pid}/environ")
 
 
-def ancestors(table: Table, pid: int) -> set[int]:
-    """The process itself, its parent, and so on up."""
-    found: set[int] = set()
-    while pid in table and pid not in found:
-        found.add(pid)
-        pid = table[pid].parent
-    return found
+def is_readable(seen: Seen) -> bool:
+    """Whether its environment was there to be read, if it has one and is not another user's."""
+    if not seen.is_alive or seen.environment != NOWHERE:
+        return True
+    try:
+        # a Path for each would cost more than the rest
+        return os.stat(f"{PROC}/{seen.pid}").st_uid != os.geteuid()  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def _listed() -> dict[int, int]:
+    """All pids, each with its inode: a process keeps it, and the next of that pid has another."""
+    with os.scandir(PROC) as listing:
+        return {int(entry.name): entry.inode() for entry in listing if entry.name.isdigit()}
 
 
 def _read(path: str) -> bytes:
@@ -99,14 +142,13 @@ def _read(path: str) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
-    parts = []
     try:
-        while part := os.read(fd, _BLOCK):
-            parts.append(part)
-            if len(part) < _BLOCK:
-                break  # these files come short only at their end
+        data = os.read(fd, _BLOCK)
+        if len(data) == _BLOCK:  # these files come short only at their end
+            while part := os.read(fd, _BLOCK):
+                data += part
     except OSError:
         return b""
     finally:
         os.close(fd)
-    return b"".join(parts)
+    return data

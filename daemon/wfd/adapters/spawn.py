@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,8 @@ import anyio
 import anyio.to_thread
 from anyio.abc import Process as AnyioProcess
 
-from wfd.adapters import proc, tree
+from wfd.adapters import marks, proc, tree
+from wfd.adapters.bystanders import Bystanders
 from wfd.adapters.proc import Seen, Table
 from wfd.adapters.tree import Tree
 from wfd.domain.errors import Broken
@@ -69,6 +70,7 @@ class LocalSpawner:
         self._adopts = adopts
         self._births: dict[str, list[Birth]] = {}  # by tag, until end_tree
         self._observed: dict[str, Tree] = {}
+        self._bystanders = Bystanders()
         self._limit = anyio.CapacityLimiter(2)  # looks are work for the processor
 
     async def spawn(self, command: Command) -> LocalProcess:
@@ -125,7 +127,7 @@ class LocalSpawner:
 
     async def reap_adopted(self) -> int:
         """Take the exits of orphans that ended by themselves; return how many. Call it at times."""
-        if not self._adopts:
+        if not self._adopts or not _has_ended_child():
             return 0
         return await anyio.to_thread.run_sync(self._reap_adopted, limiter=self._limit)
 
@@ -136,19 +138,25 @@ class LocalSpawner:
         tree.reap(pid for pid in killed if pid not in _spawned)
         return len(killed)
 
-    def _find(self, births: Mapping[str, Birth | None], table: Table) -> list[Seen]:
-        known = tree.union(self._known(tag) for tag in births)
+    def _find(self, births: Mapping[str, Birth | None]) -> list[Seen]:
         given = tuple(birth for birth in births.values() if birth)
-        marks = tuple(
-            tuple(f"{name}={value}".encode() for name, value in self._marks(tag).items())
+        table = self._look(given)
+        known = tree.union(self._known(tag) for tag in births)
+        borne = tuple(
+            frozenset(f"{name}={value}".encode() for name, value in self._marks(tag).items())
             for tag in births
         )
-        found = tree.members(replace(known, marks=marks, births=known.births + given), table)
+        found = tree.members(replace(known, marks=borne, births=known.births + given), table)
         strays = _adopted(table) if self._adopts else []
         if strays and not self._births.keys() - births.keys():
             pids = frozenset((seen.pid, seen.start) for seen in strays)
             found += tree.members(Tree(remembered=pids), table)
+        if self._adopts:
+            self._bystanders.learn(table, found)
         return found
+
+    def _look(self, births: Iterable[Birth] = ()) -> Table:
+        return self._bystanders.look(births) if self._adopts else proc.look()
 
     def _known(self, tag: str) -> Tree:
         """What this life knows of the run's tree, without its marks."""
@@ -158,10 +166,10 @@ class LocalSpawner:
         return Tree(births=births, sessions=sessions, remembered=observed.remembered)
 
     def _marks(self, tag: str) -> dict[str, str]:
-        return {"WFD_RUN_ID": tag} | ({"WFD_OWNER": self._owner} if self._owner else {})
+        return {marks.RUN: tag} | ({marks.OWNER: self._owner} if self._owner else {})
 
     def _observe(self) -> dict[str, Tree]:
-        table = proc.look()
+        table = self._look()
         found = {tag: tree.members(self._known(tag), table) for tag in list(self._births)}
         return {
             tag: Tree(
@@ -172,7 +180,7 @@ class LocalSpawner:
         }
 
     def _reap_adopted(self) -> int:
-        return tree.reap([seen.pid for seen in _adopted(proc.look()) if not seen.is_alive])
+        return tree.reap([seen.pid for seen in _adopted(self._look()) if not seen.is_alive])
 
     def _end_groups(self, tag: str) -> int:
         """Without /proc, as on macOS: the process groups started in this life, and no more.
@@ -196,9 +204,17 @@ def _adopted(table: Table) -> list[Seen]:
     """
     me = os.getpid()
     session = os.getsid(0)
-    found = [s for s in table.values() if s.parent == me and s.session != session]
+    found = [seen for seen in table.by_parent.get(me, ()) if seen.session != session]
     known = set(_spawned)  # after the look, so that what was born before it is known
     return [] if _spawning else [seen for seen in found if seen.pid not in known]
+
+
+def _has_ended_child() -> bool:
+    """Whether any child waits to be reaped; it goes on to do so."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 def _forget_ended() -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from wfd.adapters import proc
+from wfd.adapters.marks import Marks
 from wfd.adapters.proc import Seen, Table
 from wfd.domain.errors import Broken
 from wfd.ports import Birth
@@ -18,12 +19,14 @@ _MAX_SWEEPS = 50
 _MAX_SECONDS = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
 
+_marks = Marks()
+
 
 @dataclass(frozen=True)
 class Tree:
     """What its members are known by. Several runs' trees can be one."""
 
-    marks: tuple[tuple[bytes, ...], ...] = ()  # any of them: entries of the environment
+    marks: tuple[frozenset[bytes], ...] = ()  # any of them: entries of the environment
     births: tuple[Birth, ...] = ()
     sessions: frozenset[int] = frozenset()  # known to be its own, even without their leader
     remembered: frozenset[tuple[int, int]] = frozenset()  # pid and start of earlier members
@@ -45,20 +48,19 @@ def members(tree: Tree, table: Table) -> list[Seen]:
 
     Never this process nor one that it descends from.
     """
-    ours = proc.ancestors(table, os.getpid())
-    born = [birth for birth in tree.births if is_still(birth, table)]
-    remembered = tree.remembered | {(birth.pid, birth.pid_start) for birth in born}
+    born = {(birth.pid, birth.pid_start) for birth in tree.births if is_still(birth, table)}
     roots = [
         seen
-        for seen in table.values()
-        if seen.pid not in ours
-        and (
-            (seen.pid, seen.start) in remembered
-            or seen.session in tree.sessions
-            or (tree.marks and seen.is_alive and _is_marked(seen.pid, tree.marks))
-        )
+        for pid, start in tree.remembered | born
+        if (seen := table.get(pid)) is not None and seen.start == start
     ]
-    return [seen for seen in _with_descendants(roots, table) if seen.pid not in ours]
+    for session in tree.sessions:
+        roots += table.by_session.get(session, ())
+    if tree.marks:
+        _marks.forget_ended(table)
+        roots += [seen for seen in table.values() if seen.is_alive and _is_marked(seen, tree)]
+    found = _with_descendants([seen for seen in roots if seen.pid not in table.ours], table)
+    return [seen for seen in found if seen.pid not in table.ours]
 
 
 def is_still(birth: Birth, table: Table) -> bool:
@@ -72,7 +74,14 @@ def is_still(birth: Birth, table: Table) -> bool:
     )
 
 
-def end(find: Callable[[Table], Iterable[Seen]]) -> set[int]:
+def near(table: Table) -> list[Seen]:
+    """What hangs below this process or a process that is marked, by whichever daemon."""
+    me = table.get(os.getpid())
+    marked = [seen for seen in table.values() if seen.is_alive and _marks.of(seen)]
+    return _with_descendants([*marked, me] if me else marked, table)
+
+
+def end(find: Callable[[], Iterable[Seen]]) -> set[int]:
     """Kill what `find` sees until it sees nothing alive, twice at least; return the pids.
 
     All are stopped before the first is killed: while they stand still none forks, and none
@@ -91,7 +100,7 @@ def end(find: Callable[[Table], Iterable[Seen]]) -> set[int]:
             break
         if standing:
             time.sleep(min(0.001 * 2**sweep, 0.2))
-    left = sorted(seen.pid for seen in find(proc.look()) if seen.is_alive)
+    left = sorted(seen.pid for seen in find() if seen.is_alive)
     if left:
         raise Broken(f"these processes survive every kill: {', '.join(map(str, left))}")
     return killed
@@ -116,17 +125,16 @@ def become_subreaper() -> bool:
     return bool(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def _is_marked(pid: int, marks: tuple[tuple[bytes, ...], ...]) -> bool:
-    environ = proc.environ(pid)
-    return any(all(b"\0" + entry + b"\0" in environ for entry in mark) for mark in marks)
+def _is_marked(seen: Seen, tree: Tree) -> bool:
+    marks = _marks.of(seen)
+    return bool(marks) and any(mark <= marks for mark in tree.marks)
 
 
-def _freeze(find: Callable[[Table], Iterable[Seen]]) -> dict[int, Seen]:
+def _freeze(find: Callable[[], Iterable[Seen]]) -> dict[int, Seen]:
     """Stop the living until a look shows no new one."""
     standing: dict[int, Seen] = {}
     for _ in range(_MAX_SWEEPS):
-        found = [seen for seen in find(proc.look()) if seen.is_alive]
-        new = [seen for seen in found if seen.pid not in standing]
+        new = [seen for seen in find() if seen.is_alive and seen.pid not in standing]
         if not new:
             break
         for seen in new:
@@ -150,21 +158,12 @@ def _with_descendants(roots: Iterable[Seen], table: Table) -> list[Seen]:
     A session is only ever inherited from its leader, so its members are descendants too,
     even those whose parent is gone.
     """
-    by_parent = _grouped(table, lambda seen: seen.parent)
-    by_session = _grouped(table, lambda seen: seen.session)
     found: dict[int, Seen] = {}
     todo = list(roots)
     while todo:
         seen = todo.pop()
         if seen.pid not in found:
             found[seen.pid] = seen
-            todo += by_parent.get(seen.pid, ())
-            todo += by_session.get(seen.pid, ())
+            todo += table.by_parent.get(seen.pid, ())
+            todo += table.by_session.get(seen.pid, ())
     return list(found.values())
-
-
-def _grouped(table: Table, key: Callable[[Seen], int]) -> dict[int, list[Seen]]:
-    groups: dict[int, list[Seen]] = {}
-    for seen in table.values():
-        groups.setdefault(key(seen), []).append(seen)
-    return groups

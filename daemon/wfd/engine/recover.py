@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import replace
 
+import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
@@ -17,6 +18,8 @@ from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
 from wfd.ports import Codec, End, Tx
+
+_LOST_AT_ONCE = 4  # so that the first soon makes room for new work, and not all of them late
 
 
 async def end_orphans(parts: Parts) -> list[Lease]:
@@ -36,20 +39,21 @@ async def end_orphans(parts: Parts) -> list[Lease]:
 
 def conclude_all(parts: Parts, group: TaskGroup, left: list[Lease]) -> None:
     """Finish each of them beside the other work of the daemon."""
+    places = anyio.CapacityLimiter(_LOST_AT_ONCE)
     for lease in left:
         live = LiveRun(lease)
         parts.live[lease.run.id] = live
-        group.start_soon(_conclude, parts, live, name=f"R{lease.run.id} after a restart")
+        group.start_soon(_conclude, parts, live, places, name=f"R{lease.run.id} after a restart")
 
 
-async def _conclude(parts: Parts, live: LiveRun) -> None:
+async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> None:
     lease = live.lease
     # its lease as it was left: until then its own daemon lived, and afterwards nothing ran
     idle_ms = max(0, parts.clock.now() - lease.run.lease_until)
     try:
         closing: Closing | None = None
         with live.scope:
-            closing = await _concluded(parts, lease)
+            closing = await _concluded(parts, lease, places)
         if closing is None and live.ended_by is EndedBy.CANCEL:
             closing = cut_short(live)
         if closing is not None:
@@ -62,11 +66,14 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
         parts.wake()
 
 
-async def _concluded(parts: Parts, lease: Lease) -> Closing:
+async def _concluded(parts: Parts, lease: Lease, places: anyio.CapacityLimiter) -> Closing:
     try:
         # in a thread: a long transcript must not keep the leases of others from being renewed
         ended = await anyio.to_thread.run_sync(_ended, parts, lease)
-        return await finish(parts, lease, ended)
+        if ended.conclusion.outcome.kind is not Kind.LOST:  # its checks may take long
+            return await finish(parts, lease, ended)
+        async with places:
+            return await finish(parts, lease, ended)
     except Exception as error:
         parts.log.exception("run.recovery_failed", run_id=lease.run.id)
         outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")

@@ -75,7 +75,8 @@ def items(fields: Mapping[str, object], key: str) -> Sequence[object]:
 
 
 def mappings(fields: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
-    return [item for item in items(fields, key) if isinstance(item, dict)]
+    value = fields.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def clip(words: str, most: int) -> str:

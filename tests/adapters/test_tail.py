@@ -143,23 +143,49 @@ async def test_a_poke_ends_the_wait_at_once(tmp_path: Path) -> None:
             assert ended.is_set()
 
 
-async def test_the_size_is_known_while_a_line_has_no_end_and_after(tmp_path: Path) -> None:
+async def test_what_grows_without_a_newline_is_told_by_empty_batches(tmp_path: Path) -> None:
     path, tailer, done = tmp_path / "f", FileTailer(), False
     path.write_bytes(b"x" * 600_000)
-    assert tailer.size(tmp_path / "none") == 0
-    got: list[bytes] = []
+    batches: list[list[bytes]] = []
+    with anyio.fail_after(20):
+        async with aclosing(tailer.follow(path, is_done=lambda: done)) as following:
+            async for batch in following:
+                batches.append(batch)
+                done = True
+    assert len(batches) > 1
+    assert not any(batches[:-1])
+    assert batches[-1] == [b"x" * 600_000]
 
-    async def read() -> None:
-        got.extend(await followed(tailer, path, lambda: done))
 
-    with anyio.fail_after(60):
-        async with anyio.create_task_group() as group:
-            group.start_soon(read)
-            while tailer.size(path) < 600_000:
-                await anyio.sleep(0.005)
-            assert got == []
-            done = True
-    assert (got, tailer.size(path)) == ([b"x" * 600_000], 600_000)
+async def test_a_file_without_a_byte_is_not_held_open(tmp_path: Path) -> None:
+    path, tailer, done = tmp_path / "f", FileTailer(), False
+    path.touch()
+
+    def is_open() -> bool:
+        fds = Path("/proc/self/fd").iterdir()
+        return any(fd.readlink() == path for fd in fds if fd.is_symlink())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(followed, tailer, path, lambda: done)
+        await anyio.wait_all_tasks_blocked()
+        assert not is_open()
+        path.write_bytes(b"x")
+        tailer.poke()
+        await anyio.wait_all_tasks_blocked()
+        assert is_open()
+        done = True
+        tailer.poke()
+
+
+async def test_a_reader_that_is_cancelled_is_forgotten_at_once(tmp_path: Path) -> None:
+    tailer, path = FileTailer(), tmp_path / "f"
+    path.touch()
+    async with anyio.create_task_group() as group:
+        group.start_soon(followed, tailer, path, lambda: False)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    assert not tailer._waiting
+    assert tailer._timer is None
 
 
 async def test_one_tailer_follows_many_files_and_forgets_those_it_is_done_with(
@@ -202,4 +228,4 @@ async def test_silent_files_are_looked_at_less_and_less_and_together(
         for number in range(64):
             (tmp_path / str(number)).touch()
             group.start_soon(read, number)
-    assert max(moments) - min(moments) > 800_000_000  # 20, 50, 100 and then 200 ms
+    assert max(moments) - min(moments) > 800_000_000  # 50, 100 and then 200 ms

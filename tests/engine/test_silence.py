@@ -178,6 +178,27 @@ async def test_another_word_on_stderr_is_a_sign_of_life(bench: "Bench") -> None:
     assert (run.outcome, run.ended_by) == ("succeeded", "none")
 
 
+async def test_an_empty_line_is_a_sign_of_life(bench: "Bench") -> None:
+    bench.configures(stallMs=1000)
+    bench.plays({"implement": [[*([{"garbage": ""}, {"sleep": 0.4}] * 6), EDIT]]})
+    run = await _first_run(bench)
+    assert (run.outcome, run.ended_by) == ("succeeded", "none")
+
+
+async def test_an_agent_whose_line_never_ends_is_ended_by_the_cap(bench: "Bench") -> None:
+    bench.configures(stallMs=2000)  # for short ticks: it has said no line, so it does not count
+    bench.flags["limits"] = {"transcriptBytes": 1_000_000}
+    talker = bench.tmp / "talker"
+    talker.write_text("#!/bin/sh\nhead -c 2000000 /dev/zero\nexec sleep 60\n")
+    talker.chmod(0o755)
+    bench.flags["harnesses"] = {"sim": {"binary": str(talker)}}
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.running() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        run = await _until_run(engine, one, lambda run: run.outcome is not None)
+    assert (run.outcome, run.ended_by) == ("failed", "limit")
+
+
 async def test_a_store_that_cannot_keep_the_activity_ends_no_agent(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
-import anyio
 import anyio.lowlevel
 
-_CHUNK = 256 * 1024
-_PAUSES_MS = (20, 50, 100, 200)  # one after the other while a file is silent
+_CHUNK = 128 * 1024
+# One after the other while a file is silent. Nothing hangs on a line being heard at once: the end
+# of a process is a poke. But a clock may run for as little as some seconds of silence.
+_PAUSES_MS = (50, 100, *[200] * 10, *[500] * 5, 1000)
 
 
 class Lines:
@@ -50,10 +52,13 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 class FileTailer:
-    """Follows any number of files with one timer. Implements ports.Tailer."""
+    """Follows any number of files with one timer. Implements ports.Tailer.
+
+    Silent files are looked at on a common grid, so that the process wakes once for all of them.
+    """
 
     def __init__(self) -> None:
-        self._followed: list[_Followed] = []
+        self._waiting: dict[int, set[_Followed]] = {}  # by the moment of the next look
         self._timer: asyncio.TimerHandle | None = None
 
     async def follow(
@@ -61,64 +66,75 @@ class FileTailer:
     ) -> AsyncGenerator[list[bytes], None]:
         """Batches of whole lines as they are written, until `is_done()` and the file is read.
 
-        The file need not be there yet. What follows the last newline is the last line. A line
-        that grows without an end yields nothing: watch `size`. Use it within `aclosing` when
-        the reading may stop early.
+        The file need not be there yet. What follows the last newline is the last line. A batch
+        is empty when no line has ended in what was read. Use it within `aclosing` when the
+        reading may stop early.
         """
         followed = _Followed(path, is_done)
         cut = Lines()
-        self._followed.append(followed)
         try:
             while True:
                 is_last = is_done()  # before the reading: what is written by then is read
                 # and no more, or whoever else holds the file open could keep us reading
-                end = followed.end() if is_last else None
+                end = followed.size() if is_last else None
                 while chunk := followed.read(end):
-                    if batch := cut.feed(chunk):
-                        yield batch
-                    await anyio.lowlevel.checkpoint()
-                    if not is_last and is_done():
+                    yield cut.feed(chunk)
+                    if len(chunk) < _CHUNK or (not is_last and is_done()):
                         break
+                    await anyio.lowlevel.checkpoint()
                 if is_last:
                     break
-                await self._growth_of(followed)
+                if not is_done():
+                    await self._growth_of(followed)
             if batch := cut.rest():
                 yield batch
         finally:
-            self._followed.remove(followed)
             followed.close()
-            self._arm()
 
     def poke(self) -> None:
         """Look at all files now, as when a process is known to have ended."""
-        self._look(is_poke=True)
-
-    def size(self, path: Path) -> int:
-        """How many bytes were read of a file that is followed; otherwise, how many it has."""
-        for followed in self._followed:
-            if followed.path == path:
-                return followed.offset
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return 0
+        waiting = list(chain.from_iterable(self._waiting.values()))
+        self._waiting.clear()
+        self._look_at(waiting)
 
     async def _growth_of(self, followed: "_Followed") -> None:
-        followed.wait(_now_ms())
+        followed.wait()
+        self._put_off(followed, _now_ms())
         self._arm()
-        await followed.woken.wait()
+        try:
+            await followed.growth
+        finally:
+            self._forget(followed)
 
-    def _look(self, *, is_poke: bool = False) -> None:
+    def _look(self) -> None:
         now = _now_ms()
-        for followed in self._followed:
-            if is_poke or followed.due <= now:
-                followed.look(now)
+        due = [moment for moment in self._waiting if moment <= now]
+        self._look_at(list(chain.from_iterable(map(self._waiting.pop, due))))
+
+    def _look_at(self, files: Iterable["_Followed"]) -> None:
+        now = _now_ms()
+        for followed in files:
+            if not followed.look():
+                self._put_off(followed, now)
         self._arm()
+
+    def _put_off(self, followed: "_Followed", now: int) -> None:
+        followed.due = (now // followed.pause_ms + 1) * followed.pause_ms
+        self._waiting.setdefault(followed.due, set()).add(followed)
+
+    def _forget(self, followed: "_Followed") -> None:
+        """Where the wait was cut short it is still in line."""
+        line = self._waiting.get(followed.due, set())
+        line.discard(followed)
+        if not line and self._waiting.pop(followed.due, None) is not None:
+            self._arm()
 
     def _arm(self) -> None:
         """Set the one timer to the earliest look that is due, if any is."""
-        due = min((f.due for f in self._followed if not f.woken.is_set()), default=None)
+        due = min(self._waiting, default=None)
         if self._timer is not None:
+            if due is not None and self._timer.when() == due / 1000:
+                return
             self._timer.cancel()
             self._timer = None
         if due is not None:
@@ -127,74 +143,61 @@ class FileTailer:
 
 
 class _Followed:
-    """One file, how far it was read, and when to look at it again."""
+    """One file, and how far it was read."""
 
     def __init__(self, path: Path, is_done: Callable[[], bool]) -> None:
-        self.path = path
-        self.offset = 0
         self.due = 0
-        self.woken = anyio.Event()
-        self.woken.set()
+        self.growth: asyncio.Future[None]
+        self._path = os.fspath(path)
+        self._offset = 0
         self._is_done = is_done
         self._silent_looks = 0
-        self._fd: int | None = None
+        self._fd: int | None = None  # none before the first byte: most write nothing to stderr
 
-    def end(self) -> int:
-        """Where the file ends now; 0 while there is none."""
-        return 0 if self._open() is None else self._size()
+    @property
+    def pause_ms(self) -> int:
+        """Until the next look: a long silence may last a little longer."""
+        return _PAUSES_MS[min(self._silent_looks, len(_PAUSES_MS) - 1)]
 
     def read(self, end: int | None = None) -> bytes:
         """The next bytes; none at the end of the file, at `end`, or while there is no file."""
-        fd = self._open()
-        if fd is None:
+        if self._fd is None and self.size() > 0:
+            with suppress(FileNotFoundError):
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        if self._fd is None:
             return b""
-        most = _CHUNK if end is None else min(_CHUNK, max(0, end - self.offset))
-        chunk = os.pread(fd, most, self.offset)
-        self.offset += len(chunk)
-        if chunk:
-            self._silent_looks = 0
+        most = _CHUNK if end is None else min(_CHUNK, max(0, end - self._offset))
+        chunk = os.pread(self._fd, most, self._offset)
+        self._offset += len(chunk)
         return chunk
 
-    def wait(self, now: int) -> None:
+    def wait(self) -> None:
         """Begin to wait for growth."""
-        self.woken = anyio.Event()
-        self._put_off(now)
+        self.growth = asyncio.get_running_loop().create_future()
+        self._silent_looks = 0
 
-    def look(self, now: int) -> None:
-        """Wake the reader if there is something for it, else look again later."""
-        if self.woken.is_set():
-            return
-        if self._has_grown() or self._is_done():
-            self.woken.set()
-        else:
-            self._silent_looks += 1
-            self._put_off(now)
+    def look(self) -> bool:
+        """Wake the reader if there is something for it; False if there is nothing."""
+        self._silent_looks += 1
+        if self.size() <= self._offset and not self._is_done():
+            return False
+        if not self.growth.done():
+            self.growth.set_result(None)
+        return True
+
+    def size(self) -> int:
+        """How many bytes the file has; 0 while there is none."""
+        if self._fd is not None:
+            return os.lseek(self._fd, 0, os.SEEK_END)  # cheaper than fstat; pread needs no place
+        try:
+            return os.stat(self._path).st_size  # noqa: PTH116 - a Path costs more than the call
+        except FileNotFoundError:
+            return 0
 
     def close(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-    def _open(self) -> int | None:
-        if self._fd is None:
-            with suppress(FileNotFoundError):
-                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        return self._fd
-
-    def _has_grown(self) -> bool:
-        return self._size() > self.offset
-
-    def _size(self) -> int:
-        try:
-            stat = self.path.stat() if self._fd is None else os.fstat(self._fd)
-        except FileNotFoundError:
-            return 0
-        return stat.st_size
-
-    def _put_off(self, now: int) -> None:
-        # On a common grid, so that silent files are all looked at in the same moment.
-        pause = _PAUSES_MS[min(self._silent_looks, len(_PAUSES_MS) - 1)]
-        self.due = (now // pause + 1) * pause
 
 
 def _now_ms() -> int:

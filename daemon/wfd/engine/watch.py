@@ -1,10 +1,12 @@
 """Watching one agent: its stream, its silence, its time, and who wants it ended."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import anyio
+from anyio.abc import TaskGroup
 
 from wfd.domain.errors import Broken
 from wfd.domain.outcome import EndedBy
@@ -25,8 +27,9 @@ from wfd.engine.parts import LiveRun, Parts
 from wfd.engine.silence import Silence
 from wfd.ports import Codec, Harness, Process
 
-MAX_TICK_S = 1.0
-PROGRESS = (Said, Thought, ToolCalled, ToolReturned, Finished)
+MAX_TICK_S = 5.0
+MEASURE_S = 1.0  # between two looks at the size of what is written, while it is
+PROGRESS = frozenset({Said, Thought, ToolCalled, ToolReturned, Finished})
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class _Watch:
         self._silence = Silence(self._born)
         self._activity = Activity(parts, live.lease)
         self._has_spoken = False
+        self._session: SessionStarted | None = None
+        self._measured_at = self._born
+        self._has_grown = False  # since its size was looked at
+        self._is_too_long = False
+        self._group: TaskGroup  # of all that goes on while the process lives
         self._finished_at: float | None = None
         self._exited = anyio.Event()
         self._code: int | None = None
@@ -81,10 +89,10 @@ class _Watch:
 
     async def _to_its_end(self) -> tuple[EndedBy, str | None]:
         """Who ended it, and why if that is not plain."""
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._listen, name="listen")
-            group.start_soon(self._listen_to_stderr, name="listen to stderr")
-            group.start_soon(self._wait, name="wait")
+        async with anyio.create_task_group() as self._group:
+            self._group.start_soon(self._listen, name="listen")
+            self._group.start_soon(self._listen_to_stderr, name="listen to stderr")
+            self._group.start_soon(self._wait, name="wait")
             ended_by = await self._until_over()
             is_silent = ended_by in (EndedBy.STALL, EndedBy.STARTUP)
             reason = self._silence.reason(anyio.current_time()) if is_silent else None
@@ -93,40 +101,74 @@ class _Watch:
         return ended_by, reason
 
     async def _listen(self) -> None:
+        read = self._codec.read
         async for lines in self._parts.tailer.follow(
             self._folder.transcript, is_done=self._exited.is_set
         ):
-            self._has_spoken = True
-            for line in lines:
-                await self._hear(self._codec.read(line))
+            now = anyio.current_time()
+            self._grew(now)
+            if lines:
+                self._has_spoken = True
+                self._hear(now, chain.from_iterable(map(read, lines)))
             if not self._codec.is_finished:  # or it began another turn by itself
                 self._finished_at = None
             elif self._finished_at is None:  # what it says after its result buys it no time
-                self._finished_at = anyio.current_time()
+                self._finished_at = now
 
     async def _listen_to_stderr(self) -> None:
+        read = self._harness.read_stderr
         async for lines in self._parts.tailer.follow(
             self._folder.stderr, is_done=self._exited.is_set
         ):
+            now = anyio.current_time()
+            self._grew(now)
             for line in lines:
-                signal = self._harness.read_stderr(line.decode(errors="replace"))
+                signal = read(line.decode(errors="replace"))
                 # what follows a try there is its stack trace; stdout tells when it got through
                 if signal is not None or not self._silence.is_trying:
-                    await self._hear(() if signal is None else (signal,))
+                    self._hear(now, () if signal is None else (signal,))
 
-    async def _hear(self, signals: Sequence[Signal]) -> None:
-        """What one line means, on stdout or stderr."""
-        retries = [signal for signal in signals if isinstance(signal, Retrying)]
-        if not retries or len(retries) < len(signals):
-            self._silence.end(anyio.current_time())
+    def _grew(self, now: float) -> None:
+        """Something was read. A tick sees how much there is; what pours out is seen before."""
+        self._has_grown = True
+        if now >= self._measured_at + MEASURE_S:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        self._has_grown = False
+        self._measured_at = now
+        if self._size() > self._clocks.max_bytes:
+            self._is_too_long = True
+            self._live.ending.set()
+
+    def _hear(self, now: float, signals: Iterable[Signal]) -> None:
+        """What was said at one moment, on stdout or stderr: by one line or by thousands.
+
+        All but a retry is a sign of life.
+        """
+        signal: Signal | None = None
+        session: SessionStarted | None = None
+        is_at_work = False  # so that more work at this moment is no news
         for signal in signals:
+            kind = type(signal)
+            if is_at_work and kind in PROGRESS:
+                continue
             if isinstance(signal, Retrying):
-                self._silence.bear(anyio.current_time(), signal)
+                is_at_work = False
+                self._silence.bear(now, signal)
                 self._activity.tries_again(signal)
-            elif isinstance(signal, SessionStarted):
-                await self._keep_session(signal)
-            elif isinstance(signal, PROGRESS):
+                continue
+            self._silence.end(now)
+            if isinstance(signal, SessionStarted):
+                session = signal
+            elif kind in PROGRESS:
+                is_at_work = True
                 self._activity.works()
+        if signal is None:
+            self._silence.end(now)
+        if session is not None and session != self._session:  # a CLI says it on each turn
+            self._session = session
+            self._group.start_soon(self._keep_session, session, name="keep session")
 
     async def _keep_session(self, signal: SessionStarted) -> None:
         """Know it while the run is on. A store that fails now is no reason to end an agent."""
@@ -173,7 +215,9 @@ class _Watch:
         now, clocks = anyio.current_time(), self._clocks
         if (now - self._born) * 1000 >= clocks.total_ms:
             return EndedBy.TIMEOUT
-        if self._size() > clocks.max_bytes:
+        if self._has_grown:
+            self._measure(now)
+        if self._is_too_long:
             return EndedBy.LIMIT
         if self._finished_at is not None:
             hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms

@@ -21,7 +21,7 @@ from wfd.ports import End
 from wfd_runners.claude.causes import by_words
 from wfd_runners.claude.result import Result, Word
 from wfd_runners.ending import cut_short, ended, remarks
-from wfd_runners.fields import clip, mapping, mappings, number, parse, text, whole
+from wfd_runners.fields import clip, items, mapping, mappings, number, parse, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
 from wfd_runners.reset_times import reset_time
 
@@ -118,10 +118,9 @@ class ClaudeCodec:
         self._word = None
         is_main = text(event, "parent_tool_use_id") is None
         signals: list[Signal] = []
-        for block in mappings(message, "content"):
-            signal = self._block(block, is_main=is_main)
-            if signal is not None:
-                signals.append(signal)
+        for block in items(message, "content"):
+            if isinstance(block, dict):
+                signals += self._block(block, is_main)
         return signals or noise("assistant")
 
     def _synthetic(
@@ -131,20 +130,20 @@ class ClaudeCodec:
         self._word = Word(words, text(event, "error"))
         return noise(words)
 
-    def _block(self, block: Mapping[str, object], *, is_main: bool) -> Signal | None:
+    def _block(self, block: Mapping[str, object], is_main: bool) -> Sequence[Signal]:
         match block.get("type"):
+            case "tool_use":
+                name = text(block, "name") or "?"
+                self._tools += name != ANSWER_TOOL
+                return (ToolCalled(text(block, "id") or "", name, _summary(block)),)
             case "text":
                 words = text(block, "text") or ""
                 if is_main and words:
                     self._words = words
-                return Said(words) if words else None
+                return (Said(words),) if words else ()
             case "thinking":
-                return Thought(text(block, "thinking") or "")
-            case "tool_use":
-                name = text(block, "name") or "?"
-                self._tools += name != ANSWER_TOOL
-                return ToolCalled(text(block, "id") or "", name, _summary(block))
-        return None
+                return (Thought(text(block, "thinking") or ""),)
+        return ()
 
     def _limit(self, info: Mapping[str, object]) -> Sequence[Signal]:
         status = text(info, "status") or "unknown"
@@ -225,13 +224,12 @@ def _retry(event: Mapping[str, object]) -> Retrying:
 
 
 def _returned(event: Mapping[str, object]) -> Sequence[Signal]:
-    return [
-        ToolReturned(
-            text(block, "tool_use_id") or "", _content(block), block.get("is_error") is True
-        )
-        for block in mappings(mapping(event, "message"), "content")
-        if block.get("type") == "tool_result"
-    ]
+    signals: list[Signal] = []
+    for block in items(mapping(event, "message"), "content"):
+        if isinstance(block, dict) and block.get("type") == "tool_result":
+            tool_id, is_error = text(block, "tool_use_id") or "", block.get("is_error") is True
+            signals.append(ToolReturned(tool_id, _content(block), is_error))
+    return signals
 
 
 def _content(block: Mapping[str, object]) -> str:
@@ -245,7 +243,7 @@ def _content(block: Mapping[str, object]) -> str:
 def _summary(block: Mapping[str, object]) -> str:
     given = mapping(block, "input")
     for key in TELLING:
-        words = text(given, key)
-        if words:
+        words = given.get(key)
+        if words and isinstance(words, str):
             return clip(words, MAX_SUMMARY)
     return clip(to_json(given, inf_nan_mode="null").decode("utf-8", "replace"), MAX_SUMMARY)

@@ -30,10 +30,7 @@ MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
 USAGE_ERROR = 2  # the exit code of an option that it does not take
 
-TOOLS = frozenset(
-    {"command_execution", "file_change", "mcp_tool_call", "collab_tool_call", "web_search"}
-)
-FAILED = frozenset({"failed", "declined"})
+FAILED = ("failed", "declined")  # no set, since a status may be what no set can be asked for
 
 # "Reconnecting... 2/5 (cause)", and "Reconnecting... waiting for network (cause)"
 RETRY = "Reconnecting... "
@@ -68,16 +65,16 @@ class CodexCodec:
         if event is None:
             return no_event(line)
         self._is_silent = False
-        match event.get("type"):
+        match event.get("type"):  # what comes most often first
+            case "item.completed":
+                return self._complete(mapping(event, "item"))
+            case "item.started":
+                return self._begin(mapping(event, "item"))
             case "thread.started":
                 return self._start(event)
             case "turn.started":
                 self._between_turns = False
                 return noise("turn.started")
-            case "item.started":
-                return self._begin(mapping(event, "item"))
-            case "item.completed":
-                return self._complete(mapping(event, "item"))
             case "error":
                 return (_complaint(text(event, "message") or ""),)
             case "turn.completed":
@@ -99,37 +96,34 @@ class CodexCodec:
         return (SessionStarted(self._session_id),)
 
     def _begin(self, item: Mapping[str, object]) -> Sequence[Signal]:
-        if item.get("type") not in TOOLS:
+        called = _call(item)
+        if called is None:
             return noise(item.get("type"))
-        self._open.add(text(item, "id") or "")
-        return (self._called(item),)
+        self._tools += 1
+        self._open.add(called.tool_id)
+        return (called,)
 
     def _complete(self, item: Mapping[str, object]) -> Sequence[Signal]:
-        kind = text(item, "type") or ""
-        if kind in TOOLS:
-            return self._returned(item)
-        words = text(item, "text") or ""
-        match kind:
+        match item.get("type"):
             case "agent_message":
-                self._answer = words
-                return (Said(words),) if words else noise(kind)
+                self._answer = text(item, "text") or ""
+                return (Said(self._answer),) if self._answer else noise("agent_message")
             case "reasoning":
-                return (Thought(words),)
+                return (Thought(text(item, "text") or ""),)
             case "error":  # a warning: the turn goes on
-                return noise(text(item, "message") or kind)
-        return noise(kind)
-
-    def _called(self, item: Mapping[str, object]) -> ToolCalled:
-        self._tools += 1
-        return ToolCalled(text(item, "id") or "", _name(item), clip(_summary(item), MAX_SUMMARY))
+                return noise(text(item, "message") or "error")
+        return self._returned(item)
 
     def _returned(self, item: Mapping[str, object]) -> Sequence[Signal]:
         tool_id = text(item, "id") or ""
-        returned = ToolReturned(tool_id, _result(item), item.get("status") in FAILED)
         if tool_id in self._open:
             self._open.discard(tool_id)
-            return (returned,)
-        return (self._called(item), returned)
+            return (_return(tool_id, item),)
+        called = _call(item)
+        if called is None:
+            return noise(text(item, "type") or "")
+        self._tools += 1
+        return (called, _return(tool_id, item))
 
     def _completed(self, event: Mapping[str, object]) -> _Turn:
         usage = _usage(mapping(event, "usage"))
@@ -207,33 +201,40 @@ def _usage(told: Mapping[str, object]) -> Usage:
 # --- tools --------------------------------------------------------------------
 
 
-def _name(item: Mapping[str, object]) -> str:
-    kind = text(item, "type") or ""
-    match kind:
-        case "mcp_tool_call":
-            return f"mcp__{text(item, 'server') or '?'}__{text(item, 'tool') or '?'}"
-        case "collab_tool_call":
-            return text(item, "tool") or kind
-    return kind
-
-
-def _summary(item: Mapping[str, object]) -> str:
-    """The one thing that tells a reader what a tool does."""
+def _call(item: Mapping[str, object]) -> ToolCalled | None:
+    """The tool that an item is, with the one thing that tells a reader what it does."""
+    name = summary = ""
     match item.get("type"):
         case "command_execution":
-            return text(item, "command") or ""
+            name, summary = "command_execution", text(item, "command") or ""
         case "file_change":
-            changes = mappings(item, "changes")
-            return ", ".join(f"{text(c, 'kind')} {text(c, 'path')}" for c in changes)
+            name, summary = "file_change", ", ".join(map(_change, mappings(item, "changes")))
+        case "web_search":
+            name, summary = "web_search", text(item, "query") or ""
+        case "collab_tool_call":
+            name, summary = text(item, "tool") or "collab_tool_call", text(item, "prompt") or ""
         case "mcp_tool_call":
-            arguments = to_json(item.get("arguments"), inf_nan_mode="null")
-            return arguments.decode("utf-8", "replace")
-    return text(item, "query") or text(item, "prompt") or ""
+            name = f"mcp__{text(item, 'server') or '?'}__{text(item, 'tool') or '?'}"
+            given = to_json(item.get("arguments"), inf_nan_mode="null")
+            summary = given.decode("utf-8", "replace")
+        case _:
+            return None
+    return ToolCalled(text(item, "id") or "", name, clip(summary, MAX_SUMMARY))
+
+
+def _change(change: Mapping[str, object]) -> str:
+    return f"{text(change, 'kind')} {text(change, 'path')}"
+
+
+def _return(tool_id: str, item: Mapping[str, object]) -> ToolReturned:
+    return ToolReturned(tool_id, _result(item), item.get("status") in FAILED)
 
 
 def _result(item: Mapping[str, object]) -> str:
     if item.get("type") == "command_execution":
         return text(item, "aggregated_output") or ""
+    if "result" not in item and "error" not in item:
+        return ""
     content = mappings(mapping(item, "result"), "content")
     words = [text(part, "text") or "" for part in content]
     return "\n".join(words) or text(mapping(item, "error"), "message") or ""

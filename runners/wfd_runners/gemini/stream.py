@@ -26,7 +26,7 @@ MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
 
 # How a tool fails that the agent may not use.
-DENIED = frozenset({"policy_violation", "tool_not_registered"})
+DENIED = ("policy_violation", "tool_not_registered")
 
 # The one parameter of a tool that tells a reader what it does.
 TELLING = ("command", "file_path", "dir_path", "pattern", "url", "query", "prompt")
@@ -62,15 +62,15 @@ class GeminiCodec:
         if event is None:
             return no_event(line)
         self._is_silent = False
-        match event.get("type"):
-            case "init":
-                return self._start(event)
+        match event.get("type"):  # what comes most often first
             case "message":
                 return self._message(event)
             case "tool_use":
                 return self._called(event)
             case "tool_result":
                 return self._returned(event)
+            case "init":
+                return self._start(event)
             case "error":  # ends nothing by itself; a result follows if it does
                 self._complaint = text(event, "message") or "error"
                 return noise(self._complaint)
@@ -91,9 +91,9 @@ class GeminiCodec:
         return (SessionStarted(self._session_id, self._model),)
 
     def _message(self, event: Mapping[str, object]) -> Sequence[Signal]:
-        role, words = text(event, "role") or "message", text(event, "content") or ""
-        if role != "assistant" or not words:  # the prompt comes back as the user's
-            return noise(role)
+        words = event.get("content")
+        if event.get("role") != "assistant" or not isinstance(words, str) or not words:
+            return noise(text(event, "role") or "message")  # the prompt comes back as the user's
         self._answer.append(words)
         self._complaint = ""
         return (Said(words),)
@@ -106,11 +106,13 @@ class GeminiCodec:
         return (ToolCalled(tool_id, name, _summary(mapping(event, "parameters"))),)
 
     def _returned(self, event: Mapping[str, object]) -> Sequence[Signal]:
-        tool_id, error = text(event, "tool_id") or "", mapping(event, "error")
+        tool_id, words = text(event, "tool_id") or "", text(event, "output") or ""
         self._answer.clear()
-        if error.get("type") in DENIED:
-            self._denied.append(self._names.get(tool_id, "?"))
-        words = text(event, "output") or text(error, "message") or ""
+        if "error" in event:
+            error = mapping(event, "error")
+            words = words or text(error, "message") or ""
+            if error.get("type") in DENIED:
+                self._denied.append(self._names.get(tool_id, "?"))
         return (ToolReturned(tool_id, words, event.get("status") == "error"),)
 
     def _finish(self, event: Mapping[str, object]) -> Sequence[Signal]:
@@ -165,8 +167,8 @@ class GeminiCodec:
 
 def _summary(given: Mapping[str, object]) -> str:
     for key in TELLING:
-        words = text(given, key)
-        if words:
+        words = given.get(key)
+        if words and isinstance(words, str):
             return clip(words, MAX_SUMMARY)
     return clip(to_json(given, inf_nan_mode="null").decode("utf-8", "replace"), MAX_SUMMARY)
 

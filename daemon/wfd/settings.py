@@ -1,27 +1,25 @@
-"""The settings of each namespace, read again only when a file has changed."""
+"""The settings of each namespace, put together again only when a file has changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wfd.adapters.assets import policy_file, prompt_files, user_dir
+from wfd.adapters.assets import policy_file, user_dir
 from wfd.adapters.place import Place
 from wfd.commands.house import House
 from wfd.config import (
     REPOSITORY_FILE,
     Config,
-    RepositoryConfig,
     for_repository,
     hash_of,
     layers,
     load,
 )
-from wfd.domain.errors import BadConfig, Broken, NotAllowed
+from wfd.domain.errors import BadConfig, NotAllowed
 from wfd.domain.namespace import Namespace
-from wfd.domain.template import Template
 from wfd.engine.parts import Settings
 from wfd.rules.policy import Policy, parse
-from wfd.rules.prompt import parse_template
+from wfd.template_files import TemplateFiles, Templates
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,22 @@ class Sources:
         return [own] if self.config_file is None else [own, self.config_file]
 
 
+@dataclass(frozen=True)
+class _File:
+    """A repository's configuration as it was read; None: there is no file, and none is needed."""
+
+    path: Path
+    text: str | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Settings, and the text that they were made of beside what they hold themselves."""
+
+    text: str | None
+    settings: Settings
+
+
 class LiveSettings:
     """engine.parts.SettingsSource over the files of this machine."""
 
@@ -48,8 +62,10 @@ class LiveSettings:
         self._place = place
         self._sources = sources
         self._harnesses = harnesses
-        self.config = sources.read()
+        self._templates = TemplateFiles()
         self._policy = _read_policy()
+        self.config = sources.read()
+        self._known: dict[tuple[Path, bool], _Known] = {}
 
     @property
     def files(self) -> list[Path]:
@@ -62,42 +78,64 @@ class LiveSettings:
         changed = [key for key in after if after[key] != before[key]]
         if policy != self._policy:
             changed.append("policies/default.yaml")
-        self.config, self._policy = config, policy
+        self._policy = policy
+        self.config = config  # last: whoever has it has the policy, on whatever thread
         return changed
 
     def of(self, namespace: Namespace) -> Settings:
         """Raises BadConfig, or NotAllowed for a file that nobody has accepted."""
-        return self._assemble(_accepted(self.config, namespace))
+        return self._settings(_accepted(namespace))
 
     def last_good(self, namespace: Namespace) -> Settings:
         try:
-            return self._assemble(self._kept(namespace))
+            return self._settings(self._kept(namespace))
         except (BadConfig, NotAllowed):
-            return self._assemble(self.config, is_accepted=False)
+            return self._settings(_File(_path_of(namespace), None), is_accepted=False)
 
     def house_of(self, namespace: Namespace) -> House:
         """Raises what `of` raises, where nothing is known of what was accepted."""
         found = self.last_good(namespace)
         return found.house if found.is_accepted else self.of(namespace).house
 
-    def _kept(self, namespace: Namespace) -> RepositoryConfig:
+    def _kept(self, namespace: Namespace) -> _File:
         """What a person accepted, whatever has become of the file: no edit lowers a gate."""
         trusted = namespace.trusted_hash
         if trusted is None:
-            return self.config
+            return _File(_path_of(namespace), None)
         file = self._place.accepted_path(trusted)
         text = _text_of(file)
         if text is None or hash_of(text) != trusted:
-            return _accepted(self.config, namespace)
-        return for_repository(self.config, text, str(file))
+            return _accepted(namespace)
+        return _File(file, text)
 
-    def _assemble(self, repository: RepositoryConfig, *, is_accepted: bool = True) -> Settings:
+    def _settings(self, file: _File, *, is_accepted: bool = True) -> Settings:
+        """Those of before while nothing that they were made of has changed.
+
+        The text is compared, and not the file's times: whoever runs as the user can set those.
+        """
+        config, templates = self.config, self._templates.now()
+        known = self._known.get((file.path, is_accepted))
+        if (
+            known is None
+            or known.text != file.text
+            or known.settings.config is not config
+            or known.settings.templates is not templates
+        ):
+            settings = self._assemble(file, config, templates, is_accepted)
+            known = self._known[file.path, is_accepted] = _Known(file.text, settings)
+        return known.settings
+
+    def _assemble(
+        self, file: _File, config: Config, templates: Templates, is_accepted: bool
+    ) -> Settings:
+        repository = (
+            config if file.text is None else for_repository(config, file.text, str(file.path))
+        )
         policy = replace(
             self._policy,
             gates=repository.gates_over(self._policy.gates),
             caps=repository.caps_over(self._policy.caps),
         )
-        templates = _templates()
         house = House(
             gates=policy.gates,
             caps=policy.caps,
@@ -105,16 +143,16 @@ class LiveSettings:
             types=tuple(sorted(templates)),
             harnesses=self._harnesses,
         )
-        return Settings(self.config, repository, policy, house, templates, is_accepted)
+        return Settings(config, repository, policy, house, templates, is_accepted)
 
 
-def _accepted(config: Config, namespace: Namespace) -> RepositoryConfig:
-    """The repository's own file over the daemon's, if a person has accepted just this text."""
-    file = Path(namespace.checkout) / REPOSITORY_FILE
+def _accepted(namespace: Namespace) -> _File:
+    """The repository's own file, if a person has accepted just this text."""
+    file = _path_of(namespace)
     text = _text_of(file)
     if text is None:
         if namespace.trusted_hash is None:
-            return config
+            return _File(file, None)
         raise NotAllowed(
             f"{file} is gone, and it was accepted before; put it back,"
             f" or run 'wfd trust' in {namespace.checkout} to go on without it"
@@ -124,7 +162,11 @@ def _accepted(config: Config, namespace: Namespace) -> RepositoryConfig:
             f"{file} has changed since a person accepted it; it names commands that the daemon"
             f" runs, so look at it and run 'wfd trust' in {namespace.checkout}"
         )
-    return for_repository(config, text, str(file))
+    return _File(file, text)
+
+
+def _path_of(namespace: Namespace) -> Path:
+    return Path(namespace.checkout) / REPOSITORY_FILE
 
 
 def _text_of(file: Path) -> str | None:
@@ -143,30 +185,3 @@ def _read_policy() -> Policy:
         return parse(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{file} cannot be read: {error}") from None
-
-
-_parsed: dict[tuple[Path, int], Template | Broken] = {}
-
-
-def _templates() -> dict[str, Template | Broken]:
-    """Every template as it is now; a broken one is its error, for the job that needs it."""
-    found: dict[str, Template | Broken] = {}
-    for job_type, file in prompt_files().items():
-        try:
-            key = (file, file.stat().st_mtime_ns)
-        except OSError:  # it went just now
-            continue
-        if key not in _parsed:
-            _parsed[key] = _parse(job_type, file)
-        found[job_type] = _parsed[key]
-    return found
-
-
-def _parse(job_type: str, file: Path) -> Template | Broken:
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-        return parse_template(job_type, str(file), text)
-    except OSError as error:
-        return Broken(f"{file} cannot be read: {error.strerror}")
-    except Broken as error:
-        return error

@@ -25,15 +25,6 @@ def user_dir() -> Path:
     return user_config_path("wfd", appauthor=False)
 
 
-def prompt_files() -> dict[str, Path]:
-    """The template file of each job type; a user's own file wins over a shipped one."""
-    return {
-        file.stem: file
-        for folder in (shipped("templates"), user_dir() / "templates")
-        for file in sorted((folder / "prompts").glob("*.md"))
-    }
-
-
 def policy_file() -> Path:
     own = user_dir() / "policies" / "default.yaml"
     return own if own.exists() else shipped("policies") / "default.yaml"

@@ -1,6 +1,5 @@
 """Where things lie: the state folder, and the short runtime folder for the socket."""
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -128,4 +127,6 @@ def _is_private(folder: Path) -> bool:
 
 
 def _key(state: Path) -> str:
+    import hashlib  # late: a command that only reads does without a socket
+
     return hashlib.sha256(os.fsencode(state)).hexdigest()[:16]

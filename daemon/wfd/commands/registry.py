@@ -9,6 +9,7 @@ from wfd.commands.create import Create, create
 from wfd.commands.house import HouseOf
 from wfd.commands.insert_job import InsertJob, insert_job
 from wfd.commands.note import AddNote, add_note
+from wfd.commands.open_gates import OpenGates, open_gates
 from wfd.commands.register import Register, register
 from wfd.commands.retry_job import RetryJob, retry_job
 from wfd.commands.update_assignment import UpdateAssignment, update_assignment
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "create": Command(Create, create),
     "insert_job": Command(InsertJob, insert_job),
     "note": Command(AddNote, add_note),
+    "open_gates": Command(OpenGates, open_gates),
     "register": Command(Register, register),
     "retry_job": Command(RetryJob, retry_job),
     "update_assignment": Command(UpdateAssignment, update_assignment),

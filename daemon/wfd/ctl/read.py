@@ -3,12 +3,13 @@
 They answer a person, and a PM agent that calls them often: nothing slow is imported here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from wfd.adapters import client
 from wfd.commands import inspect
 from wfd.commands.scope import assignment_in, job_in
 from wfd.ctl.scene import (
@@ -22,9 +23,17 @@ from wfd.ctl.scene import (
 )
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import BadConfig, NotAllowed, NotFound, unknown
+from wfd.domain.errors import (
+    BadConfig,
+    Broken,
+    NotAllowed,
+    NotFound,
+    NotRunning,
+    TryLater,
+    unknown,
+)
 from wfd.domain.evidence import Evidence, EvidenceKind
-from wfd.edge.chain_page import chain_document, chain_page
+from wfd.edge.chain_page import Gate, chain_document, chain_page
 from wfd.edge.document import to_json
 from wfd.edge.evidence_list import print_evidence
 from wfd.edge.job_page import job_document, job_page
@@ -32,9 +41,6 @@ from wfd.edge.page import print_page
 from wfd.edge.patch import print_patch
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.watch import draw_or_watch
-
-if TYPE_CHECKING:
-    from wfd.rules.gates import OpenGate
 
 
 @click.command()
@@ -117,15 +123,32 @@ def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
         _print_file(_last_patch(seen, number), "patch", as_json)
 
 
-def _open_gates(here: Scene, of: Assignment) -> "list[OpenGate] | None":
+def _open_gates(here: Scene, of: Assignment) -> Sequence[Gate] | None:
     """None where the configuration that they follow from is off."""
-    from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
-
     try:
-        return open_gates(here.place, here.read, of)
+        return _gates_by_the_daemon(here, of)
     except (BadConfig, NotAllowed) as error:
         click.echo(f"wfctl: its gates cannot be told: {error}", err=True)
         return None
+
+
+@dataclass(frozen=True)
+class _Told:
+    name: str
+    why: str
+
+
+def _gates_by_the_daemon(here: Scene, of: Assignment) -> Sequence[Gate]:
+    """As the daemon sees them; found out here where none answers."""
+    values = {"namespace": here.namespace.name, "assignment": of.id}
+    try:
+        answer = client.call(here.place.socket_path, "open_gates", values)
+    except (NotRunning, TryLater, Broken):
+        from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
+
+        return open_gates(here.place, here.read, of)
+    assert isinstance(answer, dict)
+    return [_Told(**gate) for gate in answer["open"]]
 
 
 def _print_assignment_diff(here: Scene, of: Assignment, as_json: bool) -> None:

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import click
 
 from wfd.domain.errors import BadInput, WfdError
-from wfd.edge.document import dumps
 from wfd.edge.words import tame
 
 INTERRUPTED = 130
@@ -97,6 +96,8 @@ def text_or_stdin(text: str) -> str:
 
 def print_document(value: object) -> None:
     """One JSON document: indented for a person, on one line for a program."""
+    from wfd.edge.document import dumps  # late: few callers want JSON
+
     click.echo(dumps(value, indent=2 if sys.stdout.isatty() else None))
 
 
@@ -114,6 +115,8 @@ def _with_help(error: click.ClickException) -> str:
 
 def _say(name: str, args: Sequence[str], kind: str, message: str) -> None:
     if "--json" in args:
+        from wfd.edge.document import dumps
+
         click.echo(dumps({"error": {"kind": kind, "message": message}}), err=True)
     else:
         click.echo(f"{name}: {tame(message)}", err=True)

@@ -69,6 +69,11 @@ class Store(Protocol):
 
     async def all(self, into: type[T], statement: str, **values: object) -> list[T]: ...
 
+    @property
+    def log_bytes(self) -> int:
+        """The size of what is written beside the store, and kept while an old snapshot is read."""
+        ...
+
 
 # --- harness -----------------------------------------------------------------
 
@@ -234,7 +239,10 @@ class Tailer(Protocol):
         ...
 
     def follow(self, path: Path, *, is_done: Callable[[], bool]) -> AsyncIterator[list[bytes]]:
-        """Batches of whole lines as they are written, until `is_done()` and the file is read."""
+        """Batches of whole lines as they are written, until `is_done()` and the file is read.
+
+        A batch is empty when the file has grown and no line has ended in it.
+        """
         ...
 
 
@@ -284,15 +292,23 @@ class Workspaces(Protocol):
     async def snapshot(
         self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
     ) -> Snapshot:
-        """Commit what the workspace holds, keep it as refs/wfd/A7/R101."""
+        """Commit what the workspace holds, in the daemon's own repository."""
         ...
 
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
         """Put tracked files back to `commit` and remove new ones that are not ignored."""
         ...
 
-    async def advance(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
-        """Move the branch wfd/A7, here and in the user's repository, to `commit`."""
+    async def deliver(
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        run_id: RunId,
+        commit: str,
+        *,
+        moves_branch: bool,
+    ) -> None:
+        """Bring it to the user's repository as refs/wfd/A7/R101, and the branch wfd/A7 to it."""
         ...
 
     async def text_at(

@@ -174,8 +174,12 @@ async def test_a_statement_of_one_column_gives_plain_values(store: Opened) -> No
 
 async def test_run_tells_how_many_rows_it_touched(store: Opened) -> None:
     namespace_id = await store.write(add("a"))
-    assert await store.write(lambda tx: tx.run("take_turn", id=namespace_id)) == 1
-    assert await store.write(lambda tx: tx.run("take_turn", id=namespace_id + 1)) == 0
+
+    def move(tx: Tx, of: int) -> int:
+        return tx.run("move_namespace", id=of, checkout="/moved", trusted_hash=None)
+
+    assert await store.write(lambda tx: move(tx, namespace_id)) == 1
+    assert await store.write(lambda tx: move(tx, namespace_id + 1)) == 0
 
 
 async def test_an_unknown_statement_is_named_and_writes_nothing(store: Opened) -> None:

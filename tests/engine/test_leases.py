@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from wfd.domain.errors import LeaseLost
+from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.engine import housekeep
 from wfd.engine.close import Closing, close
 from wfd.engine.lease import Terms, take_work
+from wfd.ports import Tx
+from wfd.store.alone import reading
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -81,6 +85,36 @@ async def test_a_finished_assignment_keeps_its_branch_and_gives_its_workspace_ba
         await engine.send("update_assignment", assignment=one, status="active", reason="more")
         assert (await engine.settled(one)).state == "complete", "it is made again where needed"
     assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+async def test_who_keeps_the_stores_log_from_being_cut_back_is_told_of_once(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeep, "EVERY_S", 0.05)
+    monkeypatch.setattr(housekeep, "MUCH_LOG", 1_000_000)
+    bench.plays({"pm": [[{"silence": True}]]})
+    with capture_logs() as logged:
+        async with bench.running() as engine:
+            one = await engine.create("Greet")
+            with reading(bench.place.store_path) as read:
+                read.all(Namespace, "namespaces")
+                while engine.parts.store.log_bytes <= housekeep.MUCH_LOG:
+                    await engine.parts.store.write(lambda tx: note(tx, one))
+                with anyio.fail_after(30):
+                    while not _told(logged):
+                        await anyio.sleep(0.02)
+                await anyio.sleep(0.2)
+    (told,) = _told(logged)
+    assert told["bytes"] > housekeep.MUCH_LOG
+    assert "fuser" in told["reason"]
+
+
+def note(tx: Tx, one: int) -> int:
+    return tx.insert("add_note", assignment_id=one, text="x" * 100_000, now=tx.now)
+
+
+def _told(logged: list[Any]) -> list[Any]:
+    return [line for line in logged if line["event"] == "store.log_grows"]
 
 
 async def test_a_job_of_a_reopened_assignment_waits_until_the_old_workspace_is_gone(

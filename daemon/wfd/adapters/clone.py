@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from wfd.adapters import plain_files
-from wfd.adapters.git import NOT_THERE, in_checkout, object_folder
+from wfd.adapters import plain_files, refs
+from wfd.adapters.git import in_checkout, object_folder
 from wfd.adapters.users_repository import UsersRepository
 
 _MAX_REF = 4096
 _MAX_PACKED_REFS = 16 << 20
 _MAX_LINKS = 5
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs(/[^/\x00-\x20\x7f~^:?*\[\\]+)+")
 
 # What a git that was interrupted, or that an agent left halfway, keeps beside HEAD.
-_HALF_DONE = (
+_HALF_DONE = frozenset((
     "index.lock", "HEAD.lock", "packed-refs.lock", "MERGE_HEAD", "MERGE_MODE", "MERGE_MSG",
     "MERGE_AUTOSTASH", "AUTO_MERGE", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD",
     "SQUASH_MSG", "BISECT_START", "BISECT_LOG", "sequencer", "rebase-merge", "rebase-apply",
-)  # fmt: skip
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Clone:
             for _ in range(_MAX_LINKS):
                 text = self._ref(name)
                 if not text.startswith("ref: "):
-                    return text if _COMMIT.fullmatch(text) else None
+                    return text if refs.COMMIT.fullmatch(text) else None
                 name = text.removeprefix("ref: ").strip()
                 if not _REF.fullmatch(name) or ".." in name:
                     return None
@@ -68,12 +67,17 @@ class Clone:
     def settle(self, branch: str, commit: str, index: bytes) -> None:
         """Stand on `branch` at `commit`, with nothing half done. Raises OSError if it cannot."""
         plain_files.read(self.git_dir, "config", _MAX_PACKED_REFS)
-        for name in (*_HALF_DONE, f"refs/heads/{branch}.lock"):
+        for name in _HALF_DONE & set(os.listdir(self.git_dir)):  # noqa: PTH208
             plain_files.drop(self.git_dir, name)
-        plain_files.write(self.git_dir, "objects/info/alternates", _line(self.users_objects))
-        plain_files.write(self.git_dir, f"refs/heads/{branch}", f"{commit}\n".encode())
-        plain_files.write(self.git_dir, "HEAD", f"ref: refs/heads/{branch}\n".encode())
-        plain_files.write(self.git_dir, "index", index)
+        plain_files.drop(self.git_dir, f"refs/heads/{branch}.lock")
+        for name, data in {
+            "objects/info/alternates": _line(self.users_objects),
+            f"refs/heads/{branch}": f"{commit}\n".encode(),
+            "HEAD": f"ref: refs/heads/{branch}\n".encode(),
+            "index": index,
+        }.items():
+            if not plain_files.holds(self.git_dir, name, data):
+                plain_files.write(self.git_dir, name, data)
 
     def exclude(self, rules: bytes) -> None:
         plain_files.write(self.git_dir, "info/exclude", rules)
@@ -102,27 +106,22 @@ class Clone:
             raise
 
 
-async def make_clone(
-    users: UsersRepository, path: Path, identity: tuple[str, str], branch: str, commit: str
-) -> None:
+async def make_clone(users: UsersRepository, path: Path, identity: tuple[str, str]) -> None:
     """A clone at `path` that shares the user's objects and has no file checked out yet.
 
-    It stands on `branch`, and `git push` in it leads nowhere: results travel another way.
+    `settle` has it stand on its branch; `git push` in it leads nowhere: results travel another
+    way.
     """
     name, email = identity
-    await in_checkout(path.parent).run(
+    await in_checkout(path.parent).at(path.parent, GIT_DEFAULT_REF_FORMAT="files").run(
         "clone", "--quiet", "--shared", "--no-checkout", "--template=", "--origin=origin",
         f"--config=user.name={name}", f"--config=user.email={email}",
         "--config=commit.gpgSign=false", "--config=gc.auto=0", "--config=maintenance.auto=false",
         "--config=remote.origin.pushurl=no-push://results-are-fetched-by-wfd",
         str(users.git_dir), str(path),
     )  # fmt: skip
-    # No agent has been here yet: git may run.
-    git = in_checkout(path)
     info = path / ".git" / "objects" / "info"
     (info / "alternates").write_bytes(_line(users.objects))
-    await git.run("update-ref", f"refs/heads/{branch}", commit, NOT_THERE)
-    await git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
 
 
 def _line(objects: Path) -> bytes:

@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-import anyio
-
-from wfd.adapters.git import Git
+from wfd.adapters.git import Git, together
 from wfd.ports import Diff
 
 _COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
@@ -13,11 +11,13 @@ _COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
 
 async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
     """Write the patch that leads from `old` to `new`, binary files included."""
-    await anyio.Path(patch.parent).mkdir(parents=True, exist_ok=True)
+    patch.parent.mkdir(parents=True, exist_ok=True)
     plain = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
-    async with await anyio.open_file(patch, "wb") as file:
-        await git.run(*plain, "-p", "--binary", "--full-index", old, new, stdout=file.wrapped)
-    said = await git.run(*plain, "--stat=100,70,100", old, new)
+    with patch.open("wb") as file:
+        _, said = await together(
+            git.run(*plain, "-p", "--binary", "--full-index", old, new, stdout=file),
+            git.run(*plain, "--stat=100,70,100", old, new),
+        )
     stat = said.out.decode("utf-8", "replace").rstrip()
     last = stat.rsplit("\n", 1)[-1]
     counts = {noun: int(number) for number, noun in _COUNTS.findall(last)}

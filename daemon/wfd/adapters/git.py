@@ -4,18 +4,23 @@
 repository that no agent can write, whatever the work tree beside it holds.
 """
 
+import asyncio
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import IO
+from typing import IO, Any, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from wfd.domain.errors import Broken
+
+T = TypeVar("T")
 
 GIT_NEEDED = (2, 36)
 DEADLINE_S = 120.0
@@ -32,7 +37,7 @@ _OWN_CONFIG = {
     "core.commitGraph": "false",
     "core.fsmonitor": "false",
     "core.fsync": "committed",
-    "core.fsyncMethod": "batch",
+    "core.fsyncMethod": "fsync",
     "core.hooksPath": "/dev/null",
     "core.multiPackIndex": "false",
     "core.quotePath": "false",
@@ -89,31 +94,26 @@ class Git:
         """The same git, in another folder and with more in its environment."""
         return Git(where, {**self.env, **env}, self.options, self.deadline_s)
 
+    def having(self, setting: str) -> "Git":
+        """The same git, with a setting such as `core.fsync=none` over all others."""
+        return replace(self, options=(*self.options, "-c", setting))
+
     async def ask(
         self, *args: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
     ) -> Said:
         """Run it, whatever its exit code. Raises Broken at the deadline or without a git."""
         if not self.where.is_dir():
             raise Broken(f"the folder {self.where} is gone; put it back or set it up again")
+        call = _Call(self, args, stdin, stdout)
         try:
-            with anyio.fail_after(self.deadline_s):
-                done = await anyio.run_process(
-                    ["git", *self.options, *args],
-                    cwd=self.where,
-                    env=self.env,
-                    check=False,
-                    stdin=DEVNULL if stdin is None else stdin,
-                    stdout=PIPE if stdout is None else stdout,
-                )
-        except TimeoutError:
+            return await call.on_a_thread()
+        except subprocess.TimeoutExpired:
             raise Broken(
                 f"git {args[0]} in {self.where} took more than {self.deadline_s:g} s and was ended"
             ) from None
         except FileNotFoundError:
             newest = ".".join(map(str, GIT_NEEDED))
             raise Broken(f"there is no git on PATH; install git {newest} or newer") from None
-        err = (done.stderr or b"").decode("utf-8", "replace")
-        return Said(done.returncode, done.stdout or b"", err)
 
     async def run(
         self, *args: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
@@ -159,6 +159,81 @@ class Git:
         return (await self.ask("merge-base", "--is-ancestor", older, newer)).code == 0
 
 
+class _Call:
+    """One git, waited for on a thread: that costs half of what the loop's own streams do."""
+
+    def __init__(
+        self, git: Git, args: Sequence[str], stdin: IO[bytes] | None, stdout: IO[bytes] | None
+    ) -> None:
+        self._git = git
+        self._args = args
+        self._stdin = stdin
+        self._stdout = stdout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_given_up = False
+        self._lock = threading.Lock()
+
+    async def on_a_thread(self) -> Said:
+        """Who gives it up goes on only when it has ended."""
+        waiting = asyncio.ensure_future(anyio.to_thread.run_sync(self._run))
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            self._give_up()
+            with anyio.CancelScope(shield=True):
+                await asyncio.gather(waiting, return_exceptions=True)
+            raise
+
+    def _run(self) -> Said:
+        git = self._git
+        with subprocess.Popen(
+            ["git", *git.options, *self._args],
+            cwd=git.where,
+            env=git.env,
+            stdin=DEVNULL if self._stdin is None else self._stdin,
+            stdout=PIPE if self._stdout is None else self._stdout,
+            stderr=PIPE,
+        ) as process:
+            with self._lock:
+                self._process = process
+                if self._is_given_up:
+                    process.kill()
+            try:
+                out, err = process.communicate(timeout=git.deadline_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return Said(process.returncode, out or b"", err.decode("utf-8", "replace"))
+
+    def _give_up(self) -> None:
+        with self._lock:
+            self._is_given_up = True
+            if self._process is not None:
+                self._process.kill()
+
+
+async def together(*calls: Coroutine[Any, Any, T]) -> list[T]:
+    """What several calls come to that do not touch each other. Raises what one of them raised.
+
+    All have ended by then, so that whoever cleans up is alone.
+    """
+    answers: dict[int, T] = {}
+    errors: list[Exception] = []
+
+    async def hear(number: int, call: Coroutine[Any, Any, T]) -> None:
+        try:
+            answers[number] = await call
+        except Exception as error:
+            errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        for number, call in enumerate(calls):
+            group.start_soon(hear, number, call)
+    if errors:
+        raise errors[0]
+    return [answers[number] for number in range(len(calls))]
+
+
 def own(git_dir: Path) -> Git:
     """git on a repository of the daemon's own: no configuration but this file's, no hook."""
     env = {
@@ -167,6 +242,7 @@ def own(git_dir: Path) -> Git:
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_SYSTEM": "/dev/null",
+        "GIT_DEFAULT_REF_FORMAT": "files",  # its refs are read and written as files, too
         "GIT_DIR": str(git_dir),
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_LAZY_FETCH": "1",

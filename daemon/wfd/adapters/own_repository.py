@@ -5,32 +5,66 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
+from wfd.adapters import refs
 from wfd.adapters.git import Git, GitFailed, object_folder, own
 from wfd.adapters.plain_files import remove_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.domain.errors import Broken
+
+MAX_FACTS = 4096
+MAX_TEXTS = 32  # of up to 64 KiB each
+
+
+@dataclass
+class Known:
+    """What git has said in this life of the daemon and cannot change, or only we change."""
+
+    trees: dict[str, str] = field(default_factory=dict)  # of commits that were there
+    texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
+    staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
+
+    def bound(self) -> None:
+        """Forget it all when it has become much: it can be asked again."""
+        if len(self.texts) > MAX_TEXTS:
+            self.texts.clear()
+        if len(self.trees) + len(self.staged) > MAX_FACTS:
+            self.trees.clear()
+            self.staged.clear()
 
 
 @dataclass(frozen=True)
 class OwnRepository:
     git_dir: Path
     identity: tuple[str, str]
+    known: Known
 
     @property
     def git(self) -> Git:
         return own(self.git_dir)
 
     async def tree_of(self, commit: str) -> str:
-        return await self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
+        tree = self.known.trees.get(commit)
+        if tree is None:
+            tree = await self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
+            self.known.trees[commit] = tree
+        return tree
+
+    async def has(self, commit: str) -> bool:
+        return commit in self.known.trees or await self.git.has(commit)
 
     async def commit_at(self, ref: str) -> str | None:
-        return await self.git.commit_at(ref)
+        commit = refs.loose(self.git_dir, ref)
+        if commit is None and (self.git_dir / "packed-refs").exists():  # nothing here packs any
+            return await self.git.commit_at(ref)
+        return commit
 
-    async def keep(self, ref: str, commit: str) -> None:
-        await self.git.run("update-ref", ref, commit)
+    def keep(self, ref: str, commit: str) -> None:
+        if refs.loose(self.git_dir, ref) != commit:
+            refs.write(self.git_dir, ref, commit)
 
     async def refs(self, beneath: str, form: str = "%(refname)") -> list[str]:
         said = await self.git.run("for-each-ref", f"--format={form}", beneath)
@@ -52,10 +86,18 @@ class OwnRepository:
         git = self.git.at(self.git_dir, **env)
         said = await git.feed([message.encode("utf-8", "replace")], "commit-tree", "-p", parent,
                               "-F", "-", tree, end=b"\n")  # fmt: skip
-        return said.out.decode().strip()
+        commit = said.out.decode().strip()
+        self.known.trees[commit] = tree
+        return commit
 
     async def text_at(self, commit: str, names: Sequence[str], max_bytes: int) -> str | None:
         """The first of these files at the top of `commit`, if it is plain; links are none."""
+        key = (commit, *names, max_bytes)
+        if key not in self.known.texts:
+            self.known.texts[key] = await self._text_at(commit, names, max_bytes)
+        return self.known.texts[key]
+
+    async def _text_at(self, commit: str, names: Sequence[str], max_bytes: int) -> str | None:
         said = await self.git.run("ls-tree", "-z", commit, "--", *names)
         found: dict[str, str] = {}
         for entry in said.names:
@@ -75,29 +117,27 @@ class OwnRepository:
         What comes is packed there and hashed again here, so an object that lies about its name
         does not arrive. It stands if all that it needs is here and it descends from `since`.
         """
-        if not await self.git.has(commit):
+        if not await self.has(commit):
             try:
                 await self._carry_over(commit, since, objects)
             except GitFailed:
                 return False
-        return await self.git.has(commit) and await self.git.is_ancestor(since, commit)
+        return await self.has(commit) and await self.git.is_ancestor(since, commit)
+
+    async def pack(self, commit: str, since: str, into: IO[bytes]) -> None:
+        """Write what `commit` has and `since` has not."""
+        await _pack(self.git, commit, since, into)
 
     async def _carry_over(self, commit: str, since: str, objects: Path) -> None:
         foreign = self.git.at(self.git_dir, GIT_ALTERNATE_OBJECT_DIRECTORIES=object_folder(objects))
         with tempfile.TemporaryFile(dir=self.git_dir) as pack:
-            with tempfile.TemporaryFile() as wanted:
-                wanted.write(f"{commit}\n^{since}\n".encode())
-                wanted.seek(0)
-                await foreign.run(
-                    "pack-objects", "--quiet", "--revs", "--stdout", "--no-use-bitmap-index",
-                    stdin=wanted, stdout=pack,
-                )  # fmt: skip
+            await _pack(foreign, commit, since, pack)
             pack.seek(0)
             await self.git.run("index-pack", "--stdin", "--strict", stdin=pack)
 
 
 async def open_own(
-    folder: Path, users: UsersRepository, identity: tuple[str, str]
+    folder: Path, users: UsersRepository, identity: tuple[str, str], known: Known
 ) -> OwnRepository:
     """The repository in `folder`, made if it is not there, lent the user's objects anew."""
     git_dir = folder / "repo.git"
@@ -110,7 +150,18 @@ async def open_own(
         shutil.copyfile(users.git_dir / "shallow", git_dir / "shallow")
     else:
         (git_dir / "shallow").unlink(missing_ok=True)
-    return OwnRepository(git_dir, identity)
+    known.bound()
+    return OwnRepository(git_dir, identity, known)
+
+
+async def _pack(git: Git, commit: str, since: str, into: IO[bytes]) -> None:
+    with tempfile.TemporaryFile() as wanted:
+        wanted.write(f"{commit}\n^{since}\n".encode())
+        wanted.seek(0)
+        await git.run(
+            "pack-objects", "--quiet", "--revs", "--stdout", "--no-use-bitmap-index",
+            stdin=wanted, stdout=into,
+        )  # fmt: skip
 
 
 async def _make(git_dir: Path, users: UsersRepository) -> None:

@@ -26,6 +26,14 @@ def read(root: Path, name: str, max_bytes: int) -> bytes:
     return data
 
 
+def holds(root: Path, name: str, data: bytes) -> bool:
+    """Whether a regular file beneath `root` is just this."""
+    try:
+        return read(root, name, len(data)) == data
+    except OSError:
+        return False
+
+
 def write(root: Path, name: str, data: bytes) -> None:
     """Put a file beneath `root`, whole, over whatever file or link had its name."""
     path = PurePosixPath(name)

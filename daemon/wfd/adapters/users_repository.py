@@ -1,15 +1,19 @@
 """The user's repository: where a branch begins, and where results arrive, by fetch alone."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from wfd.adapters.git import NOT_THERE, Git, GitFailed, in_checkout, of_user
+from wfd.adapters import refs
+from wfd.adapters.git import NOT_THERE, Git, in_checkout, of_user
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.namespace import Namespace
 
 _MAX_EXCLUDE = 1 << 20
+MAX_UNPACKED = 1 << 20  # bytes; a larger pack is kept as one
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class UsersRepository:
 
     async def pin(self, ref: str, commit: str) -> None:
         """Keep a commit by a ref of its own. Raises Conflict if the ref has another value."""
-        present = await self.git.commit_at(ref)
+        present = await self.commit_at(ref)
         if present == commit:
             return
         if present is not None:
@@ -89,46 +93,69 @@ class UsersRepository:
             )
         await self.git.run("update-ref", ref, commit, NOT_THERE)
 
-    async def take(self, own: Path, *refs: str) -> None:
+    async def commit_at(self, ref: str) -> str | None:
+        return refs.loose(self.git_dir, ref) or await self.git.commit_at(ref)
+
+    async def branch_at(self, branch: str) -> str | None:
+        return await self.commit_at(f"refs/heads/{branch}")
+
+    async def take(self, own: Path, *names: str) -> None:
         """Fetch refs of the daemon's own repository under the same names."""
         await self.git.run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
             "--no-recurse-submodules", "--update-shallow", str(own),
-            *(f"+{ref}:{ref}" for ref in refs),
+            *(f"+{ref}:{ref}" for ref in names),
         )  # fmt: skip
 
-    async def move_branch(self, branch: str, commit: str, known: str | None, kept: str) -> None:
-        """Move a branch to `commit` from `known`, from an ancestor of it, or from nothing.
+    async def take_pack(self, pack: IO[bytes]) -> None:
+        """Bring in the objects of a pack whose every other object is here already."""
+        size = pack.seek(0, os.SEEK_END)
+        pack.seek(0)
+        if size > MAX_UNPACKED:
+            await self.git.run("index-pack", "--stdin", stdin=pack)
+        else:
+            await self.git.run("unpack-objects", "-q", stdin=pack)
 
-        Raises Conflict when it stands elsewhere or is checked out: the user's work goes first.
-        """
-        ref = f"refs/heads/{branch}"
-        present = await self.git.commit_at(ref)
-        if present == commit:
-            return
-        await self._refuse_checked_out(branch, kept)
-        if present not in (None, known) and not await self.git.is_ancestor(present or "", commit):
-            raise self._moved(branch, kept)
-        try:
-            await self.git.run("update-ref", "-m", "wfd", ref, commit, present or NOT_THERE)
-        except GitFailed as failed:
-            if await self.git.commit_at(ref) == present:
-                raise
-            raise self._moved(branch, kept) from failed
+    async def set_refs(
+        self, ours: Mapping[str, str], moved: Mapping[str, tuple[str, str | None]] | None = None
+    ) -> None:
+        """Set refs that are ours, and move others from what they are now; all, or GitFailed."""
+        lines = [f"update {ref} {commit}" for ref, commit in ours.items()]
+        for ref, (commit, present) in (moved or {}).items():
+            lines.append(f"update {ref} {commit} {present or '0' * len(commit)}")
+        await self.git.feed(
+            (line.encode() for line in lines), "update-ref", "-m", "wfd", "--stdin", end=b"\n"
+        )
 
-    async def _refuse_checked_out(self, branch: str, kept: str) -> None:
+    async def stood_on_in(self, branch: str) -> Path | None:
+        """The folder in which the branch is checked out."""
+        if not self._may_be_stood_on(branch):
+            return None
         said = await self.git.run("worktree", "list", "--porcelain")
         folder = ""
         for line in os.fsdecode(said.out).splitlines():
             if line.startswith("worktree "):
                 folder = line.removeprefix("worktree ")
             elif line == f"branch refs/heads/{branch}":
-                raise Conflict(
-                    f"the branch {branch} is checked out in {folder} and stays where it is; the"
-                    f" result is kept as {kept}: take it there with git merge {kept}"
-                )
+                return Path(folder)
+        return None
 
-    def _moved(self, branch: str, kept: str) -> Conflict:
+    def _may_be_stood_on(self, branch: str) -> bool:
+        """Whether the file of any HEAD names the branch; git need not be asked if none does."""
+        if (self.git_dir / "reftable").exists():
+            return True  # its HEADs are elsewhere
+        heads = (self.git_dir / "HEAD", *self.git_dir.glob("worktrees/*/HEAD"))
+        return any(
+            f"refs/heads/{branch}" in _beginning(head).decode(errors="replace") for head in heads
+        )
+
+    def stood_on(self, branch: str, folder: Path, kept: str) -> Conflict:
+        return Conflict(
+            f"the branch {branch} is checked out in {folder} and stays where it is; the"
+            f" result is kept as {kept}: take it there with git merge {kept}"
+        )
+
+    def moved(self, branch: str, kept: str) -> Conflict:
         return Conflict(
             f"the branch {branch} in {self.git_dir} was moved by somebody else and stays there;"
             f" the result is kept as {kept}: rename the branch with"

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from wfd.adapters.git import Git, GitFailed, Said
+from wfd.adapters.git import Git, GitFailed, Said, together
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.plain_files import is_folder, open_folders, remove_tree
 from wfd.domain.errors import Broken
 
+FEW = 8  # files
 _GITLINK = b"160000"
 
 
@@ -43,20 +44,27 @@ class WorkTree:
         A nested repository's files become plain files; its own `.git` is left out. A submodule
         of `top` stays a link. Raises Broken, naming it, for what cannot be read.
         """
-        await self._load(top)
-        gone, present = self._sort(await self._changes())
-        present += await self._untracked()
-        await self._git.feed(gone, "update-index", "-z", "--force-remove", "--stdin")
-        said = await self._git.feed(
-            await self._files(present), "update-index", "-z", "--add", "--replace", "--stdin"
-        )
-        _refuse_left_out(said, "Ignoring path", self.path)
-        return await self._git.line("write-tree")
+        await self.stage(top)
+        changes, new = await self._differences()
+        if not changes and not new:
+            return await self.own.tree_of(top)
+        self._staged.pop(self.index, None)
+        gone, present = self._sort(changes)
+        if gone:
+            await self._git.feed(gone, "update-index", "-z", "--force-remove", "--stdin")
+        files = await self._files(present + new)
+        # one sync for all objects costs as much as about ten for one object each
+        git = self._git.having("core.fsyncMethod=batch") if len(files) > FEW else self._git
+        if files:
+            said = await git.feed(files, "update-index", "-z", "--add", "--replace", "--stdin")
+            _refuse_left_out(said, "Ignoring path", self.path)
+        return await git.line("write-tree")
 
     async def check_out(self, commit: str) -> None:
         """Fill the empty workspace with the files of `commit`."""
         self._forget_index()
         await self._git.run("read-tree", "--reset", "-u", commit)
+        self.is_staged(commit)
 
     async def restore(self, commit: str) -> None:
         """Make tracked files those of `commit` and remove what is new and not ignored."""
@@ -68,7 +76,7 @@ class WorkTree:
 
     async def new_places(self, commit: str) -> list[str]:
         """What `commit` does not hold and nobody ignores; a whole new folder ends with a slash."""
-        await self._load(commit)
+        await self.stage(commit)
         said = await self._git.run(
             "ls-files",
             "-z",
@@ -81,16 +89,26 @@ class WorkTree:
 
     async def stage(self, commit: str) -> None:
         """Make the index that of `commit`, and leave the files alone."""
-        await self._load(commit)
+        if self._staged.get(self.index) != commit or not self.index.is_file():
+            await self._load(commit)
+            self.is_staged(commit)
+
+    def is_staged(self, commit: str) -> None:
+        """Remember that the index holds the tree of `commit`."""
+        self._staged[self.index] = commit
+
+    @property
+    def _staged(self) -> dict[Path, str]:
+        return self.own.known.staged
 
     @property
     def _git(self) -> Git:
         git = self.own.git
         here = git.at(self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index))
-        exclude = ("-c", f"core.excludesFile={self.exclude}")
-        return Git(here.where, here.env, (*here.options, *exclude), here.deadline_s)
+        return here.having(f"core.excludesFile={self.exclude}")
 
     async def _load(self, commit: str) -> None:
+        self._staged.pop(self.index, None)
         try:
             self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
             await self._git.run("read-tree", "--reset", commit)
@@ -99,17 +117,22 @@ class WorkTree:
             await self._git.run("read-tree", "--reset", commit)
 
     def _forget_index(self) -> None:
+        self._staged.pop(self.index, None)
         self.index.unlink(missing_ok=True)
         self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
 
+    async def _differences(self) -> tuple[list[Change], list[bytes]]:
+        """What is changed beside the index, and what is new."""
+        changed, new = await together(self._ask_changed(), self._ask_new(self._git))
+        return _changes(changed), new.names
+
     async def _changes(self) -> list[Change]:
+        return _changes(await self._ask_changed())
+
+    async def _ask_changed(self) -> Said:
         said = await self._git.run("diff-files", "--raw", "-z", "--ignore-submodules=dirty")
         _refuse_left_out(said, "Permission denied", self.path)
-        entries = iter(said.names)
-        return [
-            Change(path, head.startswith(b":" + _GITLINK), head.endswith(b"D"))
-            for head, path in zip(entries, entries, strict=True)
-        ]
+        return said
 
     def _sort(self, changes: Iterable[Change]) -> tuple[list[bytes], list[bytes]]:
         """Paths to take out of the index, and paths to put in."""
@@ -127,12 +150,12 @@ class WorkTree:
 
     async def _untracked(self) -> list[bytes]:
         """New files that nobody ignores; a nested repository ends with a slash."""
-        return await self._list_new(self._git)
+        return (await self._ask_new(self._git)).names
 
-    async def _list_new(self, git: Git) -> list[bytes]:
+    async def _ask_new(self, git: Git) -> Said:
         said = await git.run("ls-files", "-z", "--others", "--exclude-standard")
         _refuse_left_out(said, "could not open directory", self.path)
-        return said.names
+        return said
 
     async def _files(self, paths: Iterable[bytes]) -> list[bytes]:
         """The same paths, with nested repositories replaced by the files in them."""
@@ -145,13 +168,16 @@ class WorkTree:
             folder = nested.pop()
             inside = self.path / os.fsdecode(folder)
             git = self._git.at(inside, GIT_WORK_TREE=str(inside), GIT_INDEX_FILE=nothing_staged)
-            for name in await self._list_new(git):
+            for name in (await self._ask_new(git)).names:
                 (nested if name.endswith(b"/") else files).append(folder + name)
         return files
 
     async def _restore(self, commit: str) -> None:
-        await self._load(commit)
-        changed = [change.path for change in await self._changes()]
+        await self.stage(commit)
+        changes, new = await self._differences()
+        if not changes and not new:
+            return
+        changed = [change.path for change in changes]
         await self._git.feed(
             changed, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"
         )
@@ -180,6 +206,14 @@ class WorkTree:
     def _is_storable(self, path: bytes) -> bool:
         mode = (self.path / os.fsdecode(path)).lstat().st_mode
         return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
+
+
+def _changes(said: Said) -> list[Change]:
+    entries = iter(said.names)
+    return [
+        Change(path, head.startswith(b":" + _GITLINK), head.endswith(b"D"))
+        for head, path in zip(entries, entries, strict=True)
+    ]
 
 
 def _refuse_left_out(said: Said, warning: str, workspace: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from wfd.adapters import plain_files
+from wfd.adapters import plain_files, refs
 from wfd.adapters.clone import Clone, make_clone
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.users_repository import UsersRepository
@@ -87,15 +87,16 @@ class GitWorkspace:
         """A commit of all that is here, over the agent's own commits if they stand."""
         top = await self._agents_head()
         tree = await self.tree.write_tree(top)
-        if tree == await self.own.tree_of(top):
-            return top
-        return await self.own.commit(tree, top, message)
+        is_new = tree != await self.own.tree_of(top)
+        commit = await self.own.commit(tree, top, message) if is_new else top
+        self.tree.is_staged(commit)
+        return commit
 
     async def refuse_to_lose(self) -> None:
         """Raise Broken while something here is held by no ref."""
         way_out = f"look in {self.path}, and delete it there if nothing in it is needed"
         head = self.clone.head()
-        if head is not None and not await self.own.git.has(head):
+        if head is not None and not await self.own.has(head):
             raise Broken(f"{self.name}'s workspace holds commits that are nowhere else; {way_out}")
         tree = await self.tree.write_tree(self.known_head)
         kept = await self.own.refs(f"refs/{self.assignment.branch}", "%(tree)")
@@ -104,6 +105,7 @@ class GitWorkspace:
 
     async def remove(self) -> None:
         """Remove it and all beside it. A half of it is never taken for a workspace."""
+        self.own.known.staged.pop(self.beside("index"), None)
         gone = self.beside("gone")
         await anyio.to_thread.run_sync(plain_files.remove_tree, gone)
         if self.is_there:
@@ -115,10 +117,10 @@ class GitWorkspace:
     async def _fresh_clone(self, head: str) -> "GitWorkspace":
         fresh = replace(self, path=self.beside("new"))
         await anyio.to_thread.run_sync(plain_files.remove_tree, fresh.path)
-        await self.own.keep(self.ref("head"), head)
-        await self.users.take(self.own.git_dir, self.ref("head"))
-        identity, branch = self.own.identity, self.assignment.branch
-        await make_clone(self.users, fresh.path, identity, branch, head)
+        self.own.keep(self.ref("head"), head)
+        if refs.loose(self.users.git_dir, self.ref("head")) != head:
+            await self.users.take(self.own.git_dir, self.ref("head"))
+        await make_clone(self.users, fresh.path, self.own.identity)
         if not self.exclude.exists():
             self.exclude.write_bytes(await self.users.excludes())
         fresh.clone.exclude(self.exclude.read_bytes())

@@ -4,16 +4,18 @@ Under the state folder, `ns/<namespace>` holds `repo.git`, the daemon's own repo
 assignment 7 the workspace `A7` with `A7.index` and `A7.exclude` beside it, out of its reach.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from wfd.adapters import copies, plain_files
+from wfd.adapters.delivery import deliver
 from wfd.adapters.diff import write_diff
-from wfd.adapters.own_repository import OwnRepository, open_own
+from wfd.adapters.git import GitFailed
+from wfd.adapters.own_repository import Known, OwnRepository, open_own
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
@@ -32,69 +34,73 @@ class GitWorkspaces:
         self._state_dir = state_dir
         self._identity = identity
         self._opening: dict[NamespaceId, anyio.Lock] = {}
+        self._known: dict[NamespaceId, Known] = {}
 
     def path(self, namespace: Namespace, assignment: Assignment) -> Path:
         return self._state_dir / "ns" / str(namespace.id) / f"A{assignment.id}"
 
     async def prepare(self, namespace: Namespace, assignment: Assignment) -> Workspace:
-        here = await self._workspace(namespace, assignment)
-        base = await _base(here)
-        await _pin_base(here, base)
-        head = assignment.head_commit or base
-        await _need(here, head)
-        is_new = not here.is_there
-        if is_new:
-            await here.make(head)
-        elif not plain_files.is_folder(here.clone.git_dir):
-            await here.settle(head)
-        return Workspace(
-            path=here.path,
-            base_commit=base,
-            base_tree=await here.own.tree_of(base),
-            head_commit=head,
-            head_tree=await here.own.tree_of(head),
-            is_new=is_new,
-        )
+        async with self._opened(namespace, assignment) as here:
+            base = await _base(here)
+            await _pin_base(here, base)
+            head = assignment.head_commit or base
+            await _need(here, head)
+            is_new = not here.is_there
+            if is_new:
+                await here.make(head)
+            elif not plain_files.is_folder(here.clone.git_dir):
+                await here.settle(head)
+            return Workspace(
+                path=here.path,
+                base_commit=base,
+                base_tree=await here.own.tree_of(base),
+                head_commit=head,
+                head_tree=await here.own.tree_of(head),
+                is_new=is_new,
+            )
 
     async def snapshot(
         self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
     ) -> Snapshot:
-        here = await self._workspace(namespace, assignment)
-        known = here.known_head
-        ref = here.ref(f"R{run_id}")
-        commit = await here.own.commit_at(ref)
-        if commit is None:
-            here.need()
-            message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
-            commit = await here.commit(message)
-            await here.own.keep(ref, commit)
-        await here.users.take(here.own.git_dir, ref)
-        if here.is_there:
-            await here.settle(commit)
-        return Snapshot(
-            commit=commit,
-            tree=await here.own.tree_of(commit),
-            parent_commit=known,
-            parent_tree=await here.own.tree_of(known),
-        )
+        async with self._opened(namespace, assignment) as here:
+            known = here.known_head
+            ref = here.ref(f"R{run_id}")
+            commit = await here.own.commit_at(ref)
+            if commit is None:
+                here.need()
+                message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
+                commit = await here.commit(message)
+                here.own.keep(ref, commit)
+            if here.is_there:
+                await here.settle(commit)
+            return Snapshot(
+                commit=commit,
+                tree=await here.own.tree_of(commit),
+                parent_commit=known,
+                parent_tree=await here.own.tree_of(known),
+            )
 
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
-        here = await self._workspace(namespace, assignment)
-        here.need()
-        await here.tree.restore(commit)
-        await here.settle(commit)
+        async with self._opened(namespace, assignment) as here:
+            here.need()
+            await here.tree.restore(commit)
+            await here.settle(commit)
 
-    async def advance(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
-        """Move the branch wfd/A7, here and in the user's repository, to `commit`.
+    async def deliver(
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        run_id: RunId,
+        commit: str,
+        *,
+        moves_branch: bool,
+    ) -> None:
+        """Raises Conflict when the user moved the branch or stands on it.
 
-        Raises Conflict when the user moved it or stands on it; refs/wfd/A7/head has it then.
+        refs/wfd/A7/R101 and refs/wfd/A7/head have the commit then.
         """
-        here = await self._workspace(namespace, assignment)
-        kept = here.ref("head")
-        await here.own.keep(f"refs/heads/{assignment.branch}", commit)
-        await here.own.keep(kept, commit)
-        await here.users.take(here.own.git_dir, kept)
-        await here.users.move_branch(assignment.branch, commit, assignment.head_commit, kept)
+        async with self._opened(namespace, assignment) as here:
+            await deliver(here, here.ref(f"R{run_id}"), commit, moves_branch=moves_branch)
 
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
@@ -114,6 +120,8 @@ class GitWorkspaces:
         They are ignored there from now on, so that no snapshot holds a secret. Raises Broken
         for a glob or a link that leaves the checkout.
         """
+        if not globs:
+            return []
         here = await self._workspace(namespace, assignment)
         here.need()
         names = await copies.untracked(here.users.checkout, globs)
@@ -132,10 +140,21 @@ class GitWorkspaces:
         return names
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
-        here = await self._workspace(namespace, assignment)
-        if here.is_there:
-            await here.refuse_to_lose()
-        await here.remove()
+        async with self._opened(namespace, assignment) as here:
+            if here.is_there:
+                await here.refuse_to_lose()
+            await here.remove()
+
+    @asynccontextmanager
+    async def _opened(
+        self, namespace: Namespace, assignment: Assignment
+    ) -> AsyncIterator[GitWorkspace]:
+        """The workspace. After a git that failed, nothing is taken for known any more."""
+        try:
+            yield await self._workspace(namespace, assignment)
+        except GitFailed:
+            self._known.pop(namespace.id, None)
+            raise
 
     async def _workspace(self, namespace: Namespace, assignment: Assignment) -> GitWorkspace:
         own = await self._own(namespace)
@@ -147,7 +166,8 @@ class GitWorkspaces:
         async with self._opening.setdefault(namespace.id, anyio.Lock()):
             for level in (self._state_dir, self._state_dir / "ns", folder):
                 level.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return await open_own(folder, UsersRepository.of(namespace), self._identity)
+            known = self._known.setdefault(namespace.id, Known())
+            return await open_own(folder, UsersRepository.of(namespace), self._identity, known)
 
 
 def _ignore(here: GitWorkspace, names: Sequence[str]) -> None:
@@ -175,12 +195,12 @@ async def _base(here: GitWorkspace) -> str:
 
 async def _pin_base(here: GitWorkspace, base: str) -> None:
     await _need(here, base)
-    await here.own.keep(here.ref("base"), base)
+    here.own.keep(here.ref("base"), base)
     await here.users.pin(here.ref("base"), base)
 
 
 async def _need(here: GitWorkspace, commit: str) -> None:
-    if not await here.own.git.has(commit):
+    if not await here.own.has(commit):
         raise Broken(
             f"commit {commit} of {here.name} is in {here.users.git_dir} no more;"
             " fetch it there from wherever it still is"

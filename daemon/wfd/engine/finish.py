@@ -1,6 +1,7 @@
 """After the agent: its tree ended, a snapshot, the checks at it, the diff, the verdict."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
@@ -85,12 +86,17 @@ async def _keep(
     parts: Parts, lease: Lease, assignment: Assignment, template: Template, taken: Snapshot
 ) -> Snapshot:
     """What the branch holds now: the snapshot, or what it was if this job may not write."""
+    deliver = partial(
+        parts.workspaces.deliver, lease.namespace, assignment, lease.run.id, taken.commit
+    )
     if template.writes is Writes.NEVER:
-        await parts.workspaces.restore(lease.namespace, assignment, taken.parent_commit)
+        await deliver(moves_branch=False)
+        if taken.commit != taken.parent_commit:
+            await parts.workspaces.restore(lease.namespace, assignment, taken.parent_commit)
         return replace(taken, commit=taken.parent_commit, tree=taken.parent_tree)
     # together, though somebody ends the run now: gates speak of the tree that the branch holds
     with anyio.CancelScope(shield=True):
-        await parts.workspaces.advance(lease.namespace, assignment, taken.commit)
+        await deliver(moves_branch=True)
         await parts.store.write(
             lambda tx: tx.run("set_head", id=assignment.id, commit=taken.commit, tree=taken.tree)
         )

@@ -1,4 +1,7 @@
-"""Workspaces of assignments that ended are removed; the branch and every snapshot stay."""
+"""What is looked after at leisure: workspaces of assignments that ended, and the store's log.
+
+Such a workspace is removed; the branch and every snapshot stay.
+"""
 
 import anyio
 
@@ -9,12 +12,15 @@ from wfd.domain.ids import AssignmentId
 from wfd.engine.parts import Parts
 
 EVERY_S = 5.0
+MUCH_LOG = 64 * 1024**2  # bytes; it is at most a quarter of that if nobody stands in the way
 
 
 async def housekeep(parts: Parts) -> None:
     refused: set[AssignmentId] = set()
+    was_told = False
     while True:
         try:
+            was_told = _tell_of_log(parts, was_told)
             for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
@@ -23,6 +29,19 @@ async def housekeep(parts: Parts) -> None:
         except Exception:
             parts.log.exception("housekeep.failed")
         await anyio.sleep(EVERY_S)
+
+
+def _tell_of_log(parts: Parts, was_told: bool) -> bool:
+    """Say once that somebody keeps the store's log from being cut back; whether it is so."""
+    size = parts.store.log_bytes
+    if size > MUCH_LOG and not was_told:
+        parts.log.warning(
+            "store.log_grows",
+            bytes=size,
+            reason="a process reads an old snapshot of the store: find it with"
+            " 'fuser -v wfd.db' in the state folder, and close it",
+        )
+    return size > MUCH_LOG
 
 
 def _is_live(parts: Parts, assignment_id: AssignmentId) -> bool:

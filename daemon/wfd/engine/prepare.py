@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import anyio.to_thread
@@ -58,18 +59,13 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     settings = _settings(parts, lease)
     template = _template(settings, lease.job)
     harness = _harness(parts, lease.run)
-    folder = parts.folder_of(lease.run.id)
-    await anyio.to_thread.run_sync(_clear, folder)
-    if lease.assignment.id in parts.removing:
-        await parts.removing[lease.assignment.id].wait()
-    try:
-        workspace = await parts.workspaces.prepare(lease.namespace, lease.assignment)
-    except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
-    assignment = await _record_base(parts, lease, workspace)
+    folder = await _empty_folder(parts, lease.run)
+    workspace = await _workspace(parts, lease)
+    assignment = lease.assignment
+    if assignment.base_commit is None:
+        assignment = await _record_base(parts, lease, workspace)
     if workspace.is_new or not assignment.is_set_up:
         await _set_up(parts, lease, assignment, settings, workspace)
-    folder = parts.folder_of(lease.run.id)
     words = await _prompt(parts, lease, assignment, settings, template)
     prompt = harness.tame(words, workspace.path)
     _check_size(prompt, harness)
@@ -80,7 +76,7 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     )
     ask = _ask(lease, assignment, settings, template, harness, workspace, folder, instructions)
     ask = await _going_on(parts, lease, ask)
-    run_seq = await _record_prompt(parts, lease, prompt, ask)
+    run_seq = await _record_prompt(parts, lease, workspace, prompt, ask)
     limit_ms = run_limit_ms(
         assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
     )
@@ -114,27 +110,40 @@ def _harness(parts: Parts, run: Run) -> Harness:
     return harness
 
 
-def _clear(folder: RunFolder) -> None:
-    """Whatever lies there already, an agent has put there: its number was easily foreseen.
+async def _empty_folder(parts: Parts, run: Run) -> RunFolder:
+    """The run's folder. Whatever lies there already, an agent has put there.
 
-    Some CLIs have their home in it, and would take settings and instructions from there.
+    Its number was easily foreseen, and some CLIs have their home in it: they would take settings
+    and instructions from there.
     """
+    folder = parts.folder_of(run.id)
+    with suppress(OSError):
+        folder.path.rmdir()
+        return parts.folder_of(run.id)
+    await anyio.to_thread.run_sync(_clear, folder)
+    return parts.folder_of(run.id)
+
+
+def _clear(folder: RunFolder) -> None:
     if folder.path.is_dir() and not folder.path.is_symlink():
         shutil.rmtree(folder.path)
     else:
         folder.path.unlink(missing_ok=True)
 
 
+async def _workspace(parts: Parts, lease: Lease) -> Workspace:
+    if lease.assignment.id in parts.removing:
+        await parts.removing[lease.assignment.id].wait()
+    try:
+        return await parts.workspaces.prepare(lease.namespace, lease.assignment)
+    except (Broken, Conflict) as error:
+        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+
+
 async def _record_base(parts: Parts, lease: Lease, workspace: Workspace) -> Assignment:
     def record(tx: Tx) -> Assignment:
         of = lease.assignment.id
         tx.run("set_base", id=of, commit=workspace.base_commit, tree=workspace.base_tree)
-        tx.run(
-            "record_parent",
-            id=lease.run.id,
-            commit=workspace.head_commit,
-            tree=workspace.head_tree,
-        )
         found = tx.one(Assignment, "assignment_by_id", id=of)
         assert found is not None
         return found
@@ -164,8 +173,9 @@ async def _set_up(
     evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
     if done and not done[-1].ok:
         raise NotReady(Outcome(Kind.USAGE, _setup_failed(done[-1])), evidence)
-    await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
-    await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    if done or not workspace.is_new:
+        await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
+        await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
     baseline = await parts.checks.run(
         repository.checks,
         cwd=workspace.path,
@@ -173,7 +183,8 @@ async def _set_up(
         tag=tag,
         timeout_ms=repository.check_timeout_ms,
     )
-    await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    if baseline:
+        await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
     at_head = {"tree": workspace.head_tree, "commit_id": workspace.head_commit}
     kind = (
         EvidenceKind.BASELINE
@@ -217,20 +228,23 @@ async def _prompt(
 async def _values(
     parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, template: Template
 ) -> Mapping[str, object]:
-    if lease.job.is_pm:
-        facts = await parts.store.write(lambda tx: facts_of(tx, assignment, lease.job, settings))
-        return pm_values(facts)
-    store, of = parts.store, assignment.id
-    return values_for(
-        assignment=assignment,
-        job=lease.job,
-        template=template,
-        checks=settings.repository.checks,
-        jobs=await store.all(Job, "jobs_of", assignment_id=of),
-        runs=await store.all(Run, "runs_of", assignment_id=of),
-        evidence=await store.all(Evidence, "evidence_of", assignment_id=of),
-        decisions=await store.all(Decision, "decisions_of", assignment_id=of),
-        notes=await store.all(Note, "notes_of", assignment_id=of),
+    job, of = lease.job, assignment.id
+    if job.is_pm:
+        return pm_values(
+            await parts.store.write(lambda tx: facts_of(tx, assignment, job, settings))
+        )
+    return await parts.store.write(
+        lambda tx: values_for(
+            assignment=assignment,
+            job=job,
+            template=template,
+            checks=settings.repository.checks,
+            jobs=tx.all(Job, "jobs_of", assignment_id=of),
+            runs=tx.all(Run, "runs_of", assignment_id=of),
+            evidence=tx.all(Evidence, "evidence_of", assignment_id=of),
+            decisions=tx.all(Decision, "decisions_of", assignment_id=of),
+            notes=tx.all(Note, "notes_of", assignment_id=of),
+        )
     )
 
 
@@ -297,13 +311,18 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
     return replace(ask, model=ask.model or next(models, None))
 
 
-async def _record_prompt(parts: Parts, lease: Lease, prompt: str, ask: Ask) -> int:
+async def _record_prompt(
+    parts: Parts, lease: Lease, workspace: Workspace, prompt: str, ask: Ask
+) -> int:
+    """What the run goes out with, and from where; the how-manieth run of its job it is."""
     digest = hashlib.sha256(prompt.encode()).hexdigest()
 
     def record(tx: Tx) -> int:
         tx.run(
             "record_prompt",
             id=lease.run.id,
+            parent_commit=workspace.head_commit,
+            parent_tree=workspace.head_tree,
             prompt_hash=digest,
             resumed=ask.resume,
             model=ask.model,

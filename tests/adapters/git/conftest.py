@@ -55,12 +55,23 @@ class Ground:
 
     async def snapshot(self, title: str = "Do it") -> Snapshot:
         self.runs += 1
-        return await self.workspaces.snapshot(
+        taken = await self.workspaces.snapshot(
             self.namespace, self.assignment, JobId(42), RunId(self.runs), title
+        )
+        await self.deliver(taken, moves_branch=False)
+        return taken
+
+    async def deliver(self, taken: Snapshot, *, moves_branch: bool) -> None:
+        await self.workspaces.deliver(
+            self.namespace,
+            self.assignment,
+            RunId(self.runs),
+            taken.commit,
+            moves_branch=moves_branch,
         )
 
     async def advance(self, to: Snapshot) -> None:
-        await self.workspaces.advance(self.namespace, self.assignment, to.commit)
+        await self.deliver(to, moves_branch=True)
         self.assignment = replace(self.assignment, head_commit=to.commit, head_tree=to.tree)
 
     async def restore(self, commit: str) -> None:

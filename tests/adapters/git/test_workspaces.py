@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wfd.adapters.users_repository import MAX_UNPACKED
+from wfd.adapters.work_tree import FEW
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken, Conflict
-from wfd.domain.ids import JobId, RunId
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
@@ -145,9 +146,9 @@ async def test_a_second_snapshot_of_one_run_is_the_first(ground: "Ground") -> No
     first = await ground.snapshot()
     ground.git("update-ref", "-d", "refs/wfd/A7/R101")
 
-    again = await GitWorkspaces(ground.state_dir).snapshot(
-        ground.namespace, ground.assignment, JobId(42), RunId(101), "Do it"
-    )
+    ground.workspaces = GitWorkspaces(ground.state_dir)
+    ground.runs -= 1
+    again = await ground.snapshot()
 
     assert again == first
     assert ground.git("rev-parse", "refs/wfd/A7/R101") == first.commit
@@ -217,7 +218,7 @@ async def test_advancing_moves_the_branch_in_the_users_repository(ground: "Groun
         (ground.workspace / "new.py").write_text(text)
         taken = await ground.snapshot()
         await ground.advance(taken)
-        await ground.workspaces.advance(ground.namespace, ground.assignment, taken.commit)
+        await ground.deliver(taken, moves_branch=True)
         assert ground.git("rev-parse", "wfd/A7") == taken.commit
 
     assert ground.git("rev-list", "--count", "main..wfd/A7") == "2"
@@ -485,3 +486,86 @@ async def test_a_shallow_repository_of_sha256_objects_has_workspaces_too(
     assert len(made.base_commit) == 64
     assert ground.git("rev-parse", "wfd/A7") == taken.commit
     assert ground.agent("status", "--porcelain") == ""
+
+
+async def test_a_base_that_is_lost_while_the_daemon_lives_is_named(ground: "Ground") -> None:
+    made = await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    for ref in ("refs/wfd/A7/base", "refs/wfd/A7/head"):
+        ground.git("update-ref", "-d", ref)
+    ground.git("commit", "--quiet", "--amend", "-m", "Another first")
+    ground.git("reflog", "expire", "--expire=now", "--all")
+    ground.git("gc", "--quiet", "--prune=now")
+    with pytest.raises(Broken):
+        await ground.snapshot()
+
+    with pytest.raises(Broken, match=f"commit {made.base_commit} of A7 is in .* no more"):
+        await ground.prepare()
+
+
+async def test_a_large_snapshot_arrives_as_one_pack(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "video.bin").write_bytes(os.urandom(MAX_UNPACKED + 1))
+
+    taken = await ground.snapshot()
+    await ground.advance(taken)
+
+    [pack] = (ground.checkout / ".git" / "objects" / "pack").glob("*.pack")
+    assert pack.stat().st_size > MAX_UNPACKED
+    ground.git("fsck", "--strict")
+    assert ground.git("cat-file", "-s", "wfd/A7:video.bin") == str(MAX_UNPACKED + 1)
+
+
+async def test_refs_that_the_user_packed_do_not_keep_results_from_arriving(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    ground.git("pack-refs", "--all")
+    (ground.workspace / "new.py").write_text("two\n")
+
+    taken = await ground.snapshot()
+    await ground.advance(taken)
+
+    assert ground.git("rev-parse", "wfd/A7") == taken.commit
+    assert ground.git("show", "wfd/A7:new.py") == "two"
+
+
+async def test_what_the_user_has_thrown_away_arrives_again(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    for ref in ("refs/heads/wfd/A7", "refs/wfd/A7/head", "refs/wfd/A7/R101"):
+        ground.git("update-ref", "-d", ref)
+    ground.git("gc", "--quiet", "--prune=now")
+    (ground.workspace / "other.py").write_text("two\n")
+
+    await ground.advance(await ground.snapshot())
+
+    assert ground.git("rev-list", "--count", "main..wfd/A7") == "2"
+    ground.git("fsck", "--strict")
+
+
+async def test_many_files_are_kept_as_surely_as_few(ground: "Ground") -> None:
+    await ground.prepare()
+    names = [f"part-{number}.py" for number in range(FEW + 1)]
+    for name in names:
+        (ground.workspace / name).write_text(f"{name}\n")
+
+    taken = await ground.snapshot()
+
+    assert set(names) <= set(ground.files(taken.commit))
+
+
+async def test_a_workspace_whose_index_is_gone_is_seen_as_it_is(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "forced.log").write_text("kept on purpose\n")
+    ground.agent("add", "--force", "forced.log")
+    ground.agent("commit", "--quiet", "-m", "By the agent")
+    await ground.advance(await ground.snapshot())
+    ground.workspace.with_name("A7.index").unlink()
+
+    taken = await ground.snapshot()
+
+    assert taken.is_empty

@@ -1,0 +1,72 @@
+"""What a run has come to, brought into the user's repository: its commit, and the branch."""
+
+import tempfile
+
+from wfd.adapters import refs
+from wfd.adapters.git import GitFailed, together
+from wfd.adapters.workspace import GitWorkspace
+from wfd.domain.errors import Conflict
+
+
+async def deliver(here: GitWorkspace, run_ref: str, commit: str, *, moves_branch: bool) -> None:
+    """Have the user's repository hold `commit` under `run_ref`, and the branch if it moves.
+
+    Raises Conflict when the user moved the branch or stands on it; all other refs are set then.
+    """
+    if not moves_branch:
+        await _bring(here, commit, run_ref)
+        await here.users.set_refs({run_ref: commit})
+        return
+    kept = here.ref("head")
+    here.own.keep(kept, commit)
+    found = await together(_conflict(here, commit, kept), _bring(here, commit, run_ref, kept))
+    ours = {run_ref: commit, kept: commit}
+    conflict = found[0] or await _move(here, commit, kept, ours)
+    if conflict is not None:
+        await here.users.set_refs(ours)
+        raise conflict
+
+
+async def _move(
+    here: GitWorkspace, commit: str, kept: str, ours: dict[str, str]
+) -> Conflict | None:
+    """Set our refs and the branch in one transaction; why not, if somebody moved it just now."""
+    branch = here.assignment.branch
+    present = await here.users.branch_at(branch)
+    try:
+        await here.users.set_refs(ours, {f"refs/heads/{branch}": (commit, present)})
+    except GitFailed:
+        if await here.users.branch_at(branch) == present:
+            raise
+        return here.users.moved(branch, kept)
+    return None
+
+
+async def _conflict(here: GitWorkspace, commit: str, kept: str) -> Conflict | None:
+    """Why the branch has to stay where it is: the user's work goes first."""
+    branch, users = here.assignment.branch, here.users
+    present = await users.branch_at(branch)
+    if present == commit:
+        return None
+    folder = await users.stood_on_in(branch)
+    if folder is not None:
+        return users.stood_on(branch, folder, kept)
+    if present in (None, here.assignment.head_commit):
+        return None
+    is_behind = await users.git.is_ancestor(present or "", commit)
+    return None if is_behind else users.moved(branch, kept)
+
+
+async def _bring(here: GitWorkspace, commit: str, *own_refs: str) -> None:
+    """Have the objects of `commit` there.
+
+    By a pack of what is new since the branch as we know it, where the user's repository has
+    that; else by a fetch, which finds out what it has, and takes several times as long.
+    """
+    since = here.known_head
+    if since not in {refs.loose(here.users.git_dir, here.ref(name)) for name in ("head", "base")}:
+        await here.users.take(here.own.git_dir, *own_refs)
+    elif commit != since:
+        with tempfile.TemporaryFile(dir=here.own.git_dir) as pack:
+            await here.own.pack(commit, since, pack)
+            await here.users.take_pack(pack)

@@ -76,7 +76,9 @@ def test_two_statements_into_one_noun_are_read_each_by_its_own_columns() -> None
 
     def read(sql: str) -> Pair:
         cursor = connection.execute(sql)
-        return readers.of(sql, Pair, cursor.description)(cursor.fetchone())
+        return readers.of(sql, Pair, [column[0] for column in cursor.description])(
+            cursor.fetchone()
+        )
 
     assert read("select 1 as a, 2 as b") == read("select 2 as b, 1 as a") == Pair(1, 2)
     connection.close()

@@ -1,5 +1,6 @@
 """The file of the store: who may open it, and what is said of one that cannot be used."""
 
+import asyncio
 import sqlite3
 import stat
 from pathlib import Path
@@ -108,6 +109,18 @@ async def test_reads_of_one_process_see_one_moment(path: Path) -> None:
         assert len(read.all(Namespace, "namespaces")) == 1
     with reading(path) as read:
         assert len(read.all(Namespace, "namespaces")) == 2
+    await store.close()
+
+
+async def test_a_read_that_is_given_up_leaves_no_old_moment_to_the_next(path: Path) -> None:
+    store = await SqliteStore.open(path, lambda: NOW)
+    await store.write(add("n0"))
+    for count in range(1, 30):
+        given_up = asyncio.ensure_future(store.all(Namespace, "namespaces"))
+        await asyncio.sleep(count % 10 / 10_000)
+        given_up.cancel()
+        await store.write(add(f"n{count}"))
+        assert len(await store.all(Namespace, "namespaces")) == count + 1
     await store.close()
 
 

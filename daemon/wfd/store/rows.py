@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import compress
 from typing import Any, TypeVar
@@ -20,11 +20,11 @@ class Readers:
         self._made: dict[tuple[str, type[Any]], Callable[[Sequence[object]], Any]] = {}
 
     def of(
-        self, statement: str, into: type[T], description: Sequence[Sequence[Any]]
+        self, statement: str, into: type[T], columns: Iterable[str]
     ) -> Callable[[Sequence[object]], T]:
         made = self._made.get((statement, into))
         if made is None:
-            made = reader(into, [column[0] for column in description])
+            made = reader(into, list(columns))
             self._made[statement, into] = made
         return made
 

@@ -1,7 +1,7 @@
 """One SQLite connection and the transactions on it."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -108,13 +108,13 @@ class Connected:
 
     def one(self, into: type[T], statement: str, **values: object) -> T | None:
         cursor, rows = self._execute(statement, values)
-        return self._readers.of(statement, into, cursor.description)(rows[0]) if rows else None
+        return self._readers.of(statement, into, _columns(cursor))(rows[0]) if rows else None
 
     def all(self, into: type[T], statement: str, **values: object) -> list[T]:
         cursor, rows = self._execute(statement, values)
         if not rows:
             return []
-        read = self._readers.of(statement, into, cursor.description)
+        read = self._readers.of(statement, into, _columns(cursor))
         return [read(row) for row in rows]
 
     def run(self, statement: str, **values: object) -> int:
@@ -138,3 +138,7 @@ class Connected:
             return cursor, cursor.fetchall()  # an unread `returning` keeps the write lock
         except sqlite3.OperationalError as error:
             raise Broken(f"the store could not be used: {statement}: {error}") from error
+
+
+def _columns(cursor: sqlite3.Cursor) -> Iterator[str]:
+    return (column[0] for column in cursor.description)

@@ -35,7 +35,8 @@ class SqliteStore:
         """Raises NewerStore or Broken. The caller holds the daemon's lock."""
         writer = Writer(open_writer(path), now)
         reading = await aiosqlite.connect(read_only_uri(path), uri=True, isolation_level=None)
-        await reading.execute("pragma busy_timeout = 5000")
+        reading.row_factory = sqlite3.Row
+        await reading.execute_fetchall("pragma busy_timeout = 5000")
         return cls(path, writer, reading)
 
     async def close(self) -> None:
@@ -61,10 +62,12 @@ class SqliteStore:
     async def all(self, into: type[T], statement: str, **values: object) -> list[T]:
         sql = self._sql[statement]
         try:
-            async with self._reading.execute(sql, values) as cursor:
-                rows = list(await cursor.fetchall())
-                description = cursor.description
+            # In one hop: a read that is given up between two of them would leave its cursor open,
+            # and whoever reads next would see the store as it was then.
+            rows = list(await self._reading.execute_fetchall(sql, values))
         except sqlite3.OperationalError as error:
             raise Broken(f"the store could not be read: {statement}: {error}") from error
-        read = self._readers.of(statement, into, description)
-        return [read(tuple(row)) for row in rows]
+        if not rows:
+            return []
+        read = self._readers.of(statement, into, rows[0].keys())
+        return [read(row) for row in rows]

@@ -57,6 +57,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "churn": ("churn",),
 }
 
+PLOTS = {"store", "agents", "cli", "churn"}  # the plotter is slow to import
+
 _HERE = Path.home() / ".cache" / "wfd" / "bench"
 
 
@@ -70,22 +72,28 @@ _HERE = Path.home() / ".cache" / "wfd" / "bench"
     show_default=True,
     help="Where stores and workspaces lie meanwhile; on a real disk.",
 )
-@click.option("--plots", type=click.Path(path_type=Path), help="Draw how cost grows, into there.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path),
+    help="Draw how cost grows, into there; IDS are then store, agents, cli or churn.",
+)
 @click.argument("ids", nargs=-1)
-def main(quick: bool, file: Path | None, folder: Path, plots: Path | None, ids: tuple[str]) -> None:
+def main(
+    quick: bool, file: Path | None, folder: Path, plots: Path | None, ids: tuple[str, ...]
+) -> None:
     """Measure IDS, or all; each beside its floor, in the same rounds.
 
     The exit code says whether all were measured, and nothing of targets: 1 if work was lost or
     done twice, 2 for bad arguments.
     """
-    wanted = _wanted(ids)
+    wanted = _wanted(ids, PLOTS if plots else {id_ for of in MODULES.values() for id_ in of})
     folder.mkdir(parents=True, exist_ok=True)
     refuse_memory(folder)
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as root:
         setting = Setting(Path(root), quick)
         setting.say(f"writing 4 KiB and an fsync cost {fsync_ms(setting.root):.2f} ms here")
         if plots is not None:
-            importlib.import_module("benchmarks.plots").draw(setting, plots)
+            importlib.import_module("benchmarks.plots").draw(setting, plots, ids)
             return
         results = _measure(setting, wanted)
     show(results)
@@ -94,8 +102,7 @@ def main(quick: bool, file: Path | None, folder: Path, plots: Path | None, ids: 
     sys.exit(not all(result.is_sound for result in results))
 
 
-def _wanted(ids: tuple[str, ...]) -> set[str]:
-    known = {id_ for of in MODULES.values() for id_ in of}
+def _wanted(ids: tuple[str, ...], known: set[str]) -> set[str]:
     unknown = sorted(set(ids) - known)
     if unknown:
         raise click.UsageError(f"no benchmark '{unknown[0]}'; known: {', '.join(sorted(known))}")

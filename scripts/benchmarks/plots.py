@@ -1,6 +1,6 @@
-"""How cost grows, drawn: `scripts/bench --plots docs/speed`. Takes about twenty minutes."""
+"""How cost grows, drawn: `scripts/bench --plots docs/speed`. Takes about a quarter of an hour."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -27,18 +27,12 @@ matplotlib.rcParams.update({
 Points = Iterable[tuple[float, float]]
 
 
-def draw(setting: Setting, folder: Path) -> None:
-    """Measure and write one SVG for each subject."""
+def draw(setting: Setting, folder: Path, names: Sequence[str]) -> None:
+    """Measure and write one SVG for each subject, or for those that are named."""
     folder.mkdir(parents=True, exist_ok=True)
-    subjects: dict[str, Callable[[Setting], Figure]] = {
-        "store": _store,
-        "agents": _agents,
-        "cli": _cli,
-        "churn": _churn,
-    }
-    for name, subject in subjects.items():
+    for name in names or SUBJECTS:
         setting.say(f"{name}.svg")
-        figure = subject(setting)
+        figure = SUBJECTS[name](setting)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
 
 
@@ -51,7 +45,7 @@ def _store(setting: Setting) -> Figure:
         _line(axes, "claim", ((p.jobs, p.claim_ms) for p in points))
         _line(axes, "insert, claim and close", ((p.jobs, p.cycle_ms) for p in points))
         _name(axes, title, "ms, median, with its commits")
-        axes.set_xscale("symlog", linthresh=1000)
+        _by_tens(axes, 1_000, 1_000_000)
     return figure
 
 
@@ -63,6 +57,9 @@ def _agents(setting: Setting) -> Figure:
     _name(cpu, said, "% of one processor, the daemon alone")
     _line(rss, "", ((p.agents, p.rss) for p in points))
     _name(rss, said, "MiB resident, the daemon alone")
+    for axes in (cpu, rss):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(scale.NUMBERS, map(str, scale.NUMBERS))
     return figure
 
 
@@ -72,7 +69,7 @@ def _cli(setting: Setting) -> Figure:
     for command in dict.fromkeys(p.command for p in points):
         _line(axes, command, ((p.finished, p.ms) for p in points if p.command == command))
     _name(axes, "finished jobs in the store", "ms, median, a cold process")
-    axes.set_xscale("symlog", linthresh=10_000)
+    _by_tens(axes, 10_000, 1_000_000)
     return figure
 
 
@@ -98,9 +95,26 @@ def _line(axes: Axes, label: str, points: Points) -> None:
     axes.plot(xs, ys, marker="o", markersize=3, label=label or None)
 
 
+def _by_tens(axes: Axes, least: int, most: int) -> None:
+    """None, and then by powers of ten."""
+    ticks = [0, *(10**power for power in range(7) if least <= 10**power <= most)]
+    axes.set_xscale("symlog", linthresh=least, linscale=0.5)
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(left=0)
+
+
 def _name(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_ylim(bottom=0)
     if axes.get_legend_handles_labels()[0]:
         axes.legend()
+
+
+SUBJECTS: dict[str, Callable[[Setting], Figure]] = {
+    "store": _store,
+    "agents": _agents,
+    "cli": _cli,
+    "churn": _churn,
+}

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -45,16 +46,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
     absent = NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
     if not path.exists():
         raise absent
-    try:
-        connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
-        connection.executescript("pragma busy_timeout = 5000; pragma query_only = on;")
-        version = _version(connection)
-    except sqlite3.DatabaseError as error:
-        raise Broken(f"the store {path} cannot be read: {error}") from error
-    if version == 0:  # it is just being made
-        raise absent
-    _refuse_newer(version, path)
-    _refuse_older(version, path)
+    with ExitStack() as unless_it_is_of_use:
+        try:
+            connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
+            unless_it_is_of_use.callback(connection.close)
+            connection.executescript("pragma busy_timeout = 5000; pragma query_only = on;")
+            version = _version(connection)
+        except sqlite3.DatabaseError as error:
+            raise Broken(f"the store {path} cannot be read: {error}") from error
+        if version == 0:  # it is just being made
+            raise absent
+        _refuse_newer(version, path)
+        _refuse_older(version, path)
+        unless_it_is_of_use.pop_all()
     return connection
 
 

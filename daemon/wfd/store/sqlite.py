@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -26,12 +26,13 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        path.chmod(0o600)
-        connection.executescript(
-            f"{_READY} pragma journal_mode = wal; pragma synchronous = full;"
-            f" pragma journal_size_limit = {LOG_BYTES};"
-        )
-        migrate(connection, path)
+        with _closed_if_of_no_use(connection):
+            path.chmod(0o600)
+            connection.executescript(
+                f"{_READY} pragma journal_mode = wal; pragma synchronous = full;"
+                f" pragma journal_size_limit = {LOG_BYTES};"
+            )
+            migrate(connection, path)
     except sqlite3.DatabaseError as error:
         raise Broken(f"the store {path} cannot be used: {error}") from error
     return connection
@@ -46,20 +47,27 @@ def open_reader(path: Path) -> sqlite3.Connection:
     absent = NotFound(f"there is no store at {path} yet; run 'wfd init' in your repository")
     if not path.exists():
         raise absent
-    with ExitStack() as unless_it_is_of_use:
-        try:
-            connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
-            unless_it_is_of_use.callback(connection.close)
+    try:
+        connection = sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
+        with _closed_if_of_no_use(connection):
             connection.executescript("pragma busy_timeout = 5000; pragma query_only = on;")
             version = _version(connection)
-        except sqlite3.DatabaseError as error:
-            raise Broken(f"the store {path} cannot be read: {error}") from error
-        if version == 0:  # it is just being made
-            raise absent
-        _refuse_newer(version, path)
-        _refuse_older(version, path)
-        unless_it_is_of_use.pop_all()
+            if version == 0:  # it is just being made
+                raise absent
+            _refuse_newer(version, path)
+            _refuse_older(version, path)
+    except sqlite3.DatabaseError as error:
+        raise Broken(f"the store {path} cannot be read: {error}") from error
     return connection
+
+
+@contextmanager
+def _closed_if_of_no_use(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cost import Kept, Memory, kept, memory
-from benchmarks.daemon import Beacon, Daemon, agent, daemon, until
+from benchmarks.daemon import Beacon, Daemon, agent, daemon, delivered, until
 from benchmarks.path import AGAIN, CHAIN
 from benchmarks.result import Delivered, Result
 from benchmarks.setting import Setting
@@ -56,7 +56,7 @@ def churn(folder: Path, jobs: int) -> Churned:
         began = time.monotonic()
         samples = _through(live, beacon, jobs)
         seconds = time.monotonic() - began
-        return Churned(samples, kept(live.pid), _delivered(live), seconds)
+        return Churned(samples, kept(live.pid), delivered(live), seconds)
 
 
 def _through(live: Daemon, beacon: Beacon, jobs: int) -> list[Memory]:
@@ -85,15 +85,3 @@ def _end(live: Daemon, assignments: list[int]) -> None:
     for of in assignments:
         live.command("update_assignment", assignment=of, status="cancelled")
     until(lambda: not live.count(_OPEN), "nothing runs")
-
-
-def _delivered(live: Daemon) -> Delivered:
-    """Runs, runs that came to a result, and jobs with more than one success."""
-    return Delivered(
-        live.count("select count(*) from run"),
-        live.count("select count(*) from run where outcome in ('succeeded', 'cancelled')"),
-        live.count(
-            "select count(*) from (select 1 from run where outcome = 'succeeded'"
-            " group by job_id having count(*) > 1)"
-        ),
-    )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from benchmarks.result import Delivered
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
 from wfd.config import hash_of
@@ -222,6 +223,19 @@ def running(of: Daemon) -> Iterator[Daemon]:
         yield of
     finally:
         of.stop()
+
+
+def delivered(live: Daemon) -> Delivered:
+    """Runs that were begun, runs that came to a result, jobs with more than one of those."""
+    done = "outcome in ('succeeded', 'cancelled')"
+    return Delivered(
+        live.count("select count(*) from run"),
+        live.count(f"select count(*) from run where {done}"),
+        live.count(
+            "select count(*) from (select 1 from run where outcome = 'succeeded'"
+            " group by job_id having count(*) > 1)"
+        ),
+    )
 
 
 def until(holds: Callable[[], object], what: str) -> None:

@@ -5,11 +5,11 @@ import sqlite3
 import statistics
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 
-from benchmarks.daemon import Beacon, Daemon, agent, daemon, until
-from benchmarks.result import Delivered, Result
+from benchmarks.daemon import Beacon, Daemon, agent, daemon, delivered, until
+from benchmarks.ledger import ledger_in
+from benchmarks.result import Result
 from benchmarks.setting import Setting, percentile
 
 EDIT = 'echo "$WFD_JOB_ID" >> work.txt'
@@ -42,7 +42,7 @@ def _start(setting: Setting) -> list[Result]:
     with setting.folder("start") as folder:
         beacon = Beacon(folder / "beacon")
         program = agent(folder / "agent", beacon.path)
-        with daemon(folder / "d", **_keys(program)) as live, _ledger(folder) as ledger:
+        with daemon(folder / "d", **_keys(program)) as live, ledger_in(folder) as ledger:
             fresh = [_first(live, beacon) for _ in range(max(3, count // 4))]
             of = live.create()
             again, raw = [], []
@@ -53,16 +53,16 @@ def _start(setting: Setting) -> list[Result]:
                 beacon.until("end", "pm")
                 raw.append(_raw(folder, ledger, program, beacon))
             _rest(live, of)
-            delivered = _delivered(live)
+            exact = delivered(live)
     p50, p99, floor = statistics.median(again), percentile(again, 99), statistics.median(raw)
     new = statistics.median(fresh)
     return [
-        Result("start", "ms", p50, "p50 < 15 ms", p50 < 15, floor, p50 / floor, count, delivered),
+        Result("start", "ms", p50, "p50 < 15 ms", p50 < 15, floor, p50 / floor, count, exact),
         Result(
-            "start.p99", "ms", p99, "p99 < 40 ms", p99 < 40, floor, p99 / floor, count, delivered
+            "start.p99", "ms", p99, "p99 < 40 ms", p99 < 40, floor, p99 / floor, count, exact
         ),
         Result(
-            "start.new", "ms", new, "none", True, floor, new / floor, len(fresh), delivered,
+            "start.new", "ms", new, "none", True, floor, new / floor, len(fresh), exact,
             "an assignment's first job: its workspace is made",
         ),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def _chain(setting: Setting, does: str, suffix: str) -> list[Result]:
     with setting.folder("chain") as folder:
         beacon = Beacon(folder / "beacon")
         program = agent(folder / "agent", beacon.path, does, AGAIN)
-        with daemon(folder / "d", **_keys(program)) as live, _ledger(folder) as ledger:
+        with daemon(folder / "d", **_keys(program)) as live, ledger_in(folder) as ledger:
             for _ in range(rounds):
                 of = live.create()
                 beacon.until("end", "pm")  # the first run waits for its workspace
@@ -131,18 +131,18 @@ def _chain(setting: Setting, does: str, suffix: str) -> list[Result]:
                 alone.append(statistics.median(mine))
                 overheads.append(took - alone[-1])
                 floors.append(_raw(folder, ledger, program, beacon))
-            delivered = _delivered(live)
+            exact = delivered(live)
     handover, floor = statistics.median(handovers), statistics.median(floors)
     overhead, bare = statistics.median(overheads), statistics.median(alone)
     what = "each job changes a file" if does else "no job changes a file"
     return [
         Result(
             f"handover{suffix}", "ms", handover, "p50 < 25 ms", handover < 25, floor,
-            handover / floor, len(handovers), delivered, what,
+            handover / floor, len(handovers), exact, what,
         ),
         Result(
             f"run.overhead{suffix}", "ms", overhead, "< 100 ms, aim < 30 ms", overhead < 100, bare,
-            overhead / bare, rounds, delivered, f"{what}; floor: the agent alone",
+            overhead / bare, rounds, exact, f"{what}; floor: the agent alone",
         ),
     ]  # fmt: skip
 
@@ -175,28 +175,6 @@ _RUNNING = "select count(*) from run where state = 'running'"
 
 def _keys(program: Path) -> dict[str, object]:
     return {"harnesses": {"claude": {"binary": str(program)}}}
-
-
-def _delivered(live: Daemon) -> Delivered:
-    """Runs that were begun, runs that came to a result, jobs with more than one of those."""
-    done = "outcome in ('succeeded', 'cancelled')"
-    return Delivered(
-        live.count("select count(*) from run"),
-        live.count(f"select count(*) from run where {done}"),
-        live.count(
-            "select count(*) from (select 1 from run where outcome = 'succeeded'"
-            " group by job_id having count(*) > 1)"
-        ),
-    )
-
-
-def _ledger(folder: Path) -> closing[sqlite3.Connection]:
-    """A bare store on the same disk, as durable as the daemon's."""
-    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
-    connection.executescript(
-        "pragma journal_mode = wal; pragma synchronous = full; create table row (at real) strict;"
-    )
-    return closing(connection)
 
 
 def _commit(ledger: sqlite3.Connection) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.daemon import DEADLINE_S, Daemon, daemon, until
+from benchmarks.ledger import ledger_in
 from benchmarks.result import Delivered, Result
 from benchmarks.setting import Setting, percentile
 from wfd.adapters import client
@@ -26,7 +27,7 @@ def measure(setting: Setting, wanted: set[str]) -> list[Result]:
     count = setting.of(300, 40)
     with setting.folder("wake") as folder:
         keys = {"limits": {"jobs": 4}, "harnesses": {"claude": {"binary": str(_silent(folder))}}}
-        with daemon(folder / "d", **keys) as live, _ledger(folder) as ledger, _eye(live) as eye:
+        with daemon(folder / "d", **keys) as live, ledger_in(folder) as ledger, _eye(live) as eye:
             for _ in range(WARM_UP):
                 _taken(live, eye)
             found = [(_taken(live, eye), _committed(ledger)) for _ in range(count)]
@@ -91,15 +92,6 @@ def _silent(folder: Path) -> Path:
 def _eye(live: Daemon) -> closing[sqlite3.Connection]:
     uri = read_only_uri(live.place.store_path)
     return closing(sqlite3.connect(uri, uri=True, isolation_level=None))
-
-
-def _ledger(folder: Path) -> closing[sqlite3.Connection]:
-    """A bare store on the same disk, as durable as the daemon's."""
-    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
-    connection.executescript(
-        "pragma journal_mode = wal; pragma synchronous = full; create table row (at real) strict;"
-    )
-    return closing(connection)
 
 
 def _delivered(live: Daemon, sent: int) -> Delivered:

@@ -64,7 +64,12 @@ _HERE = Path.home() / ".cache" / "wfd" / "bench"
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Fewer rounds and smaller stores: under two minutes.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the document there.")
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the document there.",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
@@ -86,6 +91,8 @@ def main(
     The exit code says whether all were measured, and nothing of targets: 1 if work was lost or
     done twice, 2 for bad arguments.
     """
+    if file is not None and not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {file.parent}", param_hint="--json")
     wanted = _wanted(ids, PLOTS if plots else {id_ for of in MODULES.values() for id_ in of})
     folder.mkdir(parents=True, exist_ok=True)
     refuse_memory(folder)

@@ -3,6 +3,7 @@
 import sqlite3
 import statistics
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -44,7 +45,8 @@ def _job(setting: Setting) -> Result:
             jobs = CALLERS * each if name == "many" else alone
             return (_written() - before) / jobs / KIB
 
-    found = in_turn(setting.of(5, 2), {n: lambda n=n: written(n) for n in ("one", "many", "floor")})  # type: ignore[misc]
+    variants = {name: partial(written, name) for name in ("one", "many", "floor")}
+    found = in_turn(setting.of(5, 2), variants)
     ratio = ratio_of(found["one"], found["floor"])
     return Result(
         "disk.job", "KiB", statistics.median(found["one"]), "none", True,

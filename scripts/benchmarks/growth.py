@@ -32,11 +32,14 @@ def by_backlog(setting: Setting) -> list[Point]:
 
 
 def _point(setting: Setting, jobs: int, fill: Callable[[Path], None]) -> Point:
-    nothing: Callable[[Path], None] = lambda path: None  # noqa: E731
     with (
         setting.folder("growth") as folder,
-        stock(folder / "store.db", fill if jobs else nothing) as store,
+        stock(folder / "store.db", fill if jobs else _nothing) as store,
     ):
         claims = [store.claims().whole_ms for _ in range(ROUNDS)]
         cycles = [store.cycles() for _ in range(ROUNDS)]
     return Point(jobs, statistics.median(claims), statistics.median(cycles))
+
+
+def _nothing(path: Path) -> None:
+    """What fills an empty store."""

@@ -77,6 +77,19 @@ def test_an_unknown_id_is_refused_with_those_that_are_known() -> None:
     assert "store.cycle.64" in done.stderr
 
 
+def test_a_document_that_could_not_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--json", str(tmp_path / "no" / "x.json")],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
+
+
 def test_every_id_belongs_to_one_module_that_is_there() -> None:
     ids = [id_ for of in MODULES.values() for id_ in of]
 

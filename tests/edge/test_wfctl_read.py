@@ -193,8 +193,16 @@ def test_how_a_run_ended_is_not_said_of_the_one_that_follows_it(shelf: Shelf, wf
     shelf.work(a_job_that_is_put_back)
     assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\twaiting\tauth\n")
 
-    shelf.work(lambda tx: tx.run("move_job", id=1, state="queued", was="waiting", waits_for=None))
-    shelf.work(lambda tx: tx.run("move_job", id=1, state="running", was="queued", waits_for=None))
+    shelf.work(
+        lambda tx: tx.run(
+            "move_job", id=1, state="queued", was="waiting", waits_for=None, waits_on=None
+        )
+    )
+    shelf.work(
+        lambda tx: tx.run(
+            "move_job", id=1, state="running", was="queued", waits_for=None, waits_on=None
+        )
+    )
 
     assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\trunning\t\n")
 
@@ -211,7 +219,7 @@ def a_run_that_tries_again(tx: Tx) -> None:
         "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="sim",
         now=NOW, ttl_ms=1000, resumed=None,
     )  # fmt: skip
-    tx.run("move_job", id=1, state="running", was="queued", waits_for=None)
+    tx.run("move_job", id=1, state="running", was="queued", waits_for=None, waits_on=None)
     tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", now=NOW)
     words = "tries again (2) after 4s: \x1b[2J limit"
     tx.run("record_activity", id=1, activity=words, retries=5)
@@ -422,7 +430,7 @@ def a_run_with_evidence(tx: Tx, answer: str = "done", patch: Path | None = None)
         resumed=None,
     )
     tx.run("record_spawn", id=run_id, pid=1, pid_start=1, boot_id="b", now=NOW)
-    tx.run("move_job", id=job_id, was="queued", state="running", waits_for=None)
+    tx.run("move_job", id=job_id, was="queued", state="running", waits_for=None, waits_on=None)
     nothing = dict.fromkeys(
         ["message", "reset_at", "session_id", "cli_version", "model", "cost_usd", "tokens_in",
          "tokens_cached", "tokens_out", "turns", "structured", "snapshot_commit", "snapshot_tree"]

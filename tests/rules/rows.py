@@ -34,6 +34,11 @@ def an_assignment(**over: Any) -> Assignment:
         wall_ms=0,
         created_at=0,
         closed_at=None,
+        tokens=None,
+        pm_cost_usd=None,
+        pm_tokens=None,
+        pm_wall_ms=0,
+        allowance="{}",
     )
     return replace(plain, **over)
 
@@ -47,9 +52,13 @@ def a_job(**over: Any) -> Job:
         lane=MAIN_LANE,
         state=JobState.DONE,
         waits_for=None,
+        waits_on=None,
         run_after=None,
         priority=0,
         harness=None,
+        needs=None,
+        locks=None,
+        merges=None,
         context="apply the discount",
         created_by=By.PM,
         decision_id=None,
@@ -112,6 +121,11 @@ def a_run(**over: Any) -> Run:
         snapshot_tree=HEAD,
         activity=None,
         retries=0,
+        account=None,
+        route=None,
+        containment=None,
+        by_hand=None,
+        is_probe=False,
     )
     return replace(plain, **over)
 

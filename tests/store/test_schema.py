@@ -9,6 +9,7 @@ import pytest
 
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision, DecisionKind
+from wfd.domain.errors import Broken
 from wfd.domain.event import Event
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.job import By, Job, JobState, WaitsFor
@@ -25,9 +26,22 @@ SQL = files("wfd.store") / "sql" / "sqlite"
 def shape(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     """Every table and index with its SQL, whatever its white space: SQLite writes its own."""
     rows = connection.execute("select type, name, sql from sqlite_master where sql is not null")
-    return sorted(
-        (kind, name, re.sub(r"\s*([,()])\s*|\s+", r"\1 ", sql)) for kind, name, sql in rows
-    )
+    return sorted((kind, name, _plain(sql)) for kind, name, sql in rows)
+
+
+def _plain(sql: str) -> str:
+    """Without what SQLite itself writes in: quotes around the name of a table that was renamed."""
+    return re.sub(r"\s*([,()])\s*|\s+", r"\1 ", sql.replace('"', ""))
+
+
+_ONE_JOB = """
+insert into namespace (id, name, git_dir, checkout, created_at) values (1, 'n', 'g', 'c', 0);
+insert into assignment (id, namespace_id, north_star, state, created_at)
+values (7, 1, 'x', 'active', 0);
+insert into job (id, namespace_id, assignment_id, type, lane, state, waits_for, context,
+                 created_by, type_seq, created_at)
+values (41, 1, 7, 'plan', 'main', 'waiting', 'lane', 'go', 'person', 1, 0);
+"""
 
 
 def test_the_migrations_from_nothing_give_schema_sql(tmp_path: Path) -> None:
@@ -80,11 +94,12 @@ def test_a_store_of_the_first_wfd_keeps_its_runs_and_learns_to_count_retries(
     path = tmp_path / "wfd.db"
     old = sqlite3.connect(path)
     old.executescript(f"begin; {migrations()[0][1]}; pragma user_version = 1; commit;")
+    old.executescript(_ONE_JOB)
     columns = ["job_id", "assignment_id", "namespace_id", "worker", "harness", "ai", "started_at"]
     for state, outcome in (("running", None), ("closed", "stalled")):
         old.execute(
             f"insert into run ({', '.join(columns)}, state, outcome, lease_until)"
-            " values (1, 1, 1, 'w', 'sim', 'sim', 0, ?, ?, 0)",
+            " values (41, 7, 1, 'w', 'sim', 'sim', 0, ?, ?, 0)",
             [state, outcome],
         )
     old.commit()
@@ -94,6 +109,43 @@ def test_a_store_of_the_first_wfd_keeps_its_runs_and_learns_to_count_retries(
 
     told = connection.execute("select id, state, activity, retries from run").fetchall()
     assert told == [(1, "running", None, 0), (2, "closed", None, 0)]
+    connection.close()
+
+
+def test_a_store_of_the_third_schema_keeps_its_jobs_and_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "wfd.db"
+    old = sqlite3.connect(path)
+    for number, sql in migrations()[:3]:
+        old.executescript(f"begin; {sql}; pragma user_version = {number}; commit;")
+    old.executescript(_ONE_JOB)
+    old.close()
+
+    connection = open_writer(path)
+
+    assert connection.execute("select id, waits_for, locks from job").fetchall() == [
+        (41, "lane", None)
+    ]
+    assert connection.execute("select seq from sqlite_sequence where name = 'job'").fetchone() == (
+        41,
+    )
+    assert connection.execute("pragma foreign_keys").fetchone() == (1,)
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        connection.execute("insert into dependency values (41, 99, 'wait')")
+    connection.close()
+
+
+def test_a_migration_that_would_leave_rows_that_point_at_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wfd.db"
+    last = migrations()[-1][0]
+    astray = "insert into note (assignment_id, text, created_at) values (9, 'x', 0)"
+    monkeypatch.setattr("wfd.store.sqlite.migrations", lambda: [*migrations(), (last + 1, astray)])
+    with pytest.raises(Broken, match="point at none"):
+        open_writer(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("pragma user_version").fetchone()[0] == last
+    assert connection.execute("select count(*) from note").fetchone()[0] == 0
     connection.close()
 
 

@@ -24,6 +24,7 @@ class QueuedJob:
     lane: str
     state: JobState
     waits_for: WaitsFor | None
+    waits_on: str | None
     run_after: int | None
     priority: int
     harness: str | None

@@ -10,7 +10,7 @@ from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import Conflict
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId
-from wfd.domain.job import MAIN_LANE, PM, PM_LANE, By, Job, JobState, WaitsFor
+from wfd.domain.job import MAIN_LANE, PARKED, PM, PM_LANE, By, Job, JobState, WaitsFor
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.ports import Tx
@@ -88,14 +88,40 @@ def enqueue_pm(
 
 
 def promote(tx: Tx, assignment_id: AssignmentId) -> None:
-    """Give the turn to the next in line, and make whoever has it ready if nothing hinders it."""
+    """Give the turn to the next in line, and make whoever has it ready if nothing hinders it.
+
+    One that is parked stays so: what it waits for releases it.
+    """
     job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id)
-    if job is None or job.state is JobState.RUNNING:
+    if job is None or job.state is JobState.RUNNING or job.waits_for in PARKED:
         return
-    place = _place(job.assignment_state, job.run_after, tx.now)
+    _move(tx, job, _place(job.assignment_state, job.run_after, tx.now))
+
+
+def park(tx: Tx, job: Job, waits_for: WaitsFor, waits_on: str) -> None:
+    """Send back a job that was about to start; the caller gives its namespace's turn back."""
+    tx.run(
+        "move_job",
+        id=job.id,
+        was=JobState.RUNNING,
+        state=JobState.WAITING,
+        waits_for=waits_for,
+        waits_on=waits_on,
+    )
+    event_of_job(tx, "job.parked", job, waits_for=waits_for, on=waits_on)
+
+
+def release(tx: Tx, job_id: JobId) -> None:
+    """Let a job go on that was parked. It may be hindered again, and is parked anew then."""
+    job = tx.one(_Turn, "parked_job", id=job_id)
+    if job is not None:
+        _move(tx, job, _place(job.assignment_state, job.run_after, tx.now))
+
+
+def _move(tx: Tx, job: "_Turn", place: "_Place") -> None:
     if place == (job.state, job.waits_for):
         return
-    tx.run("move_job", id=job.id, was=job.state, state=place[0], waits_for=place[1])
+    tx.run("move_job", id=job.id, was=job.state, state=place[0], waits_for=place[1], waits_on=None)
     _tell(tx, job, place, job.run_after)
 
 

@@ -43,6 +43,11 @@ class Assignment:
     wall_ms: int  # sum of the time that runs took
     created_at: int
     closed_at: int | None
+    tokens: int | None  # sum of what was reported, in and out; None when nothing was
+    pm_cost_usd: float | None  # the PM's share of these, likewise
+    pm_tokens: int | None
+    pm_wall_ms: int
+    allowance: str  # JSON: what a person has added to its caps
 
     @property
     def branch(self) -> str:

@@ -34,6 +34,14 @@ class WaitsFor(StrEnum):
     LANE = "lane"  # another job of its assignment goes first
     TIME = "time"  # run_after
     ASSIGNMENT = "assignment"  # its assignment is paused or blocked
+    AI = "ai"  # every AI that fits is held, broken or at its limit
+    DEPENDENCY = "dependency"  # a job that it comes after
+    LOCK = "lock"  # a running job that may touch the same paths
+
+
+# What a job was sent back to wait for when it was about to start. It keeps the turn, and what
+# it waits for releases it.
+PARKED = frozenset({WaitsFor.AI, WaitsFor.LOCK})
 
 
 class By(StrEnum):
@@ -70,9 +78,13 @@ class Job:
     lane: str
     state: JobState
     waits_for: WaitsFor | None
+    waits_on: str | None  # names what it waits for, where that is not plain
     run_after: int | None  # UTC milliseconds
     priority: int  # higher goes first
     harness: str | None  # None: the default of its type
+    needs: str | None  # JSON: what its AI must have beside that
+    locks: str | None  # JSON: globs of the paths that it may touch
+    merges: str | None  # the lane that it brings into main
     context: str
     created_by: By
     decision_id: int | None  # the decision that made it

@@ -124,6 +124,12 @@ def _waits_for(job: QueuedJob, now: int) -> str:
         case WaitsFor.TIME:
             after = f" after {job.outcome}" if job.outcome else ""
             return f"its time, {ago(job.run_after, now)}{after}"
+        case WaitsFor.AI:
+            return f"an AI: {job.waits_on}"
+        case WaitsFor.DEPENDENCY:
+            return f"other jobs: {job.waits_on}"
+        case WaitsFor.LOCK:
+            return f"its paths, which {job.waits_on} has"
         case WaitsFor.ASSIGNMENT:
             reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
             return f"a person, A{job.assignment_id} is {job.assignment_state}{reason}"

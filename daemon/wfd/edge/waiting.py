@@ -26,6 +26,12 @@ def wait_of(view: JobView, now: int) -> Wait | None:
             return _for_time(job, now)
         case WaitsFor.ASSIGNMENT:
             return _for_assignment(view)
+        case WaitsFor.AI:
+            return Wait(f"an AI: {job.waits_on}", "the daemon, when one of them is free")
+        case WaitsFor.DEPENDENCY:
+            return Wait(f"other jobs: {job.waits_on}", "the end of these jobs")
+        case WaitsFor.LOCK:
+            return Wait(f"its paths, which {job.waits_on} has", f"the end of {job.waits_on}")
         case _:
             assert_never(job.waits_for)
 

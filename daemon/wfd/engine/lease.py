@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wfd.commands.queue import get_assignment, promote_due
+from wfd.commands.queue import get_assignment, park, promote_due
 from wfd.commands.record import event_of_job
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
 from wfd.engine.parts import Lease
+from wfd.engine.permit import Go, Park, permit
 from wfd.ports import Tx
+
+MAX_PARKED = 100  # jobs sent back by one look, which the whole daemon waits for
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,16 @@ class Taken:
 def take_work(tx: Tx, terms: Terms) -> Taken:
     next_due = _wake_due(tx)
     leases: list[Lease] = []
-    while len(leases) < terms.room:
-        lease = _take_one(tx, terms)
-        if lease is None:
+    parked = 0
+    while len(leases) < terms.room and parked < MAX_PARKED:
+        taken = _take_one(tx, terms)
+        if taken is None:
             break
-        leases.append(lease)
-    return Taken(leases, next_due)
+        if isinstance(taken, Lease):
+            leases.append(taken)
+        else:
+            parked += 1
+    return Taken(leases, tx.now if parked == MAX_PARKED else next_due)
 
 
 def _wake_due(tx: Tx) -> int | None:
@@ -49,12 +56,22 @@ def _wake_due(tx: Tx) -> int | None:
     return tx.one(int, "next_due")
 
 
-def _take_one(tx: Tx, terms: Terms) -> Lease | None:
+def _take_one(tx: Tx, terms: Terms) -> Lease | Park | None:
+    """The next job that is ready, leased or parked; None when none is."""
     namespace = tx.one(Namespace, "take_turn", per_namespace=terms.per_namespace)
     if namespace is None:
         return None
     job = tx.one(Job, "take_job", namespace_id=namespace.id)
     assert job is not None, "a turn is of one with ready work"
+    may = permit(tx, namespace, job, terms.harness_of)
+    if isinstance(may, Park):
+        park(tx, job, may.waits_for, may.waits_on)
+        tx.run("give_back_turn", id=namespace.id)
+        return may
+    return _leased(tx, terms, namespace, job, may)
+
+
+def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Lease:
     run = tx.one(
         Run,
         "add_run",
@@ -62,7 +79,7 @@ def _take_one(tx: Tx, terms: Terms) -> Lease | None:
         assignment_id=job.assignment_id,
         namespace_id=namespace.id,
         worker=terms.worker,
-        harness=terms.harness_of(namespace, job),
+        harness=may.harness,
         ttl_ms=terms.ttl_ms,
         resumed=job.resume_session,
         now=tx.now,

@@ -71,14 +71,28 @@ def _closed_if_of_no_use(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema forward; each step shares a transaction with its own number."""
+    """Bring the schema forward; each step shares a transaction with its own number.
+
+    Raises Broken when a step would leave a row that points at none.
+    """
     version = _version(connection)
     _refuse_newer(version, path)
     for number, sql in migrations():
         if number > version:
-            connection.executescript(
-                f"begin exclusive; {sql}; pragma user_version = {number}; commit;"
-            )
+            _step(connection, path, number, sql)
+
+
+def _step(connection: sqlite3.Connection, path: Path, number: int, sql: str) -> None:
+    # A table that is made anew is dropped for a moment, and others point at it. Within a
+    # transaction this cannot be switched.
+    connection.execute("pragma foreign_keys = off")
+    connection.executescript(f"begin exclusive; {sql};")
+    astray = connection.execute("pragma foreign_key_check").fetchall()
+    if astray:
+        connection.execute("rollback")
+        raise Broken(f"the store {path} has rows that point at none: {astray[:3]}")
+    for end in (f"pragma user_version = {number}", "commit", "pragma foreign_keys = on"):
+        connection.execute(end)  # a script would commit before it begins
 
 
 def _version(connection: sqlite3.Connection) -> int:

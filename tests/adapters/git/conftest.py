@@ -134,4 +134,9 @@ def _assignment() -> Assignment:
         wall_ms=0,
         created_at=0,
         closed_at=None,
+        tokens=None,
+        pm_cost_usd=None,
+        pm_tokens=None,
+        pm_wall_ms=0,
+        allowance="{}",
     )

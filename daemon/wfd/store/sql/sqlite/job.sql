@@ -64,8 +64,14 @@ select min(run_after) as run_after from job where state = 'waiting' and waits_fo
 
 -- move_job
 update job
-   set state = :state, waits_for = :waits_for
+   set state = :state, waits_for = :waits_for, waits_on = :waits_on
  where id = :id and state = :was;
+
+-- parked_job
+select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
+       job.run_after, assignment.state as assignment_state
+  from job join assignment on assignment.id = job.assignment_id
+ where job.id = :id and job.state = 'waiting' and job.waits_for in ('ai', 'lock');
 
 -- put_back_job
 -- Its run is over and it is to be tried again.
@@ -83,6 +89,6 @@ update job
 
 -- close_job
 update job
-   set state = :state, waits_for = null, outcome = :outcome, answer = :answer, closed_at = :now,
+   set state = :state, waits_for = null, waits_on = null, outcome = :outcome, answer = :answer, closed_at = :now,
        no_work = no_work + (:counter is 'no_work')
  where id = :id and state = :was;

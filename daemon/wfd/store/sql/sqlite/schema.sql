@@ -26,7 +26,12 @@ create table assignment (
     unmeasured integer not null default 0,
     wall_ms integer not null default 0,
     created_at integer not null,
-    closed_at integer check ((closed_at is not null) = (state in ('complete', 'cancelled')))
+    closed_at integer check ((closed_at is not null) = (state in ('complete', 'cancelled'))),
+    tokens integer,
+    pm_cost_usd real,
+    pm_tokens integer,
+    pm_wall_ms integer not null default 0,
+    allowance text not null default '{}'
 ) strict;
 
 create index assignment_by_namespace on assignment (namespace_id, id);
@@ -42,11 +47,15 @@ create table job (
     state text not null
         check (state in ('queued', 'waiting', 'running', 'done', 'failed', 'cancelled')),
     waits_for text
-        check (waits_for in ('lane', 'time', 'assignment'))
+        check (waits_for in ('lane', 'time', 'assignment', 'ai', 'dependency', 'lock'))
         check ((waits_for is not null) = (state = 'waiting')),
+    waits_on text check (waits_on is null or waits_for is not null),
     run_after integer check (waits_for is not 'time' or run_after is not null),
     priority integer not null default 0,
     harness text,
+    needs text,
+    locks text,
+    merges text,
     context text not null,
     created_by text not null check (created_by in ('person', 'pm', 'policy')),
     decision_id integer references decision (id),
@@ -76,6 +85,12 @@ create index job_due on job (run_after) where state = 'waiting' and waits_for = 
 create index job_open on job (assignment_id, id)
     where state in ('queued', 'waiting', 'running');
 create index job_by_assignment on job (assignment_id, id);
+create index job_parked_for_ai on job (priority desc, id)
+    where state = 'waiting' and waits_for = 'ai';
+create index job_parked_for_lock on job (namespace_id, priority desc, id)
+    where state = 'waiting' and waits_for = 'lock';
+create index job_locking on job (namespace_id)
+    where state = 'running' and locks is not null;
 
 create table run (
     id integer primary key autoincrement,
@@ -117,7 +132,12 @@ create table run (
     snapshot_commit text,
     snapshot_tree text,
     activity text check (activity is null or state = 'running'),
-    retries integer not null default 0
+    retries integer not null default 0,
+    account text,
+    route text,
+    containment text,
+    by_hand text,
+    is_probe integer not null default 0 check (is_probe in (0, 1))
 ) strict;
 
 create index run_lease on run (lease_until) where state = 'running';
@@ -179,4 +199,99 @@ create table event (
     job_id integer,
     run_id integer,
     data text not null
+) strict;
+
+create table ai (
+    name text primary key check (name <> ''),
+    definition text,
+    labels text not null default '[]',
+    is_enabled integer not null default 1 check (is_enabled in (0, 1)),
+    failures integer not null default 0,
+    broken_until integer,
+    broken_reason text check ((broken_reason is null) = (broken_until is null)),
+    probes integer not null default 0,
+    last_used_at integer,
+    created_at integer not null
+) strict;
+
+create table hold (
+    id integer primary key autoincrement,
+    account text not null check (account <> ''),
+    until integer not null,
+    is_reset_known integer not null check (is_reset_known in (0, 1)),
+    reason text not null,
+    probes integer not null default 0,
+    run_id integer references run (id),
+    created_at integer not null,
+    lifted_at integer,
+    lifted_by text
+        check (lifted_by in ('clock', 'probe', 'person'))
+        check ((lifted_by is null) = (lifted_at is null))
+) strict;
+
+create unique index hold_open on hold (account) where lifted_at is null;
+
+create table lane (
+    assignment_id integer not null references assignment (id),
+    name text not null check (name not in ('main', 'pm')),
+    state text not null check (state in ('open', 'merged', 'abandoned')),
+    base_commit text,
+    base_tree text,
+    head_commit text,
+    head_tree text,
+    is_set_up integer not null default 0 check (is_set_up in (0, 1)),
+    created_at integer not null,
+    closed_at integer check ((closed_at is null) = (state = 'open')),
+    primary key (assignment_id, name)
+) strict;
+
+create table dependency (
+    job_id integer not null references job (id),
+    needs_job_id integer not null references job (id),
+    on_failure text not null check (on_failure in ('wait', 'run', 'cancel')),
+    primary key (job_id, needs_job_id),
+    check (job_id <> needs_job_id)
+) strict, without rowid;
+
+create index dependency_by_need on dependency (needs_job_id, job_id);
+
+create table question (
+    id integer primary key autoincrement,
+    namespace_id integer references namespace (id),
+    assignment_id integer references assignment (id),
+    job_id integer references job (id),
+    run_id integer references run (id),
+    kind text not null
+        check (kind in ('question', 'approval', 'blocked', 'cap', 'dependency', 'ai')),
+    by text not null check (by in ('pm', 'policy', 'agent')),
+    text text not null check (text <> ''),
+    options text not null default '[]',
+    subject text,
+    deadline integer,
+    at_deadline text check ((at_deadline is null) = (deadline is null)),
+    state text not null check (state in ('open', 'answered', 'expired', 'withdrawn')),
+    answer text check (state <> 'answered' or answer is not null),
+    created_at integer not null,
+    closed_at integer check ((closed_at is null) = (state = 'open'))
+) strict;
+
+create index question_open on question (id) where state = 'open';
+create index question_by_assignment on question (assignment_id, id);
+
+create table spend (
+    namespace_id integer not null references namespace (id),
+    day integer not null,
+    jobs integer not null default 0,
+    cost_usd real,
+    unmeasured integer not null default 0,
+    tokens integer,
+    wall_ms integer not null default 0,
+    primary key (namespace_id, day)
+) strict, without rowid;
+
+create table follower (
+    name text primary key check (name <> ''),
+    seq integer not null,
+    failures integer not null default 0,
+    retry_at integer
 ) strict;

@@ -122,6 +122,11 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, and return once it answers."""
+        self.launch()
+        self.until(self._answers)
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it, and do not wait for anything."""
         if not self._is_registered:
             self.registers()
         with (self.tmp / "said.log").open("ab") as said:
@@ -131,7 +136,7 @@ class Daemon:
                 stdout=said,
                 stderr=said,
             )
-        self.until(self._answers)
+        return self.process
 
     def kill9(self) -> None:
         """As a power cut does, but for the agents: they run on."""

@@ -11,6 +11,7 @@ import pytest
 from tests.edge.shelf import NOW, Call, Shelf, make_repository
 
 from wfd.commands.queue import close_job, get_job
+from wfd.domain.assignment import Assignment
 from wfd.domain.job import Job, JobState
 from wfd.domain.outcome import Kind
 from wfd.ports import Tx
@@ -337,7 +338,9 @@ def test_the_diff_of_an_assignment_runs_from_its_base_to_its_head(
     assert wfctl("diff", "A1").code == 3
 
     shelf.work(lambda tx: tx.run("set_base", id=1, commit=base, tree="t1"))
-    shelf.work(lambda tx: tx.run("set_head", id=1, commit=head, tree="t2"))
+    used = {"wall_ms": 0, "cost_usd": None, "was_spawned": False}
+    moved = {"head_commit": head, "head_tree": "t2"}
+    shelf.work(lambda tx: tx.all(Assignment, "count_run", id=1, **used, **moved))
 
     assert "+hello" in wfctl("diff", "A1").out
     assert "+hello" in json.loads(wfctl("diff", "A1", "--json").out)["patch"]

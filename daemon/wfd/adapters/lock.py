@@ -7,6 +7,7 @@ import time
 from wfd.adapters.place import Place
 from wfd.domain.errors import AlreadyRunning
 
+SHARED = "WFD_TEST_SHARED_LOCK"  # set, daemons of one store run beside each other: for tests alone
 _RETRY_S = 0.01
 
 
@@ -39,7 +40,8 @@ class DaemonLock:
 
     def _wait_for(self, fd: int, wait_s: float) -> None:
         deadline = time.monotonic() + wait_s
-        while not _try(fd, fcntl.LOCK_EX):
+        kind = fcntl.LOCK_SH if os.environ.get(SHARED) else fcntl.LOCK_EX
+        while not _try(fd, kind):
             if time.monotonic() > deadline:
                 who = f"a wfd daemon (pid {_pid(fd) or 'unknown'})"
                 raise AlreadyRunning(f"{who} already serves {self._place.state_dir}")

@@ -25,6 +25,7 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
 from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
+from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
 from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
 from wfd.rules.caps import breach
@@ -97,6 +98,7 @@ async def close(parts: Parts, run: Run, closing: Closing) -> Closed:
     harness = parts.harnesses.get(run.harness)
     spans = harness is not None and harness.usage_spans_session
     closed = await parts.store.write(lambda tx: _close(tx, run, closing, settings, roll, spans))
+    reached(Step.CLOSED)
     _log(parts, closed)
     parts.wake()
     return closed
@@ -113,7 +115,9 @@ def _close(
     over = close_run(tx, run, closing, spans_session)
     next_ = _next(tx, over, settings, roll)
     _move_on(tx, over, next_, settings)
-    return settle(tx, over, next_, settings)
+    closed = settle(tx, over, next_, settings)
+    reached(Step.DECIDED if isinstance(next_, Apply) else Step.CLOSING)
+    return closed
 
 
 def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -> Over:

@@ -6,8 +6,9 @@ from functools import partial
 import anyio
 
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict
+from wfd.domain.errors import Broken, Conflict, LeaseLost
 from wfd.domain.evidence import EvidenceKind, NewEvidence
+from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
@@ -15,7 +16,8 @@ from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template, Writes
 from wfd.engine.close import Closing
 from wfd.engine.parts import Lease, Parts, Settings, birth_of
-from wfd.ports import Birth, Snapshot
+from wfd.engine.steps import Step, reached
+from wfd.ports import Birth, Snapshot, Tx
 from wfd.rules import verdict
 from wfd.rules.policy import Then
 
@@ -45,6 +47,8 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
         template = _unknown(lease.job)
     try:
         return await _gather(parts, lease, ended, settings, template)
+    except LeaseLost:
+        raise
     except (Broken, Conflict, OSError) as error:
         # the work lies in the workspace still: a person clears the way, and the job goes on
         outcome = Outcome(Kind.USAGE, str(error))
@@ -68,6 +72,8 @@ async def _gather(
     taken = await parts.workspaces.snapshot(
         lease.namespace, assignment, lease.job.id, lease.run.id, _title(lease.job)
     )
+    reached(Step.TAKEN)
+    await _need_lease(parts, lease)
     kept = await _keep(parts, lease, assignment, template, taken)
     told = _judge_work(ended.conclusion, template, taken)
     evidence: list[NewEvidence] = []
@@ -97,10 +103,24 @@ async def _keep(
     # together, though somebody ends the run now: gates speak of the tree that the branch holds
     with anyio.CancelScope(shield=True):
         await deliver(moves_branch=True)
-        await parts.store.write(
-            lambda tx: tx.run("set_head", id=assignment.id, commit=taken.commit, tree=taken.tree)
-        )
+        reached(Step.DELIVERED)
+        await parts.store.write(partial(_set_head, run_id=lease.run.id, taken=taken))
     return taken
+
+
+async def _need_lease(parts: Parts, lease: Lease) -> None:
+    """Raise LeaseLost unless it is still ours: whoever has the job now may be in the workspace."""
+    ttl_ms = parts.settings.config.lease_ttl_ms
+    is_ours = await parts.store.write(
+        lambda tx: tx.run("extend_lease", id=lease.run.id, ttl_ms=ttl_ms, now=tx.now)
+    )
+    if not is_ours:
+        raise LeaseLost(lease.run.id)
+
+
+def _set_head(tx: Tx, run_id: RunId, taken: Snapshot) -> None:
+    if not tx.run("set_head", run_id=run_id, commit=taken.commit, tree=taken.tree):
+        raise LeaseLost(run_id)
 
 
 def _judge_work(told: Conclusion, template: Template, taken: Snapshot) -> Conclusion:
@@ -125,6 +145,7 @@ async def _evidence(
     evidence: list[NewEvidence] = []
     if template.writes is not Writes.NEVER:
         evidence += await _diff(parts, lease, folder, kept)
+    reached(Step.JUDGING)
     evidence += await _checks(parts, lease, assignment, settings, template, folder, kept)
     if template.verdict and told.outcome.kind is Kind.SUCCEEDED:
         said = verdict.read(told.structured, told.text)

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
-from wfd.domain.errors import Broken, Conflict, WfdError
+from wfd.domain.errors import Broken, Conflict, LeaseLost, WfdError
 from wfd.domain.evidence import Evidence, EvidenceKind, NewEvidence
 from wfd.domain.job import Job
 from wfd.domain.note import Note
@@ -21,6 +21,7 @@ from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.engine.apply import facts_of
 from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.steps import Step, reached
 from wfd.ports import Ask, Harness, Tx, Workspace
 from wfd.rules import decision, verdict
 from wfd.rules.caps import budget_left, run_limit_ms
@@ -77,6 +78,7 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     ask = _ask(lease, assignment, settings, template, harness, workspace, folder, instructions)
     ask = await _going_on(parts, lease, ask)
     run_seq = await _record_prompt(parts, lease, workspace, prompt, ask)
+    reached(Step.PREPARED)
     limit_ms = run_limit_ms(
         assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
     )
@@ -314,11 +316,14 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
 async def _record_prompt(
     parts: Parts, lease: Lease, workspace: Workspace, prompt: str, ask: Ask
 ) -> int:
-    """What the run goes out with, and from where; the how-manieth run of its job it is."""
+    """What the run goes out with, and from where; the how-manieth run of its job it is.
+
+    Raises LeaseLost: a worker that stood still for long must not start an agent.
+    """
     digest = hashlib.sha256(prompt.encode()).hexdigest()
 
     def record(tx: Tx) -> int:
-        tx.run(
+        is_ours = tx.run(
             "record_prompt",
             id=lease.run.id,
             parent_commit=workspace.head_commit,
@@ -327,6 +332,8 @@ async def _record_prompt(
             resumed=ask.resume,
             model=ask.model,
         )
+        if not is_ours:
+            raise LeaseLost(lease.run.id)
         return tx.one(int, "count_runs_of_job", job_id=lease.job.id) or 1
 
     return await parts.store.write(record)

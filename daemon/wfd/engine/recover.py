@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of
+from wfd.domain.errors import LeaseLost
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
@@ -17,6 +18,7 @@ from wfd.engine.exit import Exit
 from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
+from wfd.engine.steps import Step, reached
 from wfd.ports import Codec, End, Tx
 
 _LOST_AT_ONCE = 4  # so that the first soon makes room for new work, and not all of them late
@@ -32,6 +34,7 @@ async def end_orphans(parts: Parts) -> list[Lease]:
     if not runs:
         return []
     killed = await parts.spawner.end_trees({parts.tag_of(run.id): birth_of(run) for run in runs})
+    reached(Step.ORPHANED)
     left = await parts.store.write(lambda tx: [_take_over(tx, run, ttl_ms) for run in runs])
     parts.log.warning("daemon.recovering", runs=[run.id for run in runs], killed=killed)
     return left
@@ -52,13 +55,13 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
     idle_ms = max(0, parts.clock.now() - lease.run.lease_until)
     try:
         closing: Closing | None = None
-        with live.scope:
+        with live.scope, contextlib.suppress(LeaseLost):
             closing = await _concluded(parts, lease, places)
         if closing is None and live.ended_by is EndedBy.CANCEL:
             closing = cut_short(live)
         if closing is not None:
             await bring_to_close(parts, lease.run, replace(closing, idle_ms=idle_ms))
-        # else the daemon stops again: the run stays open, and the next start finds it
+        # else it is no longer ours, or the daemon stops again and the next start finds it
     except Exception:
         parts.log.exception("run.abandoned", run_id=lease.run.id)
     finally:
@@ -74,6 +77,8 @@ async def _concluded(parts: Parts, lease: Lease, places: anyio.CapacityLimiter) 
             return await finish(parts, lease, ended)
         async with places:
             return await finish(parts, lease, ended)
+    except LeaseLost:
+        raise
     except Exception as error:
         parts.log.exception("run.recovery_failed", run_id=lease.run.id)
         outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")

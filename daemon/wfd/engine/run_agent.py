@@ -1,5 +1,6 @@
 """The story of one run: prepare, spawn, stream, conclude, still, evidence, close."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from wfd.engine.environment import environment
 from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
+from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
 from wfd.ports import Birth, Command, End, Launch, Process
 
@@ -26,7 +28,7 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
     run = live.lease.run
     began, began_at = anyio.current_time(), parts.clock.now()
     closing: Closing | None = None
-    with live.scope:
+    with live.scope, suppress(LeaseLost):
         closing = await _attempted(parts, live)
     if live.is_lost or closing is None:
         with anyio.CancelScope(shield=True):
@@ -67,6 +69,10 @@ async def _attempted(parts: Parts, live: LiveRun) -> Closing:
     """An attempt in which what nobody foresaw ends this run alone, and says so."""
     try:
         return await _attempt(parts, live)
+    except LeaseLost:
+        parts.log.warning("lease.lost", run_id=live.lease.run.id)
+        live.lose()
+        raise
     except Exception as error:
         run = live.lease.run
         parts.log.exception("run.crashed", run_id=run.id, job_id=run.job_id)
@@ -107,6 +113,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
             process = await _spawn(parts, live, prepared, launch)
         except (OSError, Broken) as error:
             return _never_began(launch, error)
+        reached(Step.SPAWNED)
         await _record(parts, live, prepared, process.birth)
         codec = prepared.harness.codec()
         exited = await watch(
@@ -116,6 +123,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
         live.has_agent = False
     end = End(exited.code, exited.ended_by, stderr_of(prepared.folder.stderr), parts.clock.now())
     told = exited.told_of(codec.conclude(end))
+    reached(Step.HEARD)
     live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
     return Ended(told, exited.ended_by, exited.code, process.birth)
 
@@ -140,10 +148,10 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
 
 
 async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth) -> None:
-    """Keep what finds the agent again after a restart."""
+    """Keep what finds the agent again after a restart. Raises LeaseLost."""
     lease = live.lease
     live.birth = birth
-    await parts.store.write(
+    is_ours = await parts.store.write(
         lambda tx: tx.run(
             "record_spawn",
             id=lease.run.id,
@@ -153,6 +161,8 @@ async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth)
             now=tx.now,
         )
     )
+    if not is_ours:
+        raise LeaseLost(lease.run.id)
     parts.log.info(
         "run.spawned",
         job_id=lease.job.id,

@@ -25,6 +25,7 @@ from wfd.engine.activity import Activity
 from wfd.engine.exit import Exit
 from wfd.engine.parts import LiveRun, Parts
 from wfd.engine.silence import Silence
+from wfd.engine.steps import Step, reached
 from wfd.ports import Codec, Harness, Process
 
 MAX_TICK_S = 5.0
@@ -108,6 +109,7 @@ class _Watch:
             now = anyio.current_time()
             self._grew(now)
             if lines:
+                reached(Step.STREAMING)
                 self._has_spoken = True
                 self._hear(now, chain.from_iterable(map(read, lines)))
             if not self._codec.is_finished:  # or it began another turn by itself

@@ -10,6 +10,7 @@ from wfd.domain.outcome import EndedBy
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.run_agent import run_agent
+from wfd.engine.steps import Step, reached
 
 
 async def work(parts: Parts, group: TaskGroup) -> None:
@@ -41,6 +42,7 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
         if run_id in parts.live:
             parts.live[run_id].end(EndedBy.CANCEL)
     for lease in taken.leases:
+        reached(Step.LEASED)
         start(parts, group, lease)
     if taken.next_due is None:
         return config.poll_ms

@@ -44,7 +44,9 @@ update assignment
 update assignment set is_set_up = :is_set_up where id = :id;
 
 -- set_head
-update assignment set head_commit = :commit, head_tree = :tree where id = :id;
+-- Where a run has moved the branch. No row back means that its lease is lost.
+update assignment set head_commit = :commit, head_tree = :tree
+ where id = (select assignment_id from run where id = :run_id and state = 'running');
 
 -- add_note
 insert into note (assignment_id, text, created_at) values (:assignment_id, :text, :now);

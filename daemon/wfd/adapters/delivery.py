@@ -53,8 +53,14 @@ async def _conflict(here: GitWorkspace, commit: str, kept: str) -> Conflict | No
         return users.stood_on(branch, folder, kept)
     if present in (None, here.assignment.head_commit):
         return None
-    is_behind = await users.git.is_ancestor(present or "", commit)
-    return None if is_behind else users.moved(branch, kept)
+    if await users.git.is_ancestor(present or "", commit) or await _is_ours(here, present):
+        return None
+    return users.moved(branch, kept)
+
+
+async def _is_ours(here: GitWorkspace, commit: str | None) -> bool:
+    """A snapshot of a run that moved the branch, and failed before its row could say so."""
+    return commit in await here.own.refs(f"refs/{here.assignment.branch}", "%(objectname)")
 
 
 async def _bring(here: GitWorkspace, commit: str, *own_refs: str) -> None:

@@ -104,7 +104,7 @@ async def _keep(
     with anyio.CancelScope(shield=True):
         await deliver(moves_branch=True)
         reached(Step.DELIVERED)
-        await parts.store.write(partial(_set_head, run_id=lease.run.id, taken=taken))
+        await parts.store.write(lambda tx: _set_head(tx, lease.run.id, taken))
     return taken
 
 

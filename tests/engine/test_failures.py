@@ -9,12 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from wfd.domain.errors import Broken, NotAllowed
-from wfd.ports import Tx
+from wfd.engine import finish
+from wfd.ports import Snapshot, Tx
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
 
-    from wfd.domain.ids import AssignmentId
+    from wfd.domain.ids import AssignmentId, RunId
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 
@@ -256,6 +257,26 @@ async def test_a_store_that_fails_at_the_spawn_blames_no_agent_and_ends_what_it_
     assert failed
     assert (first.outcome, second.outcome) == ("lost", "succeeded")
     assert bench.survivors(first.id) == []
+
+
+async def test_a_run_that_fails_right_after_it_moved_the_branch_is_taken_on_from_there(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.plays({"implement": [[EDIT]]})
+    set_head = finish._set_head
+
+    def fails_at_first(tx: Tx, run_id: "RunId", taken: Snapshot) -> None:
+        if run_id == 1:
+            raise RuntimeError("nobody foresaw this")
+        set_head(tx, run_id, taken)
+
+    monkeypatch.setattr(finish, "_set_head", fails_at_first)
+    async with bench.running() as engine:
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "complete"
+        outcomes = [run.outcome for run in await engine.runs(one) if run.job_id == 1]
+    assert outcomes == ["lost", "succeeded"]
+    assert bench.git("rev-parse", "wfd/A1") == bench.git("rev-parse", "refs/wfd/A1/head")
 
 
 async def test_garbage_and_a_huge_line_are_survived(bench: "Bench") -> None:

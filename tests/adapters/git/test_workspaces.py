@@ -241,23 +241,6 @@ async def test_a_branch_that_the_user_moved_is_not_clobbered(ground: "Ground") -
     assert ground.git("rev-parse", "refs/wfd/A7/head") == taken.commit
 
 
-async def test_a_run_that_moved_the_branch_and_was_not_recorded_is_no_stranger(
-    ground: "Ground",
-) -> None:
-    await ground.prepare()
-    (ground.workspace / "new.py").write_text("one\n")
-    unrecorded = await ground.snapshot()
-    await ground.deliver(unrecorded, moves_branch=True)  # and its row never knew
-    (ground.workspace / "new.py").write_text("two\n")
-
-    taken = await ground.snapshot()
-    await ground.advance(taken)
-
-    assert ground.git("rev-parse", "wfd/A7") == taken.commit
-    assert ground.files(taken.commit)["new.py"] == "two\n".strip()
-    assert ground.git("rev-parse", "refs/wfd/A7/R1") == unrecorded.commit, "what it did stays"
-
-
 async def test_a_branch_that_the_user_stands_on_is_not_moved(ground: "Ground") -> None:
     await ground.prepare()
     (ground.workspace / "new.py").write_text("one\n")

@@ -26,7 +26,9 @@ def send(place: Place, command: str, values: dict[str, object]) -> dict[str, obj
             return _answer(client.call(place.socket_path, command, values))
         except NotRunning:
             pass
-        lock = DaemonLock(place)
+        from wfd.app import carry_out  # late: a daemon that answers spares it
+
+        lock = DaemonLock(place, of_command=True)
         try:
             lock.acquire()
         except AlreadyRunning:  # a daemon that starts just now, or another wfctl
@@ -35,8 +37,6 @@ def send(place: Place, command: str, values: dict[str, object]) -> dict[str, obj
             time.sleep(_PAUSE_S)
             continue
         try:
-            from wfd.app import carry_out  # late: a daemon that answers spares it
-
             return carry_out(place, command, values)
         finally:
             lock.release()

@@ -85,7 +85,7 @@ def test_a_lock_that_is_held_for_a_moment_is_waited_for(here: Place) -> None:
     fcntl.flock(fd, fcntl.LOCK_SH)  # as a probe holds it
     assert holder(here) is None
     with pytest.raises(AlreadyRunning, match="pid unknown"):
-        DaemonLock(here).acquire(wait_s=0)
+        DaemonLock(here).acquire(wait_s=0, wait_for_command_s=0)
     threading.Timer(0.05, os.close, [fd]).start()
     lock = DaemonLock(here)
     lock.acquire(wait_s=10)
@@ -98,4 +98,19 @@ def test_probing_disturbs_neither_the_holder_nor_other_probes(here: Place) -> No
     assert [holder(here) for _ in range(5)] == [os.getpid()] * 5
     with pytest.raises(AlreadyRunning):
         DaemonLock(here).acquire(wait_s=0)
+    lock.release()
+
+
+def test_a_daemon_waits_for_a_command_that_writes_and_does_not_take_it_for_a_daemon(
+    here: Place,
+) -> None:
+    writing = DaemonLock(here, of_command=True)
+    writing.acquire()
+    assert holder(here) is None
+    with pytest.raises(AlreadyRunning, match=rf"command \(pid {os.getpid()}\) writes to"):
+        DaemonLock(here).acquire(wait_s=0, wait_for_command_s=0.05)
+    threading.Timer(0.2, writing.release).start()
+    lock = DaemonLock(here)
+    lock.acquire(wait_s=0)
+    assert holder(here) == os.getpid()
     lock.release()

@@ -1,7 +1,9 @@
 """A worker that has lost its lease finds out at its next write, whatever it was doing."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from structlog.testing import capture_logs
 
@@ -9,7 +11,7 @@ from wfd.commands.queue import close_job, get_assignment, get_job, set_state
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.job import JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
-from wfd.engine import steps
+from wfd.engine import recover, steps
 from wfd.engine.close import Closing, close_run
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import LiveRun
@@ -75,3 +77,46 @@ async def test_a_run_that_was_taken_away_starts_moves_and_writes_nothing_after_t
         assert bench.survivors(run.id) == []
         has_moved = bench.git("for-each-ref", "--format=%(refname)", "refs/heads/wfd") != ""
         assert has_moved == (step in (Step.DELIVERED, Step.JUDGING))
+
+
+class Died(BaseException):
+    """The daemon, as far as one run can tell."""
+
+
+@pytest.mark.parametrize("step", [Step.HEARD, Step.TAKEN, Step.DELIVERED, Step.JUDGING])
+@pytest.mark.parametrize("is_after_a_restart", [False, True])
+async def test_a_run_cancelled_when_its_agent_is_over_keeps_its_work_and_row_equals_branch(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch, step: Step, is_after_a_restart: bool
+) -> None:
+    bench.configures(checks={"unit": "true"})
+    bench.plays({"implement": [[{"say": "On it."}, EDIT]]})
+    dies_at = Step.HEARD if is_after_a_restart else None
+    async with bench.opened() as engine:
+        one = await engine.create("Greet", type="implement", context="Greet")
+        terms = Terms(1, None, "test", 600_000, lambda namespace, job: "sim")
+        lease = (await engine.parts.store.write(lambda tx: take_work(tx, terms))).leases[0]
+        live = LiveRun(lease)
+
+        def armed(now: Step) -> None:
+            nonlocal dies_at
+            if now is dies_at:
+                dies_at = None
+                raise Died
+            if now is step:
+                engine.parts.live.get(lease.run.id, live).end(EndedBy.CANCEL)
+
+        monkeypatch.setattr(steps, "_armed", armed)
+        with suppress(Died):
+            await run_agent(engine.parts, live)
+        if is_after_a_restart:
+            if step is Step.HEARD:
+                return  # it is not heard again
+            async with anyio.create_task_group() as group:
+                recover.conclude_all(engine.parts, group, await recover.end_orphans(engine.parts))
+
+        (run,) = await engine.runs(one)
+        assert run.outcome == "cancelled"
+        assert run.snapshot_commit == bench.git("rev-parse", "wfd/A1")
+        assert (await engine.assignment(one)).head_commit == run.snapshot_commit
+        assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+        assert [e.kind for e in await engine.evidence(one)] == ["baseline"]

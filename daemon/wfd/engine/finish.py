@@ -1,6 +1,6 @@
 """After the agent: its tree ended, a snapshot, the checks at it, the diff, the verdict."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -15,23 +15,13 @@ from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template, Writes
 from wfd.engine.close import Closing
-from wfd.engine.parts import Lease, Parts, Settings, birth_of
+from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.steps import Step, reached
-from wfd.ports import Birth, Snapshot, Tx
+from wfd.ports import Snapshot, Tx
 from wfd.rules import verdict
 from wfd.rules.policy import Then
 
 MAX_TITLE = 60
-
-
-@dataclass(frozen=True)
-class Ended:
-    """An agent that is over, as its codec concluded it."""
-
-    conclusion: Conclusion
-    ended_by: EndedBy
-    exit_code: int | None
-    birth: Birth | None  # None: it never began
 
 
 async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
@@ -54,6 +44,16 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
         outcome = Outcome(Kind.USAGE, str(error))
         told = replace(ended.conclusion, outcome=outcome)
         return Closing(told, ended.ended_by, ended.exit_code)
+
+
+async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
+    """As `finish`, for a run that is cancelled after its agent: what was done stays, unjudged.
+
+    Shield it.
+    """
+    outcome = Outcome(Kind.CANCELLED, "cancelled when its agent was over")
+    told = replace(over.conclusion, outcome=outcome)
+    return await finish(parts, lease, replace(over, conclusion=told, ended_by=EndedBy.CANCEL))
 
 
 async def _with_version(parts: Parts, run: Run, settings: Settings, told: Conclusion) -> Conclusion:

@@ -14,7 +14,7 @@ from wfd.domain.errors import Broken
 from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
-from wfd.domain.outcome import EndedBy
+from wfd.domain.outcome import Conclusion, EndedBy
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
@@ -63,6 +63,16 @@ def birth_of(run: Run) -> Birth | None:
     return None if run.pid is None else Birth(run.pid, run.pid_start, run.boot_id)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """An agent that is over, as its codec concluded it."""
+
+    conclusion: Conclusion
+    ended_by: EndedBy
+    exit_code: int | None
+    birth: Birth | None  # None: it never began
+
+
 @dataclass
 class LiveRun:
     """A run as this daemon holds it in memory."""
@@ -75,6 +85,7 @@ class LiveRun:
     has_agent: bool = False  # while true, `ending` is heeded and the agent may end gracefully
     has_result: bool = False  # the agent has given its result: only evidence is missing
     birth: Birth | None = None
+    over: Ended | None = None  # its agent, once it is
 
     def end(self, by: EndedBy) -> None:
         """End the run; the first who asks is named."""

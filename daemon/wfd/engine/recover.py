@@ -15,9 +15,9 @@ from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.engine.close import Closing
 from wfd.engine.exit import Exit
-from wfd.engine.finish import Ended, finish
-from wfd.engine.parts import Lease, LiveRun, Parts, birth_of
-from wfd.engine.run_agent import bring_to_close, cut_short, stderr_of
+from wfd.engine.finish import finish, finish_cancelled
+from wfd.engine.parts import Ended, Lease, LiveRun, Parts, birth_of
+from wfd.engine.run_agent import bring_to_close, stderr_of
 from wfd.engine.steps import Step, reached
 from wfd.ports import Codec, End, Tx
 
@@ -56,9 +56,11 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
     try:
         closing: Closing | None = None
         with live.scope, contextlib.suppress(LeaseLost):
-            closing = await _concluded(parts, lease, places)
+            closing = await _concluded(parts, live, places)
         if closing is None and live.ended_by is EndedBy.CANCEL:
-            closing = cut_short(live)
+            told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
+            with anyio.CancelScope(shield=True):
+                closing = await finish_cancelled(parts, lease, live.over or _lost(lease, told))
         if closing is not None:
             await bring_to_close(parts, lease.run, replace(closing, idle_ms=idle_ms))
         # else it is no longer ours, or the daemon stops again and the next start finds it
@@ -69,10 +71,11 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
         parts.wake()
 
 
-async def _concluded(parts: Parts, lease: Lease, places: anyio.CapacityLimiter) -> Closing:
+async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> Closing:
+    lease = live.lease
     try:
         # in a thread: a long transcript must not keep the leases of others from being renewed
-        ended = await anyio.to_thread.run_sync(_ended, parts, lease)
+        ended = live.over = await anyio.to_thread.run_sync(_ended, parts, lease)
         if ended.conclusion.outcome.kind is not Kind.LOST:  # its checks may take long
             return await finish(parts, lease, ended)
         async with places:

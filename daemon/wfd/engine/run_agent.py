@@ -11,8 +11,8 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
 from wfd.engine.environment import environment
-from wfd.engine.finish import Ended, finish
-from wfd.engine.parts import LiveRun, Parts
+from wfd.engine.finish import finish, finish_cancelled
+from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
@@ -42,8 +42,9 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
     # a machine that sleeps stops the clock of the loop, and not that of the calendar
     awake_ms = round((anyio.current_time() - began) * 1000)
     idle_ms = max(0, parts.clock.now() - began_at - awake_ms)
-    with anyio.CancelScope(shield=True):
-        await bring_to_close(parts, run, replace(closing or cut_short(live), idle_ms=idle_ms))
+    with anyio.CancelScope(shield=True), suppress(LeaseLost):
+        closing = closing or await _cut_short(parts, live)
+        await bring_to_close(parts, run, replace(closing, idle_ms=idle_ms))
 
 
 async def bring_to_close(parts: Parts, run: Run, closing: Closing) -> None:
@@ -94,6 +95,7 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
     ended = await _run(parts, live, prepared)
     if ended is None:
         return cut_short(live)
+    live.over = ended
     if live.has_result and live.ended_by is EndedBy.STOP:
         live.scope.cancel()  # a daemon that stops does not wait for the checks
     return await finish(parts, live.lease, ended)
@@ -192,6 +194,12 @@ def _clocks(prepared: Prepared) -> Clocks:
         grace_ms=config.grace_ms,
         max_bytes=config.limits.transcript_bytes,
     )
+
+
+async def _cut_short(parts: Parts, live: LiveRun) -> Closing:
+    if live.over is not None and live.ended_by is EndedBy.CANCEL:
+        return await finish_cancelled(parts, live.lease, live.over)
+    return cut_short(live)
 
 
 def cut_short(live: LiveRun) -> Closing:

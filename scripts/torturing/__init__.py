@@ -1,0 +1,1 @@
+"""Torture by ledger: what clients were told, against what the store holds in the end."""

@@ -22,9 +22,9 @@ from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
+from wfd.commands.open_gates import standing as standing_of
 from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
-from wfd.commands.update_assignment import gates_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import WfdError
 from wfd.edge.door import Control, Door, checked
@@ -33,7 +33,6 @@ from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
 from wfd.ports import Read
-from wfd.rules.gates import OpenGate
 from wfd.settings import LiveSettings, Sources
 from wfd.store.alone import write_alone
 from wfd.store.store import SqliteStore, utc_ms
@@ -257,8 +256,8 @@ def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str
     return write_alone(place.store_path, lambda tx: known.run(tx, settings.house_of, want))
 
 
-def open_gates(place: Place, read: Read, assignment: Assignment) -> list[OpenGate]:
-    """What must still happen before the assignment may complete, by its namespace's rules."""
+def standing(place: Place, read: Read, assignment: Assignment, now: int) -> dict[str, object]:
+    """Its open gates and what is left of its caps, by its namespace's rules."""
     settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
     namespace = namespace_of(read, assignment.namespace_id)
-    return gates_of(read, assignment, settings.house_of(namespace))
+    return standing_of(read, assignment, settings.house_of(namespace), now)

@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
 
 from wfd.domain.errors import BadConfig, unknown
-from wfd.rules.policy import Caps, Gates
+from wfd.rules.policy import Caps, DailyCaps, Gates
 
 REPOSITORY_FILE = Path(".wfd") / "config.json"
 
 Count = Annotated[int, Field(ge=0)]
+Usd = Annotated[float, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -46,8 +47,18 @@ class GatesConfig(_Section):
 class CapsConfig(_Section):
     jobs: PositiveInt | None = None
     attempts: PositiveInt | None = None
+    reviews: PositiveInt | None = None
     wall_ms: PositiveInt | None = None
-    cost_usd: Annotated[float, Field(gt=0)] | None = None
+    cost_usd: Usd | None = None
+    tokens: PositiveInt | None = None
+    pm_share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class DailyCapsConfig(_Section):
+    jobs: PositiveInt | None = None
+    wall_ms: PositiveInt | None = None
+    cost_usd: Usd | None = None
+    tokens: PositiveInt | None = None
 
 
 class HarnessConfig(_Section):
@@ -81,6 +92,7 @@ class RepositoryConfig(_Section):
     workspace: WorkspaceConfig = WorkspaceConfig()
     gates: GatesConfig = GatesConfig()
     caps: CapsConfig = CapsConfig()
+    daily_caps: DailyCapsConfig = DailyCapsConfig()
 
     def harness_for(self, job_type: str) -> str:
         defaults = self.harness_defaults
@@ -104,9 +116,15 @@ class RepositoryConfig(_Section):
             jobs=self.caps.jobs or policy.jobs,
             attempts=self.caps.attempts or policy.attempts,
             no_work=policy.no_work,
+            reviews=self.caps.reviews or policy.reviews,
             wall_ms=self.caps.wall_ms or policy.wall_ms,
             cost_usd=self.caps.cost_usd or policy.cost_usd,
+            tokens=self.caps.tokens or policy.tokens,
+            pm_share=self.caps.pm_share or policy.pm_share,
         )
+
+    def caps_of_a_day(self) -> DailyCaps:
+        return DailyCaps(**self.daily_caps.model_dump())
 
 
 class Config(RepositoryConfig):

@@ -127,6 +127,14 @@ class Codec(Protocol):
         """A terminal event was seen: the process should end soon by itself."""
         ...
 
+    @property
+    def tokens(self) -> int | None:
+        """What it has used so far at least, in and out; None as long as its CLI has told nothing.
+
+        Asked after every few lines. What `conclude` tells is never less.
+        """
+        ...
+
     def conclude(self, end: End) -> Conclusion: ...
 
 

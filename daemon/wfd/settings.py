@@ -139,6 +139,7 @@ class LiveSettings:
         house = House(
             gates=policy.gates,
             caps=policy.caps,
+            daily=repository.caps_of_a_day(),
             checks=tuple(repository.checks),
             types=tuple(sorted(templates)),
             harnesses=self._harnesses,

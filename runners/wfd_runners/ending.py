@@ -44,6 +44,8 @@ def ended(by: EndedBy) -> Outcome:
         case EndedBy.LIMIT:
             # An agent that fills a disk with output is in a loop: a PM should look.
             return Outcome(Kind.FAILED, "its transcript outgrew the cap")
+        case EndedBy.BUDGET:
+            return Outcome(Kind.INTERRUPTED, "a cap was reached while it ran")
         case EndedBy.NONE:
             return Outcome(Kind.PROTOCOL, "it ended without a result")
     assert_never(by)

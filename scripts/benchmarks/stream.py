@@ -36,6 +36,7 @@ from wfd.domain.run_folder import RunFolder
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.watch import Clocks, watch
 from wfd.ports import Birth, Codec, End, Store
+from wfd.rules.room import Room
 from wfd.store.store import SqliteStore
 from wfd_runners import harnesses
 
@@ -66,7 +67,8 @@ _RETURNS = {  # and in what came of it
     "codex": b'"aggregated_output":"hello',
     "gemini": b'"type":"tool_result"',
 }
-_CLOCKS = Clocks(600_000, 600_000, 600_000, 600_000, grace_ms=0, max_bytes=10**12)
+_ROOM = Room(600_000, None, 10**12, "the cap", None)
+_CLOCKS = Clocks(600_000, 600_000, _ROOM, 600_000, grace_ms=0, max_bytes=10**12)
 
 
 def measure(setting: Setting, wanted: set[str]) -> list[Result]:

@@ -45,6 +45,10 @@ class PlainCodec:
     def is_finished(self) -> bool:
         return self._is_done
 
+    @property
+    def tokens(self) -> int | None:
+        return None
+
     def conclude(self, end: End) -> Conclusion:
         if self._is_done:
             return Conclusion(Outcome(Kind.SUCCEEDED), session_id=self._session)
@@ -121,6 +125,7 @@ ENDS = {
     EndedBy.STALL: Kind.STALLED,
     EndedBy.STARTUP: Kind.STALLED,
     EndedBy.LIMIT: Kind.FAILED,
+    EndedBy.BUDGET: Kind.INTERRUPTED,
 }
 
 

@@ -56,6 +56,9 @@ def test_the_policys_own_values_stand_in_brackets() -> None:
         "caps.attempts": policy.caps.attempts,
         "caps.wallMs": policy.caps.wall_ms,
         "caps.costUsd": policy.caps.cost_usd,
+        "caps.tokens": policy.caps.tokens,
+        "caps.pmShare": policy.caps.pm_share,
+        "caps.reviews": policy.caps.reviews,
     }
     for key, _, _, _, meaning in table(NAME, "key"):
         if only_code(key) in values:

@@ -69,7 +69,7 @@ def test_what_is_to_come_is_in_and_what_was_is_ago() -> None:
 def test_an_unreported_cost_is_not_zero() -> None:
     assert money(None) == "not reported"
     assert money(0.0) == "$0.0000"
-    assert spend(None, 2) == "not reported"
+    assert spend(None, 2) == "not reported by 2 runs"
     assert spend(1.5, 2) == "$1.50 + 2 runs not reported"
     assert spend(None, 0) == "none yet"
 

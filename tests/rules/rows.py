@@ -39,6 +39,7 @@ def an_assignment(**over: Any) -> Assignment:
         pm_tokens=None,
         pm_wall_ms=0,
         allowance="{}",
+        resumes_at=None,
     )
     return replace(plain, **over)
 

@@ -48,6 +48,8 @@ def test_the_block_of_a_finished_job_says_all_that_policy_goes_by() -> None:
         "jobs_left": 18,
         "cost_left_usd": 20.0,
         "unmeasured_runs": 0,
+        "tokens_left": 100_000_000,
+        "pm_share": None,
         "types": ["implement", "plan", "review", "uat"],
         "harnesses": ["claude", "codex", "sim"],
         "stuck": None,
@@ -118,7 +120,7 @@ def test_the_chain_tells_who_made_each_job_and_why() -> None:
     assert [str(link) for link in facts.chain] == [
         "J1 implement: succeeded; 0.50 USD; made by pm because: it is small;"
         " it said: first line second line",
-        "J3 review: succeeded; verdict fail, findings: 0; cost unmeasured; made by person",
+        "J3 review: succeeded; verdict fail, findings: 0; cost not reported; made by person",
     ]
 
 

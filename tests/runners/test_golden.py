@@ -31,6 +31,7 @@ ENDED_BY_US = {
     EndedBy.STALL: Kind.STALLED,
     EndedBy.STARTUP: Kind.STALLED,
     EndedBy.LIMIT: Kind.FAILED,
+    EndedBy.BUDGET: Kind.INTERRUPTED,
 }
 
 

@@ -453,7 +453,7 @@ def test_turns_and_budget_are_kept_to(agent: Agent) -> None:
     turns = agent.run(*steps, ask=replace(agent.ask(), max_turns=2))[1]
     budget = agent.run(*steps, ask=replace(agent.ask(), budget_usd=0.015))[1]
     assert (turns.outcome.kind, turns.tools) == (Kind.FAILED, 2)
-    assert (budget.outcome.kind, budget.tools) == (Kind.FAILED, 2)
+    assert (budget.outcome.kind, budget.tools) == (Kind.INTERRUPTED, 2)
     assert "maximum number of turns (2)" in turns.outcome.message
 
 

@@ -2,7 +2,7 @@
 
 from tests.store.ground import Ground
 
-from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
 from wfd.engine.close import Closed, Closing, _close
 from wfd.ports import Snapshot
@@ -17,9 +17,12 @@ def end(
     cost_usd: float | None = None,
     reset_at: int | None = None,
     snapshot: Snapshot | None = None,
+    tokens: int | None = None,
+    ended_by: EndedBy = EndedBy.NONE,
 ) -> Closed:
     """Close a run with what its agent said. Raises LeaseLost when it is closed already."""
     outcome = Outcome(kind, "as it went", reset_at)
-    told = Conclusion(outcome, session_id="s", text=text, cost_usd=cost_usd)
-    closing = Closing(told, EndedBy.NONE, 0, snapshot)
+    usage = Usage(tokens_in=tokens)
+    told = Conclusion(outcome, session_id="s", text=text, cost_usd=cost_usd, usage=usage)
+    closing = Closing(told, ended_by, 0, snapshot)
     return ground.do(lambda tx: _close(tx, run, closing, ground.settings, 0.5))

@@ -20,7 +20,7 @@ from wfd.edge.door import checked
 from wfd.engine.lease import Taken, Terms, take_work
 from wfd.engine.parts import Settings
 from wfd.ports import Tx
-from wfd.rules.policy import Caps, Gates, Policy, parse
+from wfd.rules.policy import NO_DAILY, Caps, DailyCaps, Gates, Policy, parse
 from wfd.store.sqlite import Connected, open_writer
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Ground:
 
     def __init__(
         self, folder: Path, *, gates: Gates | None = None, caps: Caps | None = None,
-        checks: tuple[str, ...] = (),
+        checks: tuple[str, ...] = (), daily: DailyCaps = NO_DAILY,
     ) -> None:  # fmt: skip
         self.now = START
         self.path = folder / "wfd.db"
@@ -50,7 +50,7 @@ class Ground:
         self._tx = Connected(self.connection, lambda: self.now)
         policy = _shipped_policy()
         policy = replace(policy, gates=gates or policy.gates, caps=caps or policy.caps)
-        house = House(policy.gates, policy.caps, checks, TYPES, HARNESSES)
+        house = House(policy.gates, policy.caps, checks, TYPES, HARNESSES, daily)
         self.settings = Settings(Config(), RepositoryConfig(), policy, house, {})
         for name in ("a", "b"):
             self.send(
@@ -60,6 +60,11 @@ class Ground:
 
     def close(self) -> None:
         self.connection.close()
+
+    def allows(self, daily: DailyCaps) -> None:
+        """The daily caps of every namespace from now on."""
+        house = replace(self.settings.house, daily=daily)
+        self.settings = replace(self.settings, house=house)
 
     def do(self, work: Callable[[Tx], T]) -> T:
         """One transaction."""
@@ -98,6 +103,7 @@ class Ground:
             worker=worker,
             ttl_ms=TTL_MS,
             harness_of=lambda namespace, job: job.harness or "sim",
+            daily_of=lambda namespace: self.settings.house.daily,
         )
         return self.do(lambda tx: take_work(tx, terms))
 

@@ -24,9 +24,11 @@ from wfd.domain.run import Run
 from wfd.engine.close import Closed
 from wfd.ports import Tx
 from wfd.rules.after import Again, Judge
-from wfd.rules.policy import Caps, Gates
+from wfd.rules.daily import DAY_MS
+from wfd.rules.policy import Caps, DailyCaps, Gates
 
 CAPS = Caps(jobs=6, attempts=2, no_work=2, wall_ms=40 * TTL_MS, cost_usd=5.0)
+DAILY = DailyCaps(jobs=4, cost_usd=3.0)
 GATES = Gates(checks="off", review=False, uat=False)
 WORKERS = ("w1", "w2")
 KEYS = ("k1", "k2", "k3")
@@ -59,7 +61,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="wfd-queue-"))
-        self.ground = Ground(self.folder, gates=GATES, caps=CAPS)
+        self.ground = Ground(self.folder, gates=GATES, caps=CAPS, daily=DAILY)
         self.held: dict[str, list[RunId]] = {worker: [] for worker in WORKERS}
         self.lost: list[Run] = []  # runs whose worker does not know yet
         self.by_key: dict[tuple[str, str], JobId] = {}
@@ -182,7 +184,7 @@ class QueueMachine(RuleBasedStateMachine):
             raise AssertionError("a lost lease was closed")
         assert self.ground.connection.total_changes == written
 
-    @rule(ms=st.sampled_from([1, 5_000, TTL_MS + 1, 600_000]))
+    @rule(ms=st.sampled_from([1, 5_000, TTL_MS + 1, 600_000, DAY_MS]))
     def time_passes(self, ms: int) -> None:
         self.ground.now += ms
 

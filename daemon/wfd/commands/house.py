@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wfd.domain.namespace import Namespace
-from wfd.rules.policy import Caps, Gates
+from wfd.rules.policy import NO_DAILY, Caps, DailyCaps, Gates
 
 MAX_TEXT = 200_000  # characters of a north star, a context or a note
 MAX_REASON = 10_000  # characters of a reason, which every later prompt repeats
@@ -17,6 +17,7 @@ class House:
     checks: tuple[str, ...]  # names of the configured checks
     types: tuple[str, ...]  # job types that have a template
     harnesses: tuple[str, ...]
+    daily: DailyCaps = NO_DAILY
 
 
 HouseOf = Callable[[Namespace], House]

@@ -12,7 +12,7 @@ from wfd.domain.errors import BadInput, NotAllowed, unknown
 from wfd.domain.ids import JobId, NamespaceId
 from wfd.domain.job import PM, By, Job
 from wfd.ports import Tx
-from wfd.rules.caps import breach
+from wfd.rules.caps import breach, caps_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             raise BadInput(f"key '{want.key}' belongs to J{known.id} of A{known.assignment_id}")
         return _answer(known.id, assignment, created=False)
     refuse_closed(assignment, "insert-job")
-    over = breach(assignment, house.caps)
+    over = breach(assignment, caps_of(assignment, house.caps))
     if over is not None:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
 

@@ -69,6 +69,10 @@ class ListedAssignment:
     cost_usd: float | None
     unmeasured: int
     wall_ms: int
+    tokens: int | None
+    pm_cost_usd: float | None
+    pm_tokens: int | None
+    pm_wall_ms: int
     created_at: int
     closed_at: int | None
 

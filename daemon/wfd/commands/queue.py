@@ -209,15 +209,24 @@ def cancel_open(tx: Tx, job: Job, reason: str) -> None:
 
 
 def set_state(
-    tx: Tx, assignment: Assignment, state: AssignmentState, reason: str | None = None
+    tx: Tx,
+    assignment: Assignment,
+    state: AssignmentState,
+    reason: str | None = None,
+    *,
+    resumes_at: int | None = None,
 ) -> Assignment:
-    """Move an assignment, wake or park whoever has the turn, and return it as it is now."""
+    """Move an assignment, wake or park whoever has the turn, and return it as it is now.
+
+    `resumes_at` is when a pause ends by itself, in UTC milliseconds.
+    """
     if not tx.run(
         "set_assignment_state",
         id=assignment.id,
         was=assignment.state,
         state=state,
         reason=reason,
+        resumes_at=resumes_at,
         now=tx.now,
     ):
         raise Conflict(f"A{assignment.id} is no longer {assignment.state}")

@@ -13,7 +13,7 @@ from wfd.domain.errors import NotAllowed
 from wfd.domain.job import By, Job
 from wfd.ports import Tx
 from wfd.rules import retry
-from wfd.rules.caps import breach
+from wfd.rules.caps import breach, caps_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         raise NotAllowed(f"J{job.id} is still {job.state}; 'wfctl cancel J{job.id}' ends it first")
     assignment = get_assignment(tx, job.assignment_id)
     refuse_closed(assignment, "retry")
-    over = breach(assignment, house_of(namespace_of(tx, assignment.namespace_id)).caps)
+    house = house_of(namespace_of(tx, assignment.namespace_id))
+    over = breach(assignment, caps_of(assignment, house.caps))
     if over is not None and not job.is_pm:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
     changes = None if want.changes is None else text_of(want.changes, "change", MAX_TEXT)

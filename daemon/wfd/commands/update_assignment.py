@@ -7,13 +7,14 @@ from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
+from wfd.commands.today import over_today
 from wfd.domain.assignment import MOVES, Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job
 from wfd.ports import Read, Tx
-from wfd.rules.caps import breach
+from wfd.rules.caps import breach, caps_of
 from wfd.rules.gates import OpenGate, open_gates
 
 
@@ -30,6 +31,8 @@ def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict
     """{"assignment": id, "state": …}. Raises NotAllowed when its state or a gate forbids it."""
     assignment = assignment_in(tx, want.namespace, want.assignment)
     if want.status is assignment.state:
+        if assignment.resumes_at is not None:
+            _stay_paused(tx, assignment, want)
         return _answer(assignment)
     if want.status not in MOVES[assignment.state]:
         allowed = ", ".join(sorted(MOVES[assignment.state]))
@@ -76,12 +79,22 @@ def gates_of(read: Read, assignment: Assignment, house: House) -> list[OpenGate]
     )
 
 
+def _stay_paused(tx: Tx, assignment: Assignment, want: UpdateAssignment) -> None:
+    """It would go on by itself, and a person says that it shall not."""
+    reason = text_of(want.reason, "reason", MAX_REASON) if want.reason else "paused by a person"
+    decide(tx, assignment, By.PERSON, DecisionKind.PAUSE, reason)
+    tx.run("stay_paused", id=assignment.id, reason=reason)
+
+
 def _activate(
     tx: Tx, assignment: Assignment, want: UpdateAssignment, house: House
 ) -> dict[str, object]:
-    over = breach(assignment, house.caps, adding=0)
+    over = breach(assignment, caps_of(assignment, house.caps), adding=0)
     if over is not None:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json, or complete A{assignment.id}")
+    over = over_today(tx, assignment.namespace_id, house.daily)
+    if over is not None:
+        raise NotAllowed(f"{over}; raise dailyCaps in .wfd/config.json, or wait for the next day")
     reason = want.reason or "a person set it active"
     decide(tx, assignment, By.PERSON, DecisionKind.ACTIVATE, reason)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)

@@ -3,7 +3,7 @@
 They answer a person, and a PM agent that calls them often: nothing slow is imported here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +57,11 @@ def assignment(
         with scene(namespace) as here:
             found = assignment_in(here.read, here.namespace.name, assignment_id)
             chain = inspect.chain(here.read, here.namespace, found)
-            gates = None if found.is_closed else _open_gates(here, found)
+            stands = _Standing() if found.is_closed else _standing(here, found)
         if as_json:
-            print_document(chain_document(chain, gates))
+            print_document(chain_document(chain, stands.gates, stands.left))
         else:
-            print_page(chain_page(chain, gates, here.now))
+            print_page(chain_page(chain, stands.gates, here.now, stands.left))
 
     draw_or_watch(draw, watch_s)
 
@@ -123,32 +123,44 @@ def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
         _print_file(_last_patch(seen, number), "patch", as_json)
 
 
-def _open_gates(here: Scene, of: Assignment) -> Sequence[Gate] | None:
-    """None where the configuration that they follow from is off."""
-    try:
-        return _gates_by_the_daemon(here, of)
-    except (BadConfig, NotAllowed) as error:
-        click.echo(f"wfctl: its gates cannot be told: {error}", err=True)
-        return None
-
-
 @dataclass(frozen=True)
 class _Told:
     name: str
     why: str
 
 
-def _gates_by_the_daemon(here: Scene, of: Assignment) -> Sequence[Gate]:
-    """As the daemon sees them; found out here where none answers."""
+@dataclass(frozen=True)
+class _Standing:
+    """What keeps an assignment from its end, and from going on."""
+
+    gates: Sequence[Gate] | None = None  # None: not told
+    left: Sequence[str] = ()
+
+
+def _standing(here: Scene, of: Assignment) -> _Standing:
+    """Nothing where the configuration that it follows from is off."""
+    try:
+        told = _told_by_the_daemon(here, of)
+    except (BadConfig, NotAllowed) as error:
+        click.echo(f"wfctl: its gates and caps cannot be told: {error}", err=True)
+        return _Standing()
+    gates, left = told["open"], told["left"]
+    assert isinstance(gates, list)
+    assert isinstance(left, list)
+    return _Standing([_Told(**gate) for gate in gates], left)
+
+
+def _told_by_the_daemon(here: Scene, of: Assignment) -> Mapping[str, object]:
+    """As the daemon sees it; found out here where none answers."""
     values = {"namespace": here.namespace.name, "assignment": of.id}
     try:
         answer = client.call(here.place.socket_path, "open_gates", values)
     except (NotRunning, TryLater, Broken):
-        from wfd.app import open_gates  # late: gates are policy, and policy is slow to import
+        from wfd.app import standing  # late: gates are policy, and policy is slow to import
 
-        return open_gates(here.place, here.read, of)
+        return standing(here.place, here.read, of, here.now)
     assert isinstance(answer, dict)
-    return [_Told(**gate) for gate in answer["open"]]
+    return answer
 
 
 def _print_assignment_diff(here: Scene, of: Assignment, as_json: bool) -> None:

@@ -48,6 +48,7 @@ class Assignment:
     pm_tokens: int | None
     pm_wall_ms: int
     allowance: str  # JSON: what a person has added to its caps
+    resumes_at: int | None  # when its pause ends by itself
 
     @property
     def branch(self) -> str:

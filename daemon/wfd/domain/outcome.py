@@ -32,6 +32,7 @@ class EndedBy(StrEnum):
     STALL = "stall"
     STARTUP = "startup"
     LIMIT = "limit"  # its transcript outgrew the cap
+    BUDGET = "budget"  # a cap on what it may use was reached
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Outcome:
     reset_at: int | None = None  # UTC milliseconds; only a rate limit has one
 
 
+MAX_TOKENS = 2**53  # of one run; more is no measure, and a sum of them would outgrow a column
+
+
 @dataclass(frozen=True)
 class Usage:
     """Tokens as the CLI reported them. None is "not reported", which is not zero."""
@@ -48,6 +52,13 @@ class Usage:
     tokens_in: int | None = None
     tokens_cached: int | None = None
     tokens_out: int | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """In and out together, what was read from a cache included: all that a model has seen."""
+        if self.tokens_in is None and self.tokens_out is None:
+            return None
+        return min((self.tokens_in or 0) + (self.tokens_out or 0), MAX_TOKENS)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from wfd.edge.document import to_json
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
-from wfd.edge.words import ago, duration, iso, one_line, plural, spend
+from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
+from wfd.rules.share import pm_share
 
 
 class Gate(Protocol):
@@ -23,8 +24,10 @@ class Gate(Protocol):
     def why(self) -> str: ...
 
 
-def chain_page(chain: Chain, gates: Sequence[Gate] | None, now: int) -> Iterator[PageLine]:
-    """`gates` is None where they could not be told."""
+def chain_page(
+    chain: Chain, gates: Sequence[Gate] | None, now: int, left: Sequence[str] = ()
+) -> Iterator[PageLine]:
+    """`gates` is None where they could not be told; `left` is what is left of its caps."""
     assignment = chain.assignment
     yield title(
         "assignment",
@@ -35,6 +38,8 @@ def chain_page(chain: Chain, gates: Sequence[Gate] | None, now: int) -> Iterator
     )
     yield from passage("north_star", assignment.north_star)
     yield from _facts(assignment)
+    for cap in left:
+        yield fact("left", one_line(cap))
     for gate in gates or ():
         yield fact("open_gate", gate.name, one_line(gate.why))
     for note in chain.notes:
@@ -47,11 +52,15 @@ def chain_page(chain: Chain, gates: Sequence[Gate] | None, now: int) -> Iterator
             yield from _job_lines(step, now)
 
 
-def chain_document(chain: Chain, gates: Sequence[Gate] | None) -> dict[str, object]:
-    """{"namespace", "assignment", "chain": [{"job", …} | {"decision"}], "notes", "open_gates"}"""
+def chain_document(
+    chain: Chain, gates: Sequence[Gate] | None, left: Sequence[str] = ()
+) -> dict[str, object]:
+    """{"namespace", "assignment", "left": […], "chain": [{"job", …} | {"decision"}], "notes",
+    "open_gates"}"""
     return {
         "namespace": chain.namespace.name,
         "assignment": {**_object(chain.assignment), "branch": chain.assignment.branch},
+        "left": list(left),
         "chain": [_step_document(step) for step in chain.steps],
         "notes": to_json(chain.notes),
         "open_gates": None if gates is None else [{"name": g.name, "why": g.why} for g in gates],
@@ -66,6 +75,10 @@ def _facts(assignment: Assignment) -> Iterator[PageLine]:
     jobs = f"{plural(assignment.jobs, 'job')} besides the PM's"
     yield fact("used", f"{jobs}, {duration(assignment.wall_ms)} of runs")
     yield fact("cost", spend(assignment.cost_usd, assignment.unmeasured))
+    yield fact("tokens", count(assignment.tokens))
+    share = pm_share(assignment)
+    if share is not None:
+        yield fact("pm_share", str(share))
 
 
 def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:

@@ -7,6 +7,7 @@ from wfd.commands.listing import ListedAssignment, ListedJob, QueuedJob
 from wfd.domain.job import JobState, WaitsFor
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
 from wfd.edge.words import ago, duration, iso, one_line, spend
+from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (
     "nothing is open.\n  wfctl create 'what you want'   starts an assignment\n"
@@ -41,6 +42,8 @@ def print_assignments(
         Column("OPEN", is_number=True),
         Column("JOBS", is_number=True),
         Column("COST", can_wrap=True),
+        Column("TOKENS", is_number=True),
+        Column("PM", is_number=True),
         Column("MADE"),
         Column("NORTH STAR", can_wrap=True),
     ]
@@ -86,9 +89,16 @@ def _assignment_row(one: ListedAssignment, now: int) -> list[Cell]:
         cell(one.open_jobs),
         cell(one.jobs),
         cell(spend(one.cost_usd, one.unmeasured)),
+        cell("" if one.tokens is None else f"{one.tokens:,}", one.tokens),
+        _pm_share(one),
         cell(ago(one.created_at, now), iso(one.created_at)),
         cell(one_line(one.north_star, 80), one.north_star),
     ]
+
+
+def _pm_share(one: ListedAssignment) -> Cell:
+    share = pm_share(one)
+    return cell("") if share is None else cell(f"{share.part:.0%}", f"{share.part:.3f}")
 
 
 def _job_row(job: ListedJob, now: int) -> list[Cell]:

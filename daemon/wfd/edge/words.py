@@ -45,9 +45,16 @@ def spend(usd: float | None, unmeasured: int) -> str:
     """A sum and what is missing from it."""
     if usd is None and not unmeasured:
         return "none yet"
-    if usd is None or not unmeasured:
+    if not unmeasured:
         return money(usd)
+    if usd is None:
+        return f"{NOT_REPORTED} by {plural(unmeasured, 'run')}"
     return f"{money(usd)} + {plural(unmeasured, 'run')} {NOT_REPORTED}"
+
+
+def count(number: int | None) -> str:
+    """12,345; what nobody reported is not zero."""
+    return NOT_REPORTED if number is None else f"{number:,}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -15,11 +15,11 @@ from wfd.commands.queue import (
 from wfd.commands.record import decide, event_of_job
 from wfd.commands.scope import namespace_of
 from wfd.commands.settle import pause_if_idle
+from wfd.commands.today import pause_for_today
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
-from wfd.domain.ids import AssignmentId
 from wfd.domain.job import By, Job, JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
@@ -27,8 +27,10 @@ from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
+from wfd.rules import daily
 from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
-from wfd.rules.caps import breach
+from wfd.rules.caps import breach, caps_of
+from wfd.rules.daily import Spend, day_of
 from wfd.rules.usage import own_share
 
 _NOT_ACCEPTED = (
@@ -62,6 +64,16 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What a run has used up, as far as that is known."""
+
+    wall_ms: int
+    cost_usd: float | None
+    is_unmeasured: bool  # an agent has run, and no cost was reported
+    tokens: int | None
+
+
+@dataclass(frozen=True)
 class Over:
     """A run that is closed while its job still has the turn."""
 
@@ -72,6 +84,7 @@ class Over:
     ended_at: int
     job: Job
     assignment: Assignment  # with what the run has used up
+    used: Used
 
     @property
     def outcome(self) -> Outcome:
@@ -134,15 +147,18 @@ def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -
     if spans_session:
         told = _with_own_usage(tx, told, run)
     _write_run(tx, run, closing, told)
-    assignment = _count_run(tx, run, seen, closing)
+    job = get_job(tx, run.job_id)
+    used = _used(tx, run, seen, closing, told)
+    assignment = _count_run(tx, run, job, closing, used)
     _add_evidence(tx, run, closing.evidence)
-    return Over(run, seen, closing, told, tx.now, get_job(tx, run.job_id), assignment)
+    return Over(run, seen, closing, told, tx.now, job, assignment, used)
 
 
 def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
     """What comes after every run, whatever became of its job."""
     job, run = over.job, over.run
-    assignment = _pause_at_cap(tx, over.assignment.id, settings)
+    spend = _count_spend(tx, over, is_over=not isinstance(next_, Again | Ask))
+    assignment = _pause_at_cap(tx, over, settings, spend)
     promote(tx, assignment.id)
     message = over.outcome.message[:500]
     event_of_job(tx, "run.closed", job, run.id, outcome=over.outcome.kind, message=message)
@@ -152,7 +168,8 @@ def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
 
 
 def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
-    next_ = after(over.job, over.outcome, over.told.session_id, settings.policy, tx.now, roll)
+    policy = replace(settings.policy, caps=caps_of(over.assignment, settings.policy.caps))
+    next_ = after(over.job, over.outcome, over.told.session_id, policy, tx.now, roll)
     if isinstance(next_, Apply) and not settings.is_accepted:
         return Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
     return next_
@@ -205,7 +222,16 @@ def _write_run(tx: Tx, run: Run, closing: Closing, told: Conclusion) -> None:
     )
 
 
-def _count_run(tx: Tx, run: Run, seen: Seen, closing: Closing) -> Assignment:
+def _used(tx: Tx, run: Run, seen: Seen, closing: Closing, told: Conclusion) -> Used:
+    return Used(
+        wall_ms=max(0, tx.now - run.started_at - closing.idle_ms),
+        cost_usd=told.cost_usd,
+        is_unmeasured=told.cost_usd is None and seen.spawned_at is not None,
+        tokens=told.usage.tokens,
+    )
+
+
+def _count_run(tx: Tx, run: Run, job: Job, closing: Closing, used: Used) -> Assignment:
     """Give the turn back; the run's assignment with what it has used up and where it stands."""
     snapshot = closing.snapshot
     tx.run("give_back_turn", id=run.namespace_id)
@@ -213,9 +239,8 @@ def _count_run(tx: Tx, run: Run, seen: Seen, closing: Closing) -> Assignment:
         Assignment,
         "count_run",
         id=run.assignment_id,
-        wall_ms=max(0, tx.now - run.started_at - closing.idle_ms),
-        cost_usd=closing.conclusion.cost_usd,
-        was_spawned=seen.spawned_at is not None,
+        is_pm=job.is_pm,
+        **vars(used),
         head_commit=snapshot.commit if snapshot else None,
         head_tree=snapshot.tree if snapshot else None,
     )
@@ -289,15 +314,42 @@ def _block(tx: Tx, assignment: Assignment, run: Run, reason: str) -> None:
     set_state(tx, assignment, AssignmentState.BLOCKED, reason)
 
 
-def _pause_at_cap(tx: Tx, assignment_id: AssignmentId, settings: Settings) -> Assignment:
-    """A cap on time or cost that is reached stops the assignment and asks; the work stays.
+def _count_spend(tx: Tx, over: Over, *, is_over: bool) -> Spend:
+    """What the namespace has spent today, this run included; whether its job is over, too."""
+    used = over.used
+    spend = tx.one(
+        Spend,
+        "count_spend",
+        namespace_id=over.run.namespace_id,
+        day=day_of(tx.now),
+        jobs=int(is_over and not over.job.is_pm),
+        cost_usd=used.cost_usd,
+        unmeasured=int(used.is_unmeasured),
+        tokens=used.tokens,
+        wall_ms=used.wall_ms,
+    )
+    assert spend is not None, "an insert gives its row back"
+    return spend
+
+
+def _pause_at_cap(tx: Tx, over: Over, settings: Settings, spend: Spend) -> Assignment:
+    """A cap that is reached stops the assignment and asks; the work stays.
 
     The assignment as it is then.
     """
-    assignment = get_assignment(tx, assignment_id)
-    reached = breach(assignment, settings.policy.caps, adding=0)
-    if reached is None or assignment.state is not AssignmentState.ACTIVE:
+    assignment = get_assignment(tx, over.assignment.id)
+    if assignment.state is not AssignmentState.ACTIVE:
         return assignment
+    reached = breach(assignment, caps_of(assignment, settings.policy.caps), adding=0)
+    if reached is None:
+        reached_today = daily.breach(spend, settings.house.daily)
+        if reached_today is not None:
+            return pause_for_today(tx, assignment, reached_today)
+        by_cap = over.closing.ended_by is EndedBy.BUDGET
+        if not by_cap or over.outcome.kind is not Kind.INTERRUPTED:
+            return assignment
+        # a cap has ended it, whatever its CLI tells of what it used
+        reached = over.outcome.message
     reason = f"{reached}; raise the cap in .wfd/config.json and set it active, or complete it"
     decide(tx, assignment, By.POLICY, DecisionKind.PAUSE, reason)
     return set_state(tx, assignment, AssignmentState.PAUSED, reason)

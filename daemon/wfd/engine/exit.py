@@ -32,6 +32,11 @@ class Exit:
     def told_of(self, conclusion: Conclusion) -> Conclusion:
         """The conclusion with our reason, unless the agent came to a result after all."""
         outcome = conclusion.outcome
-        if self.reason is None or outcome.kind is not Kind.STALLED:
+        if self.reason is None or outcome.kind not in (Kind.STALLED, Kind.INTERRUPTED):
             return conclusion
         return replace(conclusion, outcome=replace(outcome, message=self.reason))
+
+    def by(self, conclusion: Conclusion) -> EndedBy:
+        """Who ended it: a CLI that stops at the budget that it was given does so for us."""
+        is_interrupted = conclusion.outcome.kind is Kind.INTERRUPTED
+        return EndedBy.BUDGET if is_interrupted and self.ended_by is EndedBy.NONE else self.ended_by

@@ -23,9 +23,12 @@ from wfd.engine.apply import facts_of
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.engine.steps import Step, reached
 from wfd.ports import Ask, Harness, Tx, Workspace
-from wfd.rules import decision, verdict
-from wfd.rules.caps import budget_left, run_limit_ms
+from wfd.rules import daily, decision, verdict
+from wfd.rules.caps import caps_of
+from wfd.rules.daily import Spend, day_of
+from wfd.rules.policy import NO_DAILY
 from wfd.rules.prompt import pm_values, render, values_for
+from wfd.rules.room import Room, room_of
 
 INSTRUCTIONS = ("CLAUDE.md", "AGENTS.md")
 MAX_INSTRUCTIONS = 64 * 1024  # bytes of a repository's own CLAUDE.md or AGENTS.md
@@ -51,7 +54,7 @@ class Prepared:
     assignment: Assignment  # as it is with its base
     folder: RunFolder
     ask: Ask
-    limit_ms: int  # of the agent's wall time
+    room: Room  # until a cap ends it
     run_seq: int  # the how-manieth run of its job, from 1
 
 
@@ -75,16 +78,12 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     instructions = await parts.workspaces.text_at(
         lease.namespace, workspace.base_commit, INSTRUCTIONS, MAX_INSTRUCTIONS
     )
-    ask = _ask(lease, assignment, settings, template, harness, workspace, folder, instructions)
+    room = await _room(parts, lease, assignment, settings)
+    ask = _ask(lease, settings, template, harness, workspace, folder, instructions, room)
     ask = await _going_on(parts, lease, ask)
     run_seq = await _record_prompt(parts, lease, workspace, prompt, ask)
     reached(Step.PREPARED)
-    limit_ms = run_limit_ms(
-        assignment, settings.policy.caps, settings.repository.timeout_for(lease.job.type)
-    )
-    return Prepared(
-        settings, template, harness, workspace, assignment, folder, ask, limit_ms, run_seq
-    )
+    return Prepared(settings, template, harness, workspace, assignment, folder, ask, room, run_seq)
 
 
 def _settings(parts: Parts, lease: Lease) -> Settings:
@@ -265,15 +264,26 @@ def _write_prompt(folder: RunFolder, prompt: str) -> None:
     folder.prompt.write_text(prompt, encoding="utf-8")
 
 
+async def _room(parts: Parts, lease: Lease, assignment: Assignment, settings: Settings) -> Room:
+    """What it may use, by the caps of its assignment and by what is left of the day's."""
+    today, caps = NO_DAILY, settings.house.daily
+    if caps.is_any:
+        day = day_of(parts.clock.now())
+        spend = await parts.store.one(Spend, "spend_on", namespace_id=lease.namespace.id, day=day)
+        today = daily.left(spend or Spend(), caps)
+    timeout_ms = settings.repository.timeout_for(lease.job.type)
+    return room_of(assignment, caps_of(assignment, settings.policy.caps), today, timeout_ms)
+
+
 def _ask(
     lease: Lease,
-    assignment: Assignment,
     settings: Settings,
     template: Template,
     harness: Harness,
     workspace: Workspace,
     folder: RunFolder,
     instructions: str | None,
+    room: Room,
 ) -> Ask:
     own = settings.config.harness(harness.name)
     schema = None
@@ -292,7 +302,7 @@ def _ask(
         is_pm=lease.job.is_pm,
         schema=schema,
         instructions=instructions,
-        budget_usd=budget_left(assignment, settings.policy.caps),
+        budget_usd=room.budget_usd,
         max_turns=own.max_turns,
     )
 

@@ -115,7 +115,7 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
     told = exited.told_of(codec.conclude(end))
     if kept is None and not codec.is_finished:
         return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
-    return Ended(told, exited.ended_by, exited.code, birth_of(run))
+    return Ended(told, exited.by(told), exited.code, birth_of(run))
 
 
 def _lost(lease: Lease, told: Conclusion) -> Ended:

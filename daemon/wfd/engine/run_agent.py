@@ -127,7 +127,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     told = exited.told_of(codec.conclude(end))
     reached(Step.HEARD)
     live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
-    return Ended(told, exited.ended_by, exited.code, process.birth)
+    return Ended(told, exited.by(told), exited.code, process.birth)
 
 
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
@@ -189,7 +189,7 @@ def _clocks(prepared: Prepared) -> Clocks:
     return Clocks(
         startup_ms=repository.startup_ms,
         stall_ms=repository.stall_ms,
-        total_ms=prepared.limit_ms,
+        room=prepared.room,
         after_result_ms=AFTER_RESULT_MS,
         grace_ms=config.grace_ms,
         max_bytes=config.limits.transcript_bytes,

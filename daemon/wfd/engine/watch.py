@@ -27,6 +27,7 @@ from wfd.engine.parts import LiveRun, Parts
 from wfd.engine.silence import Silence
 from wfd.engine.steps import Step, reached
 from wfd.ports import Codec, Harness, Process
+from wfd.rules.room import Room
 
 MAX_TICK_S = 5.0
 MEASURE_S = 1.0  # between two looks at the size of what is written, while it is
@@ -39,7 +40,7 @@ class Clocks:
 
     startup_ms: int  # for its first line
     stall_ms: int  # for a further line that does not only say that it tries again
-    total_ms: int
+    room: Room  # its total time is in it
     after_result_ms: int  # for its exit, once it has given its result
     grace_ms: int  # for its exit, once it was asked to end
     max_bytes: int  # of transcript
@@ -71,6 +72,9 @@ class _Watch:
         self._measured_at = self._born
         self._has_grown = False  # since its size was looked at
         self._is_too_long = False
+        # one that tells what its whole session used tells it with its result, when it is over
+        self._counts = not harness.usage_spans_session
+        self._at_cap: str | None = None
         self._group: TaskGroup  # of all that goes on while the process lives
         self._finished_at: float | None = None
         self._exited = anyio.Event()
@@ -96,7 +100,7 @@ class _Watch:
             self._group.start_soon(self._wait, name="wait")
             ended_by = await self._until_over()
             is_silent = ended_by in (EndedBy.STALL, EndedBy.STARTUP)
-            reason = self._silence.reason(anyio.current_time()) if is_silent else None
+            reason = self._silence.reason(anyio.current_time()) if is_silent else self._at_cap
             if not self._exited.is_set():
                 await self._end()
         return ended_by, reason
@@ -112,6 +116,7 @@ class _Watch:
                 reached(Step.STREAMING)
                 self._has_spoken = True
                 self._hear(now, chain.from_iterable(map(read, lines)))
+                self._count()
             if not self._codec.is_finished:  # or it began another turn by itself
                 self._finished_at = None
             elif self._finished_at is None:  # what it says after its result buys it no time
@@ -129,6 +134,13 @@ class _Watch:
                 # what follows a try there is its stack trace; stdout tells when it got through
                 if signal is not None or not self._silence.is_trying:
                     self._hear(now, () if signal is None else (signal,))
+
+    def _count(self) -> None:
+        """While it runs, since a cap that is looked at afterwards is none."""
+        used = self._codec.tokens
+        if used is not None and used >= self._clocks.room.tokens and self._counts:
+            self._at_cap = self._clocks.room.why_no_tokens(used)
+            self._live.ending.set()
 
     def _grew(self, now: float) -> None:
         """Something was read. A tick sees how much there is; what pours out is seen before."""
@@ -209,14 +221,16 @@ class _Watch:
 
     def _tick_s(self) -> float:
         clocks = self._clocks
-        shortest = min(clocks.startup_ms, clocks.stall_ms, clocks.total_ms, clocks.after_result_ms)
+        total_ms = clocks.room.limit_ms
+        shortest = min(clocks.startup_ms, clocks.stall_ms, total_ms, clocks.after_result_ms)
         return min(MAX_TICK_S, max(0.01, shortest / 4000))
 
     def _due(self) -> EndedBy | None:
         """The clock that has run out."""
         now, clocks = anyio.current_time(), self._clocks
-        if (now - self._born) * 1000 >= clocks.total_ms:
-            return EndedBy.TIMEOUT
+        if (now - self._born) * 1000 >= clocks.room.limit_ms:
+            self._at_cap = clocks.room.why_no_time()
+            return EndedBy.BUDGET if self._at_cap else EndedBy.TIMEOUT
         if self._has_grown:
             self._measure(now)
         if self._is_too_long:
@@ -224,6 +238,8 @@ class _Watch:
         if self._finished_at is not None:
             hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms
             return EndedBy.TIMEOUT if hangs else None
+        if self._at_cap is not None:
+            return EndedBy.BUDGET
         silence_ms = self._silence.ms(now)
         if self._has_spoken and silence_ms >= clocks.stall_ms:
             return EndedBy.STALL

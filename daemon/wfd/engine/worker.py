@@ -34,6 +34,7 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
         worker=parts.worker,
         ttl_ms=config.lease_ttl_ms,
         harness_of=lambda namespace, job: _harness_of(parts, namespace, job),
+        daily_of=lambda namespace: parts.settings.last_good(namespace).house.daily,
     )
     taken, cancelled = await parts.store.write(
         lambda tx: (take_work(tx, terms), tx.all(int, "cancels_asked"))

@@ -1,6 +1,7 @@
 """What policy lets a PM decide now, before it has said anything."""
 
 from wfd.domain.decision import DecisionKind
+from wfd.domain.job import By
 from wfd.rules import retry
 from wfd.rules.facts import Facts
 
@@ -26,8 +27,15 @@ def why_no_retry(facts: Facts) -> str | None:
 
 
 def why_not_proceed(facts: Facts) -> str | None:
-    """Why there is nothing to go on with; None when a job is in line."""
-    return None if facts.open_jobs else "no job is in line; insert one, complete, or block"
+    """Why there is nothing to go on with; None when a job is in line.
+
+    One that a person has put there is a word of theirs, whatever the loop looks like.
+    """
+    if not facts.open_jobs:
+        return "no job is in line; insert one, complete, or block"
+    if facts.stuck and not any(job.created_by is By.PERSON for job in facts.open_jobs):
+        return f"{facts.stuck}; block, and ask a person how to go on"
+    return None
 
 
 def why_not_complete(facts: Facts) -> str | None:

@@ -35,7 +35,7 @@ class Link:
             parts.append(f"a retry of J{self.retry_of}")
         if self.verdict:
             parts.append(f"verdict {self.verdict}")
-        parts.append("cost unmeasured" if self.cost_usd is None else f"{self.cost_usd:.2f} USD")
+        parts.append("cost not reported" if self.cost_usd is None else f"{self.cost_usd:.2f} USD")
         parts.append(f"made by {self.by}" + (f" because: {self.why}" if self.why else ""))
         if self.answer:
             parts.append(f"it said: {self.answer}")

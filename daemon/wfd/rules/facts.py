@@ -17,6 +17,7 @@ from wfd.rules.clip import clip
 from wfd.rules.gates import OpenGate, newest_check, newest_verdict, open_gates
 from wfd.rules.loops import failed_here, stuck
 from wfd.rules.policy import Caps, Gates
+from wfd.rules.share import pm_share
 from wfd.rules.verdict import findings
 
 MAX_FINDINGS = 40
@@ -38,7 +39,7 @@ class Facts:
     verdicts: tuple[Evidence, ...]  # the newest of each kind at the current tree
     gates_open: tuple[OpenGate, ...]
     check_names: tuple[str, ...]
-    caps: Caps
+    caps: Caps  # its own
     breach: str | None  # the cap that forbids one more job
     stuck: str | None  # why another turn would not help
     failed_here: tuple[str, ...]  # job types whose verdict has failed the current tree
@@ -85,6 +86,7 @@ def gather(
     """
     tree = assignment.head_tree or assignment.base_tree
     base_tree = assignment.base_tree
+    caps = cap_rules.caps_of(assignment, caps)
     last_job = _last_closed(jobs)
     last_run = max(
         (r for r in runs if last_job and r.job_id == last_job.id), key=lambda r: r.id, default=None
@@ -115,7 +117,7 @@ def gather(
         check_names=tuple(check_names),
         caps=caps,
         breach=cap_rules.breach(assignment, caps),
-        stuck=stuck(evidence, decisions),
+        stuck=stuck(evidence, decisions, caps.reviews),
         failed_here=failed_here(verdicts, decisions),
         tried=_tried(last_job, {job.id: job for job in jobs}),
         types=tuple(sorted(set(types) - {PM})),
@@ -127,6 +129,7 @@ def gather(
 def wfd_facts(facts: Facts) -> dict[str, object]:
     """The facts as a machine reads them: the block ```json wfd-facts of the PM's prompt."""
     job, run = facts.last_job, facts.last_run
+    share = pm_share(facts.assignment)
     return {
         "assignment": f"A{facts.assignment.id}",
         "last_job": job
@@ -148,6 +151,8 @@ def wfd_facts(facts: Facts) -> dict[str, object]:
         "jobs_left": facts.jobs_left,
         "cost_left_usd": cap_rules.budget_left(facts.assignment, facts.caps),
         "unmeasured_runs": facts.assignment.unmeasured,
+        "tokens_left": cap_rules.tokens_left(facts.assignment, facts.caps),
+        "pm_share": share and round(share.part, 3),
         "types": list(facts.types),
         "harnesses": list(facts.harnesses),
         "stuck": facts.stuck,

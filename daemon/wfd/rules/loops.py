@@ -7,9 +7,12 @@ from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.job import By
 from wfd.rules.verdict import Finding, findings
 
+SAME_PLACES = 3  # so often may a verdict complain of the same places, in whatever words
 
-def stuck(evidence: Iterable[Evidence], decisions: Iterable[Decision]) -> str | None:
-    """Why another turn would not help: the newest verdict repeats a finding of an earlier tree.
+
+def stuck(evidence: Iterable[Evidence], decisions: Iterable[Decision], most: int) -> str | None:
+    """Why another turn would not help: the newest verdict repeats a finding of an earlier tree,
+    in its words or for the third time in its places, or is the last of the `most` that may fail.
 
     A person's decision after that verdict begins a new count.
     """
@@ -17,6 +20,11 @@ def stuck(evidence: Iterable[Evidence], decisions: Iterable[Decision]) -> str | 
     if not fails:
         return None
     last = fails[-1]
+    if len(fails) >= most:
+        return f"{len(fails)} verdicts have failed it since a person last spoke; the cap is {most}"
+    places = _places(last)
+    if places and sum(f.name == last.name and _places(f) == places for f in fails) >= SAME_PLACES:
+        return f"{last.name} has complained of the same places {SAME_PLACES} times"
     for earlier in fails[:-1]:
         if earlier.name == last.name and earlier.tree != last.tree:
             again = _common(findings(earlier.tail), findings(last.tail))
@@ -52,6 +60,11 @@ def _spoken(decisions: Iterable[Decision]) -> int:
 def _common(one: Sequence[Finding], other: Sequence[Finding]) -> Finding | None:
     known = {_key(finding) for finding in one}
     return next((finding for finding in other if _key(finding) in known), None)
+
+
+def _places(verdict: Evidence) -> frozenset[tuple[str, str]]:
+    """What kind of thing it found in which file: words may differ, and yet nothing moves."""
+    return frozenset((f.type, f.file) for f in findings(verdict.tail) if f.file is not None)
 
 
 def _key(finding: Finding) -> tuple[str, str | None, tuple[str, ...]]:

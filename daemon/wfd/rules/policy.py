@@ -84,8 +84,28 @@ class Caps:
     jobs: Count = 20  # the PM's own are not counted
     attempts: Count = 3  # of one job, along its retries
     no_work: Count = 2  # runs of one job, along its retries, that did nothing
+    reviews: Count = 5  # failed verdicts of whatever kind since a person last spoke
     wall_ms: Millis = 28_800_000
     cost_usd: Annotated[float, Field(gt=0)] | None = 20.0  # on reported cost; None: no cap
+    tokens: Count = 100_000_000  # in and out, what was cached included, as far as reported
+    pm_share: Annotated[float, Field(gt=0, le=1)] = 0.6  # of what was spent; 1: no cap
+
+
+@dataclass(frozen=True)
+class DailyCaps:
+    """What all assignments of a namespace may use on one UTC day; None: as much as they like."""
+
+    jobs: int | None = None  # brought to an end, the PM's own not counted
+    wall_ms: int | None = None
+    cost_usd: float | None = None
+    tokens: int | None = None
+
+    @property
+    def is_any(self) -> bool:
+        return self != NO_DAILY
+
+
+NO_DAILY = DailyCaps()
 
 
 @dataclass(frozen=True)

@@ -184,14 +184,5 @@ def _last_run(job: Job, runs: Iterable[Run]) -> Run | None:
 
 
 def _left(facts: Facts) -> list[str]:
-    assignment, caps = facts.assignment, facts.caps
-    minutes = cap_rules.run_limit_ms(assignment, caps, caps.wall_ms) // 60_000
-    budget = cap_rules.budget_left(assignment, caps)
-    left = [
-        f"{facts.jobs_left} of {caps.jobs} jobs",
-        f"{facts.attempts_left} of {caps.attempts} attempts at the last job",
-        f"{minutes} minutes of running agents",
-    ]
-    cost = cap_rules.spent(assignment)
-    left.append(f"no cap on cost; {cost}" if budget is None else f"{budget:.2f} USD; {cost}")
-    return left
+    attempts = f"{facts.attempts_left} of {facts.caps.attempts} attempts at the last job"
+    return [attempts, *cap_rules.left(facts.assignment, facts.caps)]

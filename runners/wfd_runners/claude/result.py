@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from wfd.domain.outcome import Kind, Usage
 from wfd_runners.claude.causes import by_code, by_words
-from wfd_runners.fields import clip, items, mapping, mappings, number, text, whole
+from wfd_runners.claude.usage import used_by
+from wfd_runners.fields import clip, items, mappings, number, text, whole
 
 MAX_MESSAGE = 500
+BUDGET = "error_max_budget_usd"
 NO_ANSWER = frozenset({"", "(no content)"})
 
 
@@ -56,7 +58,7 @@ class Result:
             session_id=text(event, "session_id"),
             answer=(text(event, "result") or "") if kind is Kind.SUCCEEDED else "",
             structured=event.get("structured_output"),
-            usage=_usage(event) if is_measured else Usage(),
+            usage=used_by(event) if is_measured else Usage(),
             cost_usd=cost if is_measured and cost is not None and cost >= 0 else None,
             turns=whole(event, "num_turns"),
             denied=[text(d, "tool_name") or "?" for d in mappings(event, "permission_denials")],
@@ -97,6 +99,8 @@ def _failure(
     event: Mapping[str, object], message: str, word: Word | None = None
 ) -> tuple[Kind, str]:
     subtype = text(event, "subtype") or ""
+    if subtype == BUDGET:  # which was a cap of ours: raise it, and the session goes on
+        return Kind.INTERRUPTED, message
     if subtype.startswith("error_max_") or event.get("stop_reason") == "refusal":
         return Kind.FAILED, message
     if event.get("terminal_reason") == "prompt_too_long":
@@ -111,36 +115,3 @@ def _failure(
 
 def _errors(event: Mapping[str, object]) -> str:
     return "; ".join(error for error in items(event, "errors") if isinstance(error, str))
-
-
-def _usage(event: Mapping[str, object]) -> Usage:
-    """Tokens of the whole process: by model where told, else those of the last turn.
-
-    What went in counts cache reads and writes too.
-    """
-    models = [m for m in mapping(event, "modelUsage").values() if isinstance(m, dict)]
-    if models:
-        names = ("inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens", "outputTokens")
-        return _sum(models, *names)
-    if not mapping(event, "usage"):
-        return Usage()
-    return _sum(
-        [mapping(event, "usage")],
-        "input_tokens",
-        "cache_creation_input_tokens",
-        "cache_read_input_tokens",
-        "output_tokens",
-    )
-
-
-def _sum(
-    counts: Sequence[Mapping[str, object]], fresh: str, written: str, cached: str, out: str
-) -> Usage:
-    def total(key: str) -> int:
-        return sum(max(0, whole(count, key) or 0) for count in counts)
-
-    return Usage(
-        tokens_in=total(fresh) + total(written) + total(cached),
-        tokens_cached=total(cached),
-        tokens_out=total(out),
-    )

@@ -20,6 +20,7 @@ from wfd.domain.signal import (
 from wfd.ports import End
 from wfd_runners.claude.causes import by_words
 from wfd_runners.claude.result import Result, Word
+from wfd_runners.claude.told import Told
 from wfd_runners.ending import cut_short, ended, remarks
 from wfd_runners.fields import clip, items, mapping, mappings, number, parse, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
@@ -46,6 +47,7 @@ class ClaudeCodec:
         self._words = ""  # the agent's last words
         self._word: Word | None = None  # set while the CLI's own words are the last ones
         self._tools = 0
+        self._told = Told()
         self._reset_at: int | None = None
         self._open_tasks: set[str] = set()
         self._result: Result | None = None
@@ -77,6 +79,10 @@ class ClaudeCodec:
     def is_finished(self) -> bool:
         """A result came, no task runs in the background, and no further turn has begun."""
         return self._between_turns and not self._open_tasks
+
+    @property
+    def tokens(self) -> int | None:
+        return self._told.usage.tokens
 
     def _system(self, event: Mapping[str, object]) -> Sequence[Signal]:
         subtype = text(event, "subtype") or ""
@@ -116,6 +122,7 @@ class ClaudeCodec:
         if message.get("model") == SYNTHETIC:
             return self._synthetic(event, message)
         self._word = None
+        self._told.add(message)
         is_main = text(event, "parent_tool_use_id") is None
         signals: list[Signal] = []
         for block in items(message, "content"):
@@ -195,6 +202,7 @@ class ClaudeCodec:
             outcome,
             session_id=self._session_id,
             text=self._words,
+            usage=self._told.usage,
             tools=self._tools,
             cli_version=self._version,
             model=self._model,
@@ -206,7 +214,7 @@ class ClaudeCodec:
             session_id=None if result.is_session_unknown else self._session_id or result.session_id,
             text=result.answer or self._words,
             structured=result.structured,
-            usage=result.usage,
+            usage=self._told.at_least(result.usage),
             cost_usd=result.cost_usd,
             turns=result.turns,
         )

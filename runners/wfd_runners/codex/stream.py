@@ -89,6 +89,11 @@ class CodexCodec:
         """A turn has ended, and no further one has begun."""
         return self._between_turns
 
+    @property
+    def tokens(self) -> int | None:
+        """Of the whole thread; codex tells none before its turn is over."""
+        return self._end.usage.tokens if self._end else None
+
     def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
         self._session_id = text(event, "thread_id") or self._session_id
         if self._session_id is None:

@@ -83,6 +83,11 @@ class GeminiCodec:
     def is_finished(self) -> bool:
         return self._result is not None
 
+    @property
+    def tokens(self) -> int | None:
+        """gemini tells none before its result."""
+        return self._result.usage.tokens if self._result else None
+
     def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
         self._session_id = text(event, "session_id") or self._session_id
         self._model = text(event, "model") or self._model

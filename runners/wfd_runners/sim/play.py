@@ -68,10 +68,13 @@ class Player:
         self._stream.result(text)
 
     def cost(self, usd: float) -> None:
-        self._stream.measured(cost_usd=usd)
+        self._stream.cost(usd)
 
     def tokens(self, both: list[int]) -> None:
-        self._stream.measured(tokens=both)
+        self._stream.tokens(*both)
+
+    def message_tokens(self, both: list[int]) -> None:
+        self._stream.message_tokens(*both)
 
     def api_retry(self, given: Json) -> None:
         self._stream.retry(given)

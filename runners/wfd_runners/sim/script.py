@@ -66,6 +66,7 @@ STEPS: dict[str, tuple[str, Check]] = {
     "structured": ("an object", lambda v: isinstance(v, dict)),
     "cost": ("US dollars", _is_number),
     "tokens": ("[in, out]", _is_pair_of(_is_whole)),
+    "message_tokens": ("[in, out]", _is_pair_of(_is_whole)),
     "no_result": TRUE,
     "wait_for": WORDS,
     "touch": WORDS,

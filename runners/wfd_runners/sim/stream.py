@@ -41,8 +41,10 @@ class Stream:
         self._lines = lines
         self._options = options
         self._session_id = session_id
-        self._tokens_in = len(prompt) // CHARS_PER_TOKEN + 1
-        self._tokens_out: int | None = None
+        # what each message tells that it takes, as the prompt goes in again with each
+        self._each = (len(prompt) // CHARS_PER_TOKEN + 1, 1)
+        self._told: dict[str, tuple[int, int]] = {}  # by the ids of messages
+        self._tokens: tuple[int, int] | None = None  # of the whole run, where the script says so
         self._said = 0
         self._tools = 0
         self._events = 0
@@ -106,11 +108,17 @@ class Stream:
             error=given.get("error", "overloaded"),
         )
 
-    def measured(self, *, cost_usd: float | None = None, tokens: list[int] | None = None) -> None:
-        """From here on report this instead of what the text would have cost."""
-        self._cost_usd = cost_usd if cost_usd is not None else self._cost_usd
-        if tokens is not None:
-            self._tokens_in, self._tokens_out = tokens
+    def cost(self, usd: float) -> None:
+        """What the result reports, instead of what the text would have cost."""
+        self._cost_usd = usd
+
+    def tokens(self, tokens_in: int, tokens_out: int) -> None:
+        """What the result reports, whatever the messages have told."""
+        self._tokens = (tokens_in, tokens_out)
+
+    def message_tokens(self, tokens_in: int, tokens_out: int) -> None:
+        """What each further message tells that it takes."""
+        self._each = (tokens_in, tokens_out)
 
     def result(self, text: str) -> None:
         if self._structured is not None:
@@ -192,14 +200,16 @@ class Stream:
         self._lines.write(_line(self._assistant_event(block)))
 
     def _assistant_event(self, block: Json) -> Json:
+        message_id = f"msg_{self._turns:04}"
+        tokens_in, tokens_out = self._told.setdefault(message_id, self._each)
         message: Json = {
-            "id": f"msg_{self._turns:04}",
+            "id": message_id,
             "type": "message",
             "role": "assistant",
             "model": self._options.model,
             "content": [block],
             "stop_reason": None,
-            "usage": {"input_tokens": self._tokens_in, "output_tokens": 1},
+            "usage": {"input_tokens": tokens_in, "output_tokens": tokens_out},
         }
         return self._event(type="assistant", message=message, parent_tool_use_id=None)
 
@@ -221,8 +231,7 @@ class Stream:
         self, subtype: str, fields: Json, *, is_error: bool = False, is_free: bool = False
     ) -> None:
         cost = 0 if is_free else self._cost(self._turns)
-        tokens_in = 0 if is_free else self._tokens_in
-        tokens_out = 0 if is_free else self._spoken_tokens()
+        tokens_in, tokens_out = (0, 0) if is_free else self._used()
         usage = {"inputTokens": tokens_in, "outputTokens": tokens_out, "costUSD": cost}
         common: Json = {
             "subtype": subtype,
@@ -236,10 +245,12 @@ class Stream:
         self.has_result = True
         self._emit(type="result", **{**common, **fields})
 
-    def _spoken_tokens(self) -> int:
-        if self._tokens_out is not None:
-            return self._tokens_out
-        return self._said // CHARS_PER_TOKEN + 1
+    def _used(self) -> tuple[int, int]:
+        if self._tokens is not None:
+            return self._tokens
+        told = [*self._told.values()] or [self._each]
+        spoken = self._said // CHARS_PER_TOKEN + 1
+        return sum(t[0] for t in told), max(spoken, sum(t[1] for t in told))
 
     def _emit(self, **fields: object) -> None:
         self._lines.write(_line(self._event(**fields)))

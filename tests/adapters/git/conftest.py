@@ -139,4 +139,5 @@ def _assignment() -> Assignment:
         pm_tokens=None,
         pm_wall_ms=0,
         allowance="{}",
+        resumes_at=None,
     )

@@ -7,8 +7,9 @@ select * from assignment where id = :id;
 
 -- set_assignment_state
 -- No row back means that somebody moved it in between.
+-- A pause that ends by itself says when; whatever else moves it forgets that.
 update assignment
-   set state = :state, reason = :reason,
+   set state = :state, reason = :reason, resumes_at = :resumes_at,
        closed_at = case when :state in ('complete', 'cancelled') then :now end
  where id = :id and state = :was;
 
@@ -24,15 +25,35 @@ returning state as assignment_state,
 -- count_run
 -- What a finished run used up, and where it moved the branch, if it did. A cost of null was not
 -- reported, which is not zero.
+-- Tokens are kept within what a column holds, whatever a CLI has claimed.
 update assignment
    set wall_ms = wall_ms + :wall_ms,
+       pm_wall_ms = pm_wall_ms + :wall_ms * :is_pm,
+       pm_cost_usd = case when :cost_usd is null or not :is_pm then pm_cost_usd
+                          else coalesce(pm_cost_usd, 0) + :cost_usd end,
+       tokens = case when :tokens is null then tokens
+                     else min(coalesce(tokens, 0) + :tokens, 9007199254740992) end,
+       pm_tokens = case when :tokens is null or not :is_pm then pm_tokens
+                        else min(coalesce(pm_tokens, 0) + :tokens, 9007199254740992) end,
        cost_usd = case when :cost_usd is null then cost_usd
                        else coalesce(cost_usd, 0) + :cost_usd end,
-       unmeasured = unmeasured + (:cost_usd is null and :was_spawned),
+       unmeasured = unmeasured + :is_unmeasured,
        head_commit = coalesce(:head_commit, head_commit),
        head_tree = coalesce(:head_tree, head_tree)
  where id = :id
 returning *;
+
+-- paused_until
+-- Those whose pause ends by itself, and has.
+select * from assignment where resumes_at <= :now order by resumes_at limit 100;
+
+-- next_pause_end
+select min(resumes_at) from assignment where resumes_at is not null;
+
+-- stay_paused
+-- A person wants it paused: it does not go on by itself.
+update assignment set resumes_at = null, reason = :reason
+ where id = :id and state = 'paused' and resumes_at is not null;
 
 -- set_base
 update assignment

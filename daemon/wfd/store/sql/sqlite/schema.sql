@@ -31,10 +31,12 @@ create table assignment (
     pm_cost_usd real,
     pm_tokens integer,
     pm_wall_ms integer not null default 0,
-    allowance text not null default '{}'
+    allowance text not null default '{}',
+    resumes_at integer check (resumes_at is null or state = 'paused')
 ) strict;
 
 create index assignment_by_namespace on assignment (namespace_id, id);
+create index assignment_resuming on assignment (resumes_at) where resumes_at is not null;
 create index assignment_with_workspace on assignment (id)
     where state in ('complete', 'cancelled') and is_set_up = 1;
 

@@ -101,6 +101,9 @@ alter table assignment add column pm_cost_usd real;
 alter table assignment add column pm_tokens integer;
 alter table assignment add column pm_wall_ms integer not null default 0;
 alter table assignment add column allowance text not null default '{}';
+alter table assignment add column resumes_at integer
+    check (resumes_at is null or state = 'paused');
+create index assignment_resuming on assignment (resumes_at) where resumes_at is not null;
 
 alter table run add column account text;
 alter table run add column route text;

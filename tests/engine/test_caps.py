@@ -67,6 +67,22 @@ async def test_a_budget_is_enforced_while_the_run_streams_and_the_work_goes_on_w
         assert job.attempts == 1
 
 
+async def test_one_that_was_ended_before_its_last_words_need_not_work_again(
+    bench: "Bench",
+) -> None:
+    bench.configures(caps={"tokens": 5000})
+    first = [EDIT, {"message_tokens": [6000, 10]}, TURN, {"silence": True}]
+    work = [{**step, "run": 1} for step in first]
+    bench.plays({"implement": [[*work, {"result": "Greets."}]], "review": [[PASS]]})
+    async with bench.running() as engine:
+        one = await _paused(engine)
+        await _raises(engine, caps={"tokens": 10_000_000})
+        await engine.send("update_assignment", assignment=one, status="active")
+        assert (await engine.settled(one)).state == "complete"
+        _, runs = await _first(engine, one)
+        assert [run.outcome for run in runs] == ["interrupted", "succeeded"], "and not no_work"
+
+
 async def test_the_cap_on_time_pauses_a_run_and_costs_it_no_attempt(bench: "Bench") -> None:
     bench.configures(caps={"wallMs": 1500})
     bench.plays({"implement": [[EDIT, SILENCE]]})

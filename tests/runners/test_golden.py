@@ -13,10 +13,11 @@ from itertools import groupby
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.runners.recordings import GOLDEN, Recording, conclude, meant, recorded
+from tests.runners.recordings import GOLDEN, NOW, Recording, conclude, meant, recorded
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import Finished, LimitSeen, Retrying, SessionStarted, Signal
+from wfd.ports import End
 from wfd_runners import harnesses
 
 CLIS = sorted(path.name for path in GOLDEN.iterdir())
@@ -33,6 +34,21 @@ ENDED_BY_US = {
     EndedBy.LIMIT: Kind.FAILED,
     EndedBy.BUDGET: Kind.INTERRUPTED,
 }
+
+
+@pytest.mark.parametrize("recording", PRINTED, ids=str)
+def test_what_was_told_while_it_ran_is_never_more_than_what_is_concluded(
+    recording: Recording,
+) -> None:
+    lines = recording.lines()
+    codec, told = harnesses()[recording.cli].codec(), 0
+    for line in lines:
+        codec.read(line)
+        now = codec.tokens or 0
+        assert now >= told, "it only grows"
+        told = now
+        concluded = codec.conclude(End(None, EndedBy.BUDGET, "", NOW)).usage.tokens
+        assert now <= (concluded or 0)
 
 
 def _details(signals: list[Signal], conclusion: Conclusion) -> dict[str, object]:

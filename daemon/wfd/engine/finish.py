@@ -75,7 +75,7 @@ async def _gather(
     reached(Step.TAKEN)
     await _need_lease(parts, lease)
     kept = await _keep(parts, lease, assignment, template, taken)
-    told = _judge_work(ended.conclusion, template, taken)
+    told = await _judge_work(parts, lease, ended.conclusion, template, taken)
     evidence: list[NewEvidence] = []
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
         told, evidence = await _evidence(parts, lease, assignment, settings, template, told, kept)
@@ -123,13 +123,21 @@ def _set_head(tx: Tx, run_id: RunId, taken: Snapshot) -> None:
         raise LeaseLost(run_id)
 
 
-def _judge_work(told: Conclusion, template: Template, taken: Snapshot) -> Conclusion:
+async def _judge_work(
+    parts: Parts, lease: Lease, told: Conclusion, template: Template, taken: Snapshot
+) -> Conclusion:
     """Success without a tool call and without a change, where work was due, is no work."""
     did_nothing = told.tools == 0 and taken.is_empty
-    if told.outcome.kind is Kind.SUCCEEDED and template.writes is Writes.MUST and did_nothing:
-        message = "it says that it is done, called no tool and changed nothing"
-        return replace(told, outcome=Outcome(Kind.NO_WORK, message))
-    return told
+    is_claimed = told.outcome.kind is Kind.SUCCEEDED and template.writes is Writes.MUST
+    if not is_claimed or not did_nothing:
+        return told
+    # one that was interrupted when all but its last words was done goes on with these alone
+    runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
+    first = next((run.parent_tree for run in runs if run.parent_tree), taken.parent_tree)
+    if lease.run.resumed and first != taken.tree:
+        return told
+    message = "it says that it is done, called no tool and changed nothing"
+    return replace(told, outcome=Outcome(Kind.NO_WORK, message))
 
 
 async def _evidence(

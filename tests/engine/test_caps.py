@@ -71,7 +71,9 @@ async def test_one_that_was_ended_before_its_last_words_need_not_work_again(
     bench: "Bench",
 ) -> None:
     bench.configures(caps={"tokens": 5000})
-    first = [EDIT, {"message_tokens": [6000, 10]}, TURN, {"silence": True}]
+    first: list[dict[str, object]] = [
+        {**EDIT}, {"message_tokens": [6000, 10]}, {**TURN}, {"silence": True},
+    ]  # fmt: skip
     work = [{**step, "run": 1} for step in first]
     bench.plays({"implement": [[*work, {"result": "Greets."}]], "review": [[PASS]]})
     async with bench.running() as engine:

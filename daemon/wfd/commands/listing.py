@@ -33,6 +33,7 @@ class QueuedJob:
     created_at: int
     assignment_state: AssignmentState
     assignment_reason: str | None
+    assignment_resumes_at: int | None  # when its pause ends by itself
     run_id: RunId | None
     run_started_at: int | None
     run_harness: str | None

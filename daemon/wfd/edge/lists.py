@@ -142,6 +142,8 @@ def _waits_for(job: QueuedJob, now: int) -> str:
             return f"its paths, which {job.waits_on} has"
         case WaitsFor.ASSIGNMENT:
             reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
-            return f"a person, A{job.assignment_id} is {job.assignment_state}{reason}"
+            ends = job.assignment_resumes_at
+            whom = "a person" if ends is None else f"the next day, {ago(ends, now)}"
+            return f"{whom}, A{job.assignment_id} is {job.assignment_state}{reason}"
         case _:
             assert_never(job.waits_for)

@@ -75,7 +75,7 @@ def _clock(job: Job) -> str:
 def _for_assignment(view: JobView) -> Wait:
     assignment = view.assignment
     reason = f": {one_line(assignment.reason)}" if assignment.reason else ""
-    return Wait(
-        f"A{assignment.id}, which is {assignment.state}{reason}",
-        f"a person: wfctl update-assignment A{assignment.id} --status active",
-    )
+    released_by = f"a person: wfctl update-assignment A{assignment.id} --status active"
+    if assignment.resumes_at is not None:
+        released_by = f"the daemon, {local_time(assignment.resumes_at)}; or {released_by}"
+    return Wait(f"A{assignment.id}, which is {assignment.state}{reason}", released_by)

@@ -136,7 +136,12 @@ class _Watch:
                     self._hear(now, () if signal is None else (signal,))
 
     def _count(self) -> None:
-        """While it runs, since a cap that is looked at afterwards is none."""
+        """While it runs, since a cap that is looked at afterwards is none.
+
+        One that has given its result is not cut off: that counts, and the next run is not begun.
+        """
+        if self._codec.is_finished:
+            return
         used = self._codec.tokens
         if used is not None and used >= self._clocks.room.tokens and self._counts:
             self._at_cap = self._clocks.room.why_no_tokens(used)
@@ -235,11 +240,11 @@ class _Watch:
             self._measure(now)
         if self._is_too_long:
             return EndedBy.LIMIT
+        if self._at_cap is not None:
+            return EndedBy.BUDGET
         if self._finished_at is not None:
             hangs = (now - self._finished_at) * 1000 >= clocks.after_result_ms
             return EndedBy.TIMEOUT if hangs else None
-        if self._at_cap is not None:
-            return EndedBy.BUDGET
         silence_ms = self._silence.ms(now)
         if self._has_spoken and silence_ms >= clocks.stall_ms:
             return EndedBy.STALL

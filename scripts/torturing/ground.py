@@ -48,6 +48,7 @@ class Ground:
         self._seed = seed
         self._chance = random.Random(seed)
         self._daemon: subprocess.Popen[bytes]
+        self._daemons: list[subprocess.Popen[bytes]] = []  # all that ever were
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
@@ -128,9 +129,9 @@ class Ground:
     def end(self) -> None:
         """Whatever has happened, leave nothing running."""
         self.end_clients()
-        if hasattr(self, "_daemon") and self._daemon.poll() is None:
-            self._daemon.kill()
-            self._daemon.wait()
+        for process in self._daemons:
+            process.kill()
+            process.wait()
         for pid in self.survivors():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -194,13 +195,15 @@ class Ground:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         with (self.folder / "said.log").open("ab") as said:
-            return subprocess.Popen(
+            made = subprocess.Popen(
                 [*_WFD, "start", "--config", str(self.folder / "daemon.json"), "--quiet"],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 env={**os.environ, "WFD_TEST_SHARED_LOCK": "1"},
             )
+        self._daemons.append(made)
+        return made
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         if process.poll() is not None:

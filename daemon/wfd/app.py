@@ -233,6 +233,7 @@ def _controls(
             "running": [f"J{live.lease.job.id}" for live in parts.live.values()],
             "limit": settings.config.limits.jobs,
             "draining": parts.is_stopping,
+            "questions": await parts.store.one(int, "count_open_questions", namespace_id=None),
         }
 
     async def stop(values: dict[str, object]) -> object:

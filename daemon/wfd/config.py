@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
 
 from wfd.domain.errors import BadConfig, unknown
+from wfd.domain.question import AtDeadline, Patience
 from wfd.rules.policy import Caps, DailyCaps, Gates
 
 REPOSITORY_FILE = Path(".wfd") / "config.json"
@@ -61,6 +62,15 @@ class DailyCapsConfig(_Section):
     tokens: PositiveInt | None = None
 
 
+class QuestionsConfig(_Section):
+    deadline_ms: PositiveInt | None = None
+    at_deadline: AtDeadline = AtDeadline.WAIT
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(self.deadline_ms, self.at_deadline)
+
+
 class HarnessConfig(_Section):
     binary: str | None = None
     model: str | None = None
@@ -93,6 +103,7 @@ class RepositoryConfig(_Section):
     gates: GatesConfig = GatesConfig()
     caps: CapsConfig = CapsConfig()
     daily_caps: DailyCapsConfig = DailyCapsConfig()
+    questions: QuestionsConfig = QuestionsConfig()
 
     def harness_for(self, job_type: str) -> str:
         defaults = self.harness_defaults
@@ -132,6 +143,7 @@ class Config(RepositoryConfig):
 
     limits: LimitsConfig = LimitsConfig()
     lease_ttl_ms: Annotated[int, Field(ge=100)] = 60_000
+    hand_ttl_ms: Annotated[int, Field(ge=100)] = 900_000
     grace_ms: Count = 10_000
     drain_ms: Count = 30_000
     poll_ms: Annotated[int, Field(ge=10)] = 5_000

@@ -143,6 +143,7 @@ class LiveSettings:
             checks=tuple(repository.checks),
             types=tuple(sorted(templates)),
             harnesses=self._harnesses,
+            patience=repository.questions.patience,
         )
         return Settings(config, repository, policy, house, templates, is_accepted)
 

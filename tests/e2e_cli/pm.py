@@ -8,7 +8,7 @@ Value = dict[str, object]
 
 
 def decision(kind: str, **parts: object) -> Value:
-    empty: Value = {"job": None, "changes": None, "question": None}
+    empty: Value = {"job": None, "changes": None, "question": None, "options": None}
     return {"decision": kind, **empty, **parts, "reason": f"{kind} is next"}
 
 

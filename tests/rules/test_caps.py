@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from tests.rules.rows import an_assignment
 
-from wfd.rules.caps import breach, budget_left, caps_of, left
+from wfd.rules.caps import breach, budget_left, cap_reached, caps_of, left
 from wfd.rules.policy import NO_DAILY, Caps, DailyCaps
 from wfd.rules.room import room_of
 from wfd.rules.share import pm_share
@@ -106,3 +106,24 @@ def test_a_share_of_a_cost_that_is_not_all_reported_is_told_by_tokens_or_by_time
     one_sided = an_assignment(**known, tokens=20, pm_tokens=20, unmeasured=1)
     assert str(pm_share(one_sided)) == "10% of the time", "the others' are not nothing"
     assert pm_share(an_assignment()) is None
+
+
+def test_an_allowance_of_a_cap_that_is_none_or_no_more_changes_nothing() -> None:
+    free = Caps(cost_usd=None)
+    assert caps_of(an_assignment(allowance='{"cost_usd": 1.0, "moons": 3}'), free) == free
+
+
+@pytest.mark.parametrize(
+    ("used", "name"),
+    [
+        ({"jobs": 4}, "jobs"),
+        ({"wall_ms": 60_000}, "wall_ms"),
+        ({"wall_ms": 600_000}, "wall_ms"),
+        ({"cost_usd": 9.0}, "cost_usd"),
+        ({}, None),
+    ],
+)
+def test_the_cap_that_is_reached_is_found_by_its_name(
+    used: dict[str, float], name: str | None
+) -> None:
+    assert cap_reached(an_assignment(**{"jobs": 0, **used}), CAPS) == name

@@ -47,6 +47,11 @@ def answer(**parts: object) -> dict[str, object]:
         (answer(decision="retry", changes=" less "), Retry("less", "because")),
         (answer(decision="complete"), Complete("because")),
         (answer(decision="block", question="Which?"), Block("Which?", "because")),
+        (
+            answer(decision="block", question="Which?", options=["a", " b ", 3]),
+            Block("Which?", "because", ("a", "b")),
+        ),
+        (answer(decision="complete", options="none"), Complete("because")),
         ({"decision": "complete", "reason": "because", "confidence": 1}, Complete("because")),
     ],
 )

@@ -167,6 +167,7 @@ def test_the_readme_lists_every_variable_and_no_other() -> None:
         "assignment",
         "north_star",
         "notes",
+        "answers",
         "branch",
         "base",
         "chain",

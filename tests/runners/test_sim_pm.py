@@ -105,7 +105,7 @@ def test_attempts_that_are_spent_do_not_keep_a_good_change_from_its_review() -> 
 
 
 def test_a_decision_has_all_keys_of_its_schema() -> None:
-    keys = ["decision", "job", "changes", "question", "reason"]
+    keys = ["decision", "job", "changes", "question", "options", "reason"]
     for last in (None, _last("implement", "failed"), _last("review")):
         assert sorted(_decide(last_job=last)) == sorted(keys)
 

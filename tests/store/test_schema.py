@@ -15,6 +15,7 @@ from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.job import By, Job, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.note import Note
+from wfd.domain.question import Asker, Question, QuestionKind, QuestionState
 from wfd.domain.run import Run, RunState
 from wfd.store.rows import reader
 from wfd.store.sqlite import migrate, open_writer
@@ -172,6 +173,7 @@ def test_a_closed_run_has_no_activity_by_the_word_of_the_database(tmp_path: Path
         ("evidence", Evidence),
         ("decision", Decision),
         ("note", Note),
+        ("question", Question),
         ("event", Event),
     ],
 )
@@ -192,6 +194,9 @@ def test_every_noun_finds_its_columns(tmp_path: Path, table: str, into: type[obj
         ("run", "state", RunState),
         ("evidence", "kind", EvidenceKind),
         ("decision", "by", By),
+        ("question", "kind", QuestionKind),
+        ("question", "by", Asker),
+        ("question", "state", QuestionState),
     ],
 )
 def test_the_database_knows_the_same_words_as_the_domain(

@@ -121,6 +121,10 @@ def plan(connection: sqlite3.Connection, name: str) -> str:
         ("decisions_of", "decision_by_assignment (assignment_id=?)"),
         ("closed_with_workspace", "assignment_with_workspace"),
         ("notes_of", "note_by_assignment (assignment_id=?)"),
+        ("questions_of", "question_by_assignment (assignment_id=?)"),
+        ("open_questions_of", "question_by_assignment (assignment_id=?)"),
+        ("last_question_of", "question_by_assignment (assignment_id=?)"),
+        ("due_questions", "question_open"),
         ("events_after", "INTEGER PRIMARY KEY (rowid>?)"),
     ],
 )
@@ -151,6 +155,7 @@ def test_whose_turn_it_is_sorts_the_open_jobs_of_its_assignment_alone(
 WALKS = {
     "assignments_in": "SCAN a",  # from the newest on, up to a limit
     "jobs_in": "SCAN j",  # the same
+    "closed_questions": "SCAN q",  # the same
     "namespaces": "SCAN namespace",  # they are few
     "namespace_by_checkout": "SCAN namespace",
     "take_turn": "SCAN n",

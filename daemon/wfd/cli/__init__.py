@@ -167,3 +167,6 @@ def _print_status(answer: dict[str, Any]) -> None:
     click.echo(f"wfd {answer['version']} is {doing} (pid {answer['pid']}, started {since})")
     jobs = answer["running"]
     click.echo(f"  {len(jobs)} of {plural(answer['limit'], 'job')} {', '.join(jobs)}".rstrip())
+    if answer["questions"]:
+        waiting = plural(answer["questions"], "question")
+        click.secho(f"  {waiting} for you: wfctl inbox --all", fg="yellow")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from wfd.commands.house import MAX_REASON, HouseOf
 from wfd.commands.queue import cancel_open, get_assignment, promote
 from wfd.commands.record import decide
-from wfd.commands.scope import job_in, text_of
+from wfd.commands.scope import job_in, namespace_of, text_of
 from wfd.commands.settle import pause_if_idle
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import NotAllowed
@@ -31,6 +31,7 @@ def cancel_job(tx: Tx, house_of: HouseOf, want: CancelJob) -> dict[str, object]:
     decide(tx, assignment, By.PERSON, DecisionKind.CANCEL, reason, job_id=job.id)
     cancel_open(tx, job, reason)
     promote(tx, assignment.id)
-    pause_if_idle(tx, assignment, reason)
+    patience = house_of(namespace_of(tx, assignment.namespace_id)).patience
+    pause_if_idle(tx, assignment, reason, patience)
     now = JobState.RUNNING if job.state is JobState.RUNNING else JobState.CANCELLED
     return {"job": job.id, "state": now}

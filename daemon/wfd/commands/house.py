@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wfd.domain.namespace import Namespace
+from wfd.domain.question import FOR_EVER, Patience
 from wfd.rules.policy import NO_DAILY, Caps, DailyCaps, Gates
 
 MAX_TEXT = 200_000  # characters of a north star, a context or a note
@@ -18,6 +19,7 @@ class House:
     types: tuple[str, ...]  # job types that have a template
     harnesses: tuple[str, ...]
     daily: DailyCaps = NO_DAILY
+    patience: Patience = FOR_EVER  # with questions that nobody answers
 
 
 HouseOf = Callable[[Namespace], House]

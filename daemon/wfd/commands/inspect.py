@@ -8,6 +8,7 @@ from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.note import Note
+from wfd.domain.question import Question
 from wfd.domain.run import Run
 from wfd.ports import Read
 
@@ -37,6 +38,7 @@ class Chain:
     assignment: Assignment
     steps: list[JobStep | Decision]  # in order; decisions that made a job stand in its Maker
     notes: list[Note]
+    questions: list[Question]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def chain(read: Read, namespace: Namespace, assignment: Assignment) -> Chain:
         assignment=assignment,
         steps=steps,
         notes=read.all(Note, "notes_of", assignment_id=assignment.id),
+        questions=read.all(Question, "questions_of", assignment_id=assignment.id),
     )
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wfd.domain.assignment import AssignmentState
-from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, QuestionId, RunId
 from wfd.domain.job import By, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Kind
+from wfd.domain.question import Asker, AtDeadline, QuestionKind, QuestionState
 
 if TYPE_CHECKING:
     from wfd.domain.assignment import Assignment
@@ -38,6 +39,7 @@ class QueuedJob:
     run_started_at: int | None
     run_harness: str | None
     run_activity: str | None  # what its CLI does instead of working
+    question_id: QuestionId | None  # that its assignment waits for
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,30 @@ class ListedAssignment:
     closed_at: int | None
 
 
+@dataclass(frozen=True)
+class ListedQuestion:
+    id: QuestionId
+    namespace_id: NamespaceId | None
+    namespace: str | None
+    assignment_id: AssignmentId | None
+    assignment_state: AssignmentState | None
+    north_star: str | None
+    job_id: JobId | None
+    job_type: str | None
+    run_id: RunId | None
+    kind: QuestionKind
+    by: Asker
+    text: str
+    options: str
+    subject: str | None
+    deadline: int | None
+    at_deadline: AtDeadline | None
+    state: QuestionState
+    answer: str | None
+    created_at: int
+    closed_at: int | None
+
+
 def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJob]:
     """All that is open: running, then ready in the order of taking, then waiting."""
     namespace_id = namespace.id if namespace else None
@@ -91,6 +117,21 @@ def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJ
     waiting = read.all(QueuedJob, "queue_waiting", namespace_id=namespace_id, limit=limit)
     waiting.sort(key=lambda job: (job.waits_for is WaitsFor.LANE, -job.priority, job.id))
     return (running + ready + waiting)[:limit]
+
+
+def inbox(
+    read: "Read", namespace: Namespace | None, limit: int, *, is_closed: bool
+) -> list[ListedQuestion]:
+    """What is open, the oldest first; or what is over, the newest first."""
+    namespace_id = namespace.id if namespace else None
+    if is_closed:
+        return read.all(ListedQuestion, "closed_questions", namespace_id=namespace_id, limit=limit)
+    return read.all(ListedQuestion, "inbox", namespace_id=namespace_id, limit=limit)
+
+
+def open_questions(read: "Read", namespace: Namespace | None) -> int:
+    namespace_id = namespace.id if namespace else None
+    return read.one(int, "count_open_questions", namespace_id=namespace_id) or 0
 
 
 def assignments(

@@ -6,6 +6,7 @@ for its assignment. All others wait in their lane, and whoever closes that job p
 
 from dataclasses import dataclass
 
+from wfd.commands.ask import settle_questions, withdraw_questions_on
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import Conflict
@@ -82,8 +83,11 @@ def enqueue_pm(
     by: By,
     context: str = "",
     retry_of: JobId | None = None,
+    decision_id: int | None = None,
 ) -> JobId:
-    new = NewJob(type=PM, context=context, created_by=by, retry_of=retry_of)
+    new = NewJob(
+        type=PM, context=context, created_by=by, retry_of=retry_of, decision_id=decision_id
+    )
     return enqueue(tx, assignment, new)
 
 
@@ -202,6 +206,8 @@ def cancel_open_jobs(tx: Tx, assignment: Assignment, reason: str) -> None:
 def cancel_open(tx: Tx, job: Job, reason: str) -> None:
     if job.state is not JobState.RUNNING:
         close_job(tx, job, JobState.CANCELLED)
+        if job.waits_for is WaitsFor.DEPENDENCY:
+            withdraw_questions_on(tx, get_assignment(tx, job.assignment_id), job.id)
         return
     for run in tx.all(Run, "live_runs_of", assignment_id=job.assignment_id):
         if run.job_id == job.id and tx.run("ask_to_cancel", id=run.id, reason=reason):
@@ -233,8 +239,19 @@ def set_state(
     event_of_assignment(
         tx, f"assignment.{_EVENTS[state]}", assignment, reason=reason, was=assignment.state
     )
+    if state in (AssignmentState.COMPLETE, AssignmentState.CANCELLED):
+        settle_questions(tx, assignment, reason, is_over=True)
+    elif state is AssignmentState.ACTIVE:
+        settle_questions(tx, assignment, None)
     promote(tx, assignment.id)
     return get_assignment(tx, assignment.id)
+
+
+def step_back(tx: Tx, assignment_id: AssignmentId) -> None:
+    """Let who has the turn and waits get in line again, so that a PM goes first."""
+    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id)
+    if job is not None and job.waits_for in {WaitsFor.ASSIGNMENT, *PARKED}:
+        _move(tx, job, _IN_LANE)
 
 
 _EVENTS = {

@@ -7,7 +7,10 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.job import By
+from wfd.domain.question import Question
 from wfd.ports import Tx
+
+MAX_TOLD = 500  # characters of a text that an event repeats
 
 
 class Told(Protocol):
@@ -46,6 +49,30 @@ def event_of_assignment(tx: Tx, kind: str, assignment: Assignment, **data: objec
         job_id=None,
         run_id=None,
         data=json.dumps(data),
+    )
+
+
+def event_of_question(tx: Tx, kind: str, asked: Question) -> None:
+    tx.insert(
+        "add_event",
+        now=tx.now,
+        kind=kind,
+        namespace_id=asked.namespace_id,
+        assignment_id=asked.assignment_id,
+        job_id=asked.job_id,
+        run_id=asked.run_id,
+        data=json.dumps(
+            {
+                "question_id": asked.id,
+                "kind": asked.kind,
+                "by": asked.by,
+                "subject": asked.subject,
+                "text": asked.text[:MAX_TOLD],
+                "answer": None if asked.answer is None else asked.answer[:MAX_TOLD],
+                "deadline": asked.deadline,
+                "at_deadline": asked.at_deadline,
+            }
+        ),
     )
 
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wfd.commands.answer import AnswerQuestion, Approve, Reject, answer, approve, reject
 from wfd.commands.cancel_job import CancelJob, cancel_job
 from wfd.commands.create import Create, create
 from wfd.commands.house import HouseOf
 from wfd.commands.insert_job import InsertJob, insert_job
 from wfd.commands.note import AddNote, add_note
 from wfd.commands.open_gates import OpenGates, open_gates
+from wfd.commands.override import Override, override
 from wfd.commands.register import Register, register
 from wfd.commands.retry_job import RetryJob, retry_job
 from wfd.commands.update_assignment import UpdateAssignment, update_assignment
@@ -25,12 +27,16 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "answer": Command(AnswerQuestion, answer),
+    "approve": Command(Approve, approve),
     "cancel_job": Command(CancelJob, cancel_job),
     "create": Command(Create, create),
     "insert_job": Command(InsertJob, insert_job),
     "note": Command(AddNote, add_note),
     "open_gates": Command(OpenGates, open_gates),
+    "override": Command(Override, override),
     "register": Command(Register, register),
+    "reject": Command(Reject, reject),
     "retry_job": Command(RetryJob, retry_job),
     "update_assignment": Command(UpdateAssignment, update_assignment),
 }

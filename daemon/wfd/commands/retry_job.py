@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wfd.commands.ask import settle_questions
 from wfd.commands.house import MAX_TEXT, HouseOf
 from wfd.commands.insert_job import refuse_closed
 from wfd.commands.queue import NewJob, enqueue, enqueue_pm, get_assignment, set_state
@@ -64,6 +65,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
             ),
         )
     if assignment.state is AssignmentState.BLOCKED:
+        settle_questions(tx, assignment, changes)
         set_state(tx, assignment, AssignmentState.ACTIVE)
     return {"job": new_id}
 

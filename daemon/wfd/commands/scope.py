@@ -2,9 +2,10 @@
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadInput, NotFound, unknown
-from wfd.domain.ids import NamespaceId
+from wfd.domain.ids import NamespaceId, QuestionId
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
+from wfd.domain.question import Question
 from wfd.ports import Read
 
 
@@ -36,6 +37,15 @@ def job_in(read: Read, namespace: str, job_id: int) -> Job:
     if found is None:
         raise NotFound(f"no job J{job_id}; 'wfctl jobs' lists them")
     _same(read, namespace, found.namespace_id, f"J{job_id}")
+    return found
+
+
+def question_in(read: Read, namespace: str, question_id: QuestionId) -> Question:
+    found = read.one(Question, "question_by_id", id=question_id)
+    if found is None:
+        raise NotFound(f"no question Q{question_id}; 'wfctl inbox' lists what is open")
+    if found.namespace_id is not None:
+        _same(read, namespace, found.namespace_id, f"Q{question_id}")
     return found
 
 

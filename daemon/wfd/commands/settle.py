@@ -1,18 +1,66 @@
-"""An active assignment with nothing open would wait for ever: say so and ask."""
+"""What cannot go on by itself is stopped, and a person is asked."""
 
-from wfd.commands.queue import set_state
+from wfd.commands.ask import NewQuestion, ask
+from wfd.commands.house import House
+from wfd.commands.queue import enqueue_pm, set_state, step_back
+from wfd.commands.record import decide
 from wfd.domain.assignment import Assignment, AssignmentState
-from wfd.domain.job import Job
+from wfd.domain.decision import DecisionKind
+from wfd.domain.job import By, Job
+from wfd.domain.question import Asker, Forbidden, Patience, QuestionKind
 from wfd.ports import Tx
+from wfd.rules.caps import breach, caps_of
 
 
-def pause_if_idle(tx: Tx, assignment: Assignment, reason: str) -> None:
+def stop_and_ask(
+    tx: Tx,
+    assignment: Assignment,
+    state: AssignmentState,
+    reason: str,
+    new: NewQuestion,
+    patience: Patience,
+) -> Assignment:
+    """Block or pause it, with the question that waits for a person."""
+    moved = set_state(tx, assignment, state, reason)
+    ask(tx, moved, new, patience)
+    return moved
+
+
+def pause_if_idle(tx: Tx, assignment: Assignment, reason: str, patience: Patience) -> None:
+    """An active assignment with nothing open would wait for ever: say so and ask."""
     if assignment.state is not AssignmentState.ACTIVE:
         return
     if not tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
-        set_state(
-            tx,
-            assignment,
-            AssignmentState.PAUSED,
-            f"{reason}; nothing else is open: insert a job, or set it active and the PM decides",
-        )
+        told = f"{reason}; nothing else is open: insert a job, or set it active and the PM decides"
+        new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, told)
+        stop_and_ask(tx, assignment, AssignmentState.PAUSED, told, new, patience)
+
+
+def pause_at_cap(tx: Tx, assignment: Assignment, house: House) -> Assignment:
+    """Stop an active assignment that has reached a cap of its own; as it is then."""
+    reached = breach(assignment, caps_of(assignment, house.caps), adding=0)
+    if reached is None or assignment.state is not AssignmentState.ACTIVE:
+        return assignment
+    return stop_at_cap(tx, assignment, reached, house.patience)
+
+
+def stop_at_cap(tx: Tx, assignment: Assignment, reached: str, patience: Patience) -> Assignment:
+    """A cap that is reached stops the assignment and asks; the work stays."""
+    reason = f"{reached}; raise the cap in .wfd/config.json and set it active, or complete it"
+    decide(tx, assignment, By.POLICY, DecisionKind.PAUSE, reason)
+    new = NewQuestion(QuestionKind.CAP, Asker.POLICY, reason, subject=Forbidden.CAP)
+    return stop_and_ask(tx, assignment, AssignmentState.PAUSED, reason, new, patience)
+
+
+def carry_on(
+    tx: Tx, assignment: Assignment, by: By, decision_id: int, *, is_pm_first: bool
+) -> Assignment:
+    """Set it active: what is in line goes on, or else a PM decides; or a PM in any case, first."""
+    still = tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
+    calls_pm = not still or (is_pm_first and not any(job.is_pm for job in still))
+    if calls_pm:
+        step_back(tx, assignment.id)
+        enqueue_pm(tx, assignment, by, decision_id=decision_id)
+    if assignment.state is AssignmentState.ACTIVE:
+        return assignment
+    return set_state(tx, assignment, AssignmentState.ACTIVE)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from wfd.commands.ask import settle_questions
 from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
 from wfd.commands.record import decide
@@ -97,6 +98,7 @@ def _activate(
         raise NotAllowed(f"{over}; raise dailyCaps in .wfd/config.json, or wait for the next day")
     reason = want.reason or "a person set it active"
     decide(tx, assignment, By.PERSON, DecisionKind.ACTIVATE, reason)
+    settle_questions(tx, assignment, want.reason or None)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)
     if not tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
         enqueue_pm(tx, moved, By.PERSON, want.reason or "")

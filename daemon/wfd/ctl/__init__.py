@@ -13,6 +13,7 @@ _COMMANDS = {
     name: f"wfd.{module}"
     for module, names in {
         "ctl.write": "create insert-job update-assignment note retry cancel",
+        "ctl.inbox": "inbox answer approve reject override",
         "ctl.lists": "queue assignments jobs",
         "ctl.read": "assignment job evidence diff",
         "ctl.follow": "tail logs",

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wfd.commands import listing
-from wfd.ctl.scene import list_options, tell_daemon_is_down, watch_option, wide_scene
+from wfd.ctl.scene import (
+    list_options,
+    tell_cut,
+    tell_daemon_is_down,
+    watch_option,
+    wide_scene,
+)
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import NotFound
@@ -14,6 +20,7 @@ from wfd.domain.namespace import Namespace
 from wfd.edge.lists import print_assignments, print_jobs, print_queue
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.watch import draw_or_watch
+from wfd.edge.words import plural
 
 if TYPE_CHECKING:
     from wfd.ports import Read
@@ -33,11 +40,14 @@ def queue(
     def draw() -> None:
         with wide_scene(namespace, is_all) as (read, here, now):
             found = listing.queue(read, here, limit)
+            waiting = listing.open_questions(read, here)
         if as_json:
             print_document(found)
             return
         print_queue(found, now, is_all=is_all)
-        _tell_cut(len(found), limit)
+        tell_cut(len(found), limit)
+        if waiting and is_terminal():
+            click.secho(f"{plural(waiting, 'question')} for you: wfctl inbox", fg="yellow")
         if found:
             tell_daemon_is_down()
 
@@ -69,7 +79,7 @@ def assignments(
             print_document(found)
             return
         print_assignments(found, now, is_all=is_all)
-        _tell_cut(len(found), limit)
+        tell_cut(len(found), limit)
 
     draw_or_watch(draw, watch_s)
 
@@ -100,7 +110,7 @@ def jobs(
         print_document(found)
         return
     print_jobs(found, now, is_all=is_all)
-    _tell_cut(len(found), limit)
+    tell_cut(len(found), limit)
 
 
 def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Assignment:
@@ -112,8 +122,3 @@ def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Ass
     if found is None:
         raise NotFound(f"no assignment A{assignment_id}; 'wfctl assignments --all' lists them")
     return found
-
-
-def _tell_cut(shown: int, limit: int) -> None:
-    if shown == limit and is_terminal():
-        click.secho(f"the first {limit}; --limit shows more", dim=True)

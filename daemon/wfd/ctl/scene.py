@@ -105,3 +105,8 @@ def tell_daemon_is_down() -> None:
 
     if holder(place()) is None:
         click.secho("the daemon is not running, so nothing moves: wfd start", fg="yellow")
+
+
+def tell_cut(shown: int, limit: int) -> None:
+    if shown == limit and is_terminal():
+        click.secho(f"the first {limit}; --limit shows more", dim=True)

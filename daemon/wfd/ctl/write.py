@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import click
 
-from wfd.adapters.place import place
-from wfd.ctl.scene import json_option, namespace_name, namespace_option
+from wfd.ctl.scene import json_option, namespace_option
+from wfd.ctl.sending import send_command, tell
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.errors import BadInput
-from wfd.edge.shell import is_terminal, print_document, text_or_stdin
+from wfd.edge.shell import text_or_stdin
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
 
@@ -46,7 +46,7 @@ def create(
     """
     if text == context == "-":
         raise BadInput("only one of the two can come from stdin")
-    answer = _write(
+    answer = send_command(
         "create",
         namespace,
         north_star=text_or_stdin(text),
@@ -58,7 +58,7 @@ def create(
     )
     shown = f"A{answer['assignment']}"
     told = f"{shown} {_made(answer)}, its first job is J{answer['job']}"
-    _tell(answer, shown, told, f"wfctl assignment {shown} --watch 2", as_json=as_json)
+    tell(answer, shown, told, f"wfctl assignment {shown} --watch 2", as_json=as_json)
 
 
 @click.command("insert-job")
@@ -84,7 +84,7 @@ def insert_job(
 
     Prints the id of the job alone when it is not on a terminal.
     """
-    answer = _write(
+    answer = send_command(
         "insert_job",
         namespace,
         assignment=assignment_id,
@@ -99,7 +99,7 @@ def insert_job(
     told = f"{shown} {_made(answer)} in A{assignment_id}"
     if answer["assignment_state"] != AssignmentState.ACTIVE:
         told += f", which is {answer['assignment_state']}: the job waits for that"
-    _tell(answer, shown, told, f"wfctl job {shown}", as_json=as_json)
+    tell(answer, shown, told, f"wfctl job {shown}", as_json=as_json)
 
 
 @click.command("update-assignment")
@@ -120,7 +120,7 @@ def update_assignment(
     """Pause, block, complete or cancel an assignment, or make it active again."""
     if force and status != AssignmentState.COMPLETE:
         raise BadInput("--force goes with --status complete alone: it passes open gates")
-    answer = _write(
+    answer = send_command(
         "update_assignment",
         namespace,
         assignment=assignment_id,
@@ -130,7 +130,7 @@ def update_assignment(
     )
     told = f"A{assignment_id} is {answer['state']}"
     next_step = f"wfctl assignment A{assignment_id}"
-    _tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
+    tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
 
 
 @click.command()
@@ -140,10 +140,10 @@ def update_assignment(
 @json_option
 def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) -> None:
     """Tell an assignment something that its next prompts should know."""
-    answer = _write("note", namespace, assignment=assignment_id, text=text_or_stdin(text))
+    answer = send_command("note", namespace, assignment=assignment_id, text=text_or_stdin(text))
     told = f"A{assignment_id} will hear it with its next prompt"
     next_step = f"wfctl assignment A{assignment_id}"
-    _tell(answer, str(answer["note"]), told, next_step, as_json=as_json)
+    tell(answer, str(answer["note"]), told, next_step, as_json=as_json)
 
 
 @click.command()
@@ -154,9 +154,9 @@ def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) ->
 def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool) -> None:
     """Try a closed job again, as a new job. Prints its id."""
     told_changes = None if changes is None else text_or_stdin(changes)
-    answer = _write("retry_job", namespace, job=job_id, changes=told_changes)
+    answer = send_command("retry_job", namespace, job=job_id, changes=told_changes)
     shown = f"J{answer['job']}"
-    _tell(answer, shown, f"{shown} tries J{job_id} again", f"wfctl job {shown}", as_json=as_json)
+    tell(answer, shown, f"{shown} tries J{job_id} again", f"wfctl job {shown}", as_json=as_json)
 
 
 @click.command()
@@ -166,30 +166,12 @@ def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool
 @json_option
 def cancel(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
     """Cancel an open job; a running one ends within seconds."""
-    answer = _write("cancel_job", namespace, job=job_id, reason=reason)
+    answer = send_command("cancel_job", namespace, job=job_id, reason=reason)
     state = str(answer["state"])
     is_ending = state == "running"
     told = f"J{job_id} is being ended" if is_ending else f"J{job_id} is {state}"
-    _tell(answer, state, told, f"wfctl job J{job_id}", as_json=as_json)
-
-
-def _write(command: str, namespace: str | None, **values: object) -> dict[str, object]:
-    from wfd.send import send  # late: a slip in the call needs no socket
-
-    return send(place(), command, {"namespace": namespace_name(namespace), **values})
+    tell(answer, state, told, f"wfctl job J{job_id}", as_json=as_json)
 
 
 def _made(answer: dict[str, object]) -> str:
     return "is created" if answer["created"] else "was there already, by this key"
-
-
-def _tell(
-    answer: dict[str, object], plain: str, told: str, next_step: str, *, as_json: bool
-) -> None:
-    """The answer for a program, or what happened and what to do next for a person."""
-    if as_json:
-        print_document(answer)
-    elif is_terminal():
-        click.echo(f"{told}\n  {next_step}")
-    else:
-        click.echo(plain)

@@ -17,6 +17,10 @@ class DecisionKind(StrEnum):
     ACTIVATE = "activate"
     CANCEL = "cancel"
     REFUSE = "refuse"  # what the PM decided was against a gate, a cap or the schema
+    ANSWER = "answer"  # to a question
+    APPROVE = "approve"
+    REJECT = "reject"
+    OVERRIDE = "override"  # on past a cap or a loop
 
 
 @dataclass(frozen=True)
@@ -29,5 +33,5 @@ class Decision:
     kind: DecisionKind
     reason: str
     inputs: str  # JSON: what it was decided on
-    is_override: bool  # a person went past a gate
+    is_override: bool  # a person went past a gate, a cap or a loop
     created_at: int

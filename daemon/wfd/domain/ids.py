@@ -1,4 +1,4 @@
-"""Ids that people can type: A7, J42, R101, with or without the letter."""
+"""Ids that people can type: A7, J42, R101, Q5, with or without the letter."""
 
 from typing import NewType
 
@@ -8,6 +8,7 @@ NamespaceId = NewType("NamespaceId", int)
 AssignmentId = NewType("AssignmentId", int)
 JobId = NewType("JobId", int)
 RunId = NewType("RunId", int)
+QuestionId = NewType("QuestionId", int)
 
 
 def _parse(text: str, letter: str, noun: str) -> int:
@@ -28,3 +29,7 @@ def job_id(text: str) -> JobId:
 
 def run_id(text: str) -> RunId:
     return RunId(_parse(text, "R", "a run"))
+
+
+def question_id(text: str) -> QuestionId:
+    return QuestionId(_parse(text, "Q", "a question"))

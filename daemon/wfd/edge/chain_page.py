@@ -6,7 +6,9 @@ from typing import Protocol
 from wfd.commands.inspect import Chain, JobStep
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
+from wfd.domain.question import QuestionState
 from wfd.edge.document import to_json
+from wfd.edge.inbox_page import how_to_answer, in_brief
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
@@ -42,6 +44,11 @@ def chain_page(
         yield fact("left", one_line(cap))
     for gate in gates or ():
         yield fact("open_gate", gate.name, one_line(gate.why))
+    for asked in chain.questions:
+        if asked.state is QuestionState.OPEN:
+            yield fact("asks", in_brief(asked))
+            for command, does in how_to_answer(asked):
+                yield fact("way", command, does, depth=2)
     for note in chain.notes:
         yield fact("note", one_line(note.text))
     yield Blank()
@@ -56,13 +63,14 @@ def chain_document(
     chain: Chain, gates: Sequence[Gate] | None, left: Sequence[str] = ()
 ) -> dict[str, object]:
     """{"namespace", "assignment", "left": […], "chain": [{"job", …} | {"decision"}], "notes",
-    "open_gates"}"""
+    "questions", "open_gates"}"""
     return {
         "namespace": chain.namespace.name,
         "assignment": {**_object(chain.assignment), "branch": chain.assignment.branch},
         "left": list(left),
         "chain": [_step_document(step) for step in chain.steps],
         "notes": to_json(chain.notes),
+        "questions": to_json(chain.questions),
         "open_gates": None if gates is None else [{"name": g.name, "why": g.why} for g in gates],
     }
 
@@ -103,7 +111,7 @@ def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:
 
 
 def _decision_line(decision: Decision, now: int) -> PageLine:
-    override = ", past its open gates" if decision.is_override else ""
+    override = ", as an override" if decision.is_override else ""
     return line(
         "decision",
         f"→ {decision.kind.replace('_', ' ')}",

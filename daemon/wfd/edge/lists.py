@@ -144,6 +144,7 @@ def _waits_for(job: QueuedJob, now: int) -> str:
             reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
             ends = job.assignment_resumes_at
             whom = "a person" if ends is None else f"the next day, {ago(ends, now)}"
-            return f"{whom}, A{job.assignment_id} is {job.assignment_state}{reason}"
+            asks = f" (wfctl answer Q{job.question_id})" if job.question_id is not None else ""
+            return f"{whom}, A{job.assignment_id} is {job.assignment_state}{reason}{asks}"
         case _:
             assert_never(job.waits_for)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import assert_never
 
+from wfd.commands.ask import NewQuestion
 from wfd.commands.queue import (
     NewJob,
     close_job,
@@ -12,18 +13,20 @@ from wfd.commands.queue import (
     set_state,
 )
 from wfd.commands.record import decide
+from wfd.commands.settle import stop_and_ask
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision, DecisionKind
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job, JobState
 from wfd.domain.note import Note
 from wfd.domain.outcome import Conclusion, Kind
+from wfd.domain.question import Asker, QuestionKind, ToldQuestion
 from wfd.domain.run import Run
 from wfd.domain.template import Template
 from wfd.engine.parts import Settings
 from wfd.ports import Read, Tx
+from wfd.rules import asking, retry
 from wfd.rules import decision as decisions
-from wfd.rules import retry
 from wfd.rules.facts import Facts, gather
 
 MAX_QUOTE = 2_000  # characters of an answer that a person is shown
@@ -37,7 +40,7 @@ def apply_decision(
     facts = facts_of(tx, assignment, job, settings)
     why_not = answer if isinstance(answer, str) else decisions.refusal(answer, facts)
     if isinstance(answer, str) or why_not is not None:
-        _refuse(tx, assignment, job, run, told, why_not or "")
+        _refuse(tx, assignment, job, run, told, why_not or "", facts, settings)
         return
     close_job(tx, job, JobState.DONE, Kind.SUCCEEDED, told.text)
     decision_id = decide(
@@ -54,7 +57,7 @@ def apply_decision(
             "head_commit": assignment.head_commit,
         },
     )
-    _carry_out(tx, assignment, answer, facts, decision_id, settings)
+    _carry_out(tx, assignment, answer, facts, run, decision_id, settings)
 
 
 def facts_of(read: Read, assignment: Assignment, pm_job: Job | None, settings: Settings) -> Facts:
@@ -68,6 +71,7 @@ def facts_of(read: Read, assignment: Assignment, pm_job: Job | None, settings: S
         evidence=read.all(Evidence, "evidence_of", assignment_id=of),
         decisions=read.all(Decision, "decisions_of", assignment_id=of),
         notes=read.all(Note, "notes_of", assignment_id=of),
+        questions=read.all(ToldQuestion, "told_questions_of", assignment_id=of),
         gates=house.gates,
         caps=house.caps,
         check_names=house.checks,
@@ -82,6 +86,7 @@ def _carry_out(
     assignment: Assignment,
     answer: decisions.PmDecision,
     facts: Facts,
+    run: Run,
     decision_id: int,
     settings: Settings,
 ) -> None:
@@ -123,7 +128,17 @@ def _carry_out(
         case decisions.Complete():
             set_state(tx, assignment, AssignmentState.COMPLETE, answer.reason)
         case decisions.Block():
-            set_state(tx, assignment, AssignmentState.BLOCKED, answer.question)
+            new = NewQuestion(
+                QuestionKind.QUESTION,
+                Asker.PM,
+                answer.question,
+                answer.options,
+                subject=asking.forbidden(facts),
+                job_id=run.job_id,
+                run_id=run.id,
+            )
+            patience = settings.house.patience
+            stop_and_ask(tx, assignment, AssignmentState.BLOCKED, new.text, new, patience)
         case _:
             assert_never(answer)
 
@@ -140,7 +155,14 @@ def _session_to_keep(facts: Facts, settings: Settings) -> str | None:
 
 
 def _refuse(
-    tx: Tx, assignment: Assignment, job: Job, run: Run, told: Conclusion, why_not: str
+    tx: Tx,
+    assignment: Assignment,
+    job: Job,
+    run: Run,
+    told: Conclusion,
+    why_not: str,
+    facts: Facts,
+    settings: Settings,
 ) -> None:
     is_second = _refusal_before(tx, job) is not None
     close_job(tx, job, JobState.FAILED, Kind.SUCCEEDED, told.text)
@@ -160,7 +182,16 @@ def _refuse(
     said = told.text.strip()[:MAX_QUOTE] or "nothing"
     reason = f"the PM's decision was refused twice, at last because {why_not}. It said: {said}"
     decide(tx, assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=job.id)
-    set_state(tx, get_assignment(tx, assignment.id), AssignmentState.BLOCKED, reason)
+    new = NewQuestion(
+        QuestionKind.BLOCKED,
+        Asker.POLICY,
+        reason,
+        subject=asking.forbidden(facts),
+        job_id=job.id,
+        run_id=run.id,
+    )
+    now = get_assignment(tx, assignment.id)
+    stop_and_ask(tx, now, AssignmentState.BLOCKED, reason, new, settings.house.patience)
 
 
 def _refusal_before(read: Read, pm_job: Job | None) -> str | None:

@@ -4,17 +4,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from wfd.commands.queue import (
-    close_job,
-    enqueue_pm,
-    get_assignment,
-    get_job,
-    promote,
-    set_state,
-)
+from wfd.commands.ask import NewQuestion
+from wfd.commands.queue import close_job, enqueue_pm, get_assignment, get_job, promote
 from wfd.commands.record import decide, event_of_job
 from wfd.commands.scope import namespace_of
-from wfd.commands.settle import pause_if_idle
+from wfd.commands.settle import pause_if_idle, stop_and_ask, stop_at_cap
 from wfd.commands.today import pause_for_today
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
@@ -22,12 +16,13 @@ from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
 from wfd.domain.job import By, Job, JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
+from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
 from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
-from wfd.rules import daily
+from wfd.rules import asking, daily
 from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
 from wfd.rules.caps import breach, caps_of
 from wfd.rules.daily import Spend, day_of
@@ -265,7 +260,11 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
     match next_:
         case Judge():
             close_job(tx, job, next_.state, outcome.kind, over.answer, next_.counter)
-            enqueue_pm(tx, assignment, By.POLICY)
+            asked = asking.read(over.told.text) if outcome.kind is Kind.SUCCEEDED else None
+            if asked is None:
+                enqueue_pm(tx, assignment, By.POLICY)
+            else:
+                _ask_for_agent(tx, over, asked, settings)
         case Apply():
             apply_decision(tx, assignment, job, run, over.told, settings)
         case Again():
@@ -282,14 +281,15 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             _put_back(tx, over, next_.run_after, next_.counter, next_.resume)
         case Ask():
             _put_back(tx, over, None, None, over.told.session_id or job.resume_session)
-            _block(tx, assignment, run, f"{run.harness}: {next_.reason}")
+            _block(tx, assignment, run, f"{run.harness}: {next_.reason}", settings)
         case Escalate():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
-            _block(tx, assignment, run, next_.reason)
+            _block(tx, assignment, run, next_.reason, settings)
         case Ended():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
             promote(tx, assignment.id)
-            pause_if_idle(tx, assignment, outcome.message or f"J{job.id} was cancelled")
+            reason = outcome.message or f"J{job.id} was cancelled"
+            pause_if_idle(tx, assignment, reason, settings.house.patience)
         case _:
             assert_never(next_)
 
@@ -309,9 +309,11 @@ def _put_back(
     )
 
 
-def _block(tx: Tx, assignment: Assignment, run: Run, reason: str) -> None:
+def _block(tx: Tx, assignment: Assignment, run: Run, reason: str, settings: Settings) -> None:
     decide(tx, assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=run.job_id)
-    set_state(tx, assignment, AssignmentState.BLOCKED, reason)
+    new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, reason, job_id=run.job_id, run_id=run.id)
+    patience = settings.house.patience
+    stop_and_ask(tx, assignment, AssignmentState.BLOCKED, reason, new, patience)
 
 
 def _count_spend(tx: Tx, over: Over, *, is_over: bool) -> Spend:
@@ -350,9 +352,24 @@ def _pause_at_cap(tx: Tx, over: Over, settings: Settings, spend: Spend) -> Assig
             return assignment
         # a cap has ended it, whatever its CLI tells of what it used
         reached = over.outcome.message
-    reason = f"{reached}; raise the cap in .wfd/config.json and set it active, or complete it"
-    decide(tx, assignment, By.POLICY, DecisionKind.PAUSE, reason)
-    return set_state(tx, assignment, AssignmentState.PAUSED, reason)
+    return stop_at_cap(tx, assignment, reached, settings.house.patience)
+
+
+def _ask_for_agent(tx: Tx, over: Over, asked: asking.Asked, settings: Settings) -> None:
+    """The agent's own question goes before the PM's judgement, which then hears the answer."""
+    run, job = over.run, over.job
+    reason = f"J{job.id} ({job.type}) asks: {asked.text}"
+    decide(tx, over.assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=job.id)
+    new = NewQuestion(
+        QuestionKind.QUESTION,
+        Asker.AGENT,
+        asked.text,
+        asked.options,
+        job_id=job.id,
+        run_id=run.id,
+    )
+    patience = settings.house.patience
+    stop_and_ask(tx, over.assignment, AssignmentState.BLOCKED, reason, new, patience)
 
 
 def _log(parts: Parts, closed: Closed) -> None:

@@ -18,7 +18,7 @@ from wfd.engine.close import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
-from wfd.rules import verdict
+from wfd.rules import asking, verdict
 from wfd.rules.policy import Then
 
 MAX_TITLE = 60
@@ -126,8 +126,11 @@ def _set_head(tx: Tx, run_id: RunId, taken: Snapshot) -> None:
 async def _judge_work(
     parts: Parts, lease: Lease, told: Conclusion, template: Template, taken: Snapshot
 ) -> Conclusion:
-    """Success without a tool call and without a change, where work was due, is no work."""
-    did_nothing = told.tools == 0 and taken.is_empty
+    """Success without a tool call and without a change, where work was due, is no work.
+
+    Unless it had to ask first.
+    """
+    did_nothing = told.tools == 0 and taken.is_empty and asking.read(told.text) is None
     is_claimed = told.outcome.kind is Kind.SUCCEEDED and template.writes is Writes.MUST
     if not is_claimed or not did_nothing:
         return told

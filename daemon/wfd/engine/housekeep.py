@@ -1,14 +1,16 @@
-"""What is looked after at leisure: workspaces of assignments that ended, and the store's log.
+"""What is looked after at leisure: questions that nobody answers, workspaces, the store's log.
 
-Such a workspace is removed; the branch and every snapshot stay.
+The workspace of an assignment that ended is removed; its branch and every snapshot stay.
 """
 
 import anyio
 
+from wfd.commands.deadline import expire_due
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, WfdError
 from wfd.domain.ids import AssignmentId
+from wfd.domain.question import Question
 from wfd.engine.parts import Parts
 
 EVERY_S = 5.0
@@ -21,6 +23,7 @@ async def housekeep(parts: Parts) -> None:
     while True:
         try:
             was_told = _tell_of_log(parts, was_told)
+            await expire_questions(parts)
             for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
@@ -42,6 +45,23 @@ def _tell_of_log(parts: Parts, was_told: bool) -> bool:
             " 'fuser -v wfd.db' in the state folder, and close it",
         )
     return size > MUCH_LOG
+
+
+async def expire_questions(parts: Parts) -> None:
+    """Do what was to happen where nobody has answered in time."""
+    if not await parts.store.all(Question, "due_questions", now=parts.clock.now()):
+        return
+    expired = await parts.store.write(
+        lambda tx: expire_due(tx, lambda namespace: parts.settings.last_good(namespace).house)
+    )
+    for asked in expired:
+        parts.log.warning(
+            "question.expired",
+            question_id=asked.id,
+            assignment_id=asked.assignment_id,
+            at_deadline=asked.at_deadline,
+        )
+    parts.wake()
 
 
 def _is_live(parts: Parts, assignment_id: AssignmentId) -> bool:

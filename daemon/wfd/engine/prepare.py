@@ -16,6 +16,7 @@ from wfd.domain.evidence import Evidence, EvidenceKind, NewEvidence
 from wfd.domain.job import Job
 from wfd.domain.note import Note
 from wfd.domain.outcome import Kind, Outcome
+from wfd.domain.question import ToldQuestion
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
@@ -245,6 +246,7 @@ async def _values(
             evidence=tx.all(Evidence, "evidence_of", assignment_id=of),
             decisions=tx.all(Decision, "decisions_of", assignment_id=of),
             notes=tx.all(Note, "notes_of", assignment_id=of),
+            questions=tx.all(ToldQuestion, "told_questions_of", assignment_id=of),
         )
     )
 

@@ -19,21 +19,28 @@ def candidates(structured: object | None, text: str) -> Iterator[object]:
 
 def last_block(text: str) -> str | None:
     """The body of the last fenced block that calls itself json; None when there is none."""
-    last, body, fence = None, list[str](), ""
+    last = None
+    for info, body in blocks(text):
+        if info.split(" ")[0] == "json":
+            last = body
+    return last
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Every fenced block that is closed: what it calls itself, in small letters, and its body."""
+    body, fence, info = list[str](), "", ""
     # by line, since a pattern that spans lines is quadratic on an answer full of open fences
     for line in text.split("\n"):
         mark = line.strip()
         if not fence:
             if mark.startswith("```"):
                 fence, info = _opening(mark)
-                body, is_json = [], info.split(" ")[0].lower() == "json"
+                body = []
         elif mark.startswith(fence) and not mark.strip("`"):
-            if is_json:
-                last = "\n".join(body)
+            yield info.lower(), "\n".join(body)
             fence = ""
         else:
             body.append(line)
-    return last
 
 
 def _opening(mark: str) -> tuple[str, str]:

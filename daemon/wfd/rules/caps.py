@@ -38,6 +38,7 @@ def breach(assignment: "Assignment", caps: "Caps", *, adding: int = 1) -> str | 
 
     It asks whether there is room for one more job; `adding=0` asks for those that it has.
     """
+    caps = caps_of(assignment, caps)
     if assignment.jobs + adding > caps.jobs:
         return f"the cap on jobs is reached: {assignment.jobs} of {caps.jobs}"
     if assignment.wall_ms >= caps.wall_ms:
@@ -52,6 +53,24 @@ def breach(assignment: "Assignment", caps: "Caps", *, adding: int = 1) -> str | 
     if share is not None and share.part > caps.pm_share and assignment.jobs >= JOBS_BEFORE_SHARE:
         return f"the cap on the PM's share is reached: {share}, and the cap is {caps.pm_share:.0%}"
     return None
+
+
+def cap_reached(assignment: "Assignment", caps: "Caps") -> str | None:
+    """The name of the cap that leaves no room for one more job; None while there is room.
+
+    It is the one that, raised by itself, changes what `breach` says. `caps` are its own.
+    """
+    told = breach(assignment, caps)
+    if told is None:
+        return None
+    sizes = {field.name: getattr(caps, field.name) for field in fields(caps)}
+    raised = (
+        name
+        for name, size in sizes.items()
+        if size is not None
+        and breach(assignment, with_allowance(caps, json.dumps({name: size}))) != told
+    )
+    return next(raised, None)
 
 
 def wall_left_ms(assignment: "Assignment", caps: "Caps") -> int:

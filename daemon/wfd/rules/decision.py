@@ -17,6 +17,7 @@ from wfd.rules.allowed import (
     why_not_proceed,
 )
 from wfd.rules.answer import candidates
+from wfd.rules.asking import Options
 from wfd.rules.facts import Facts
 
 MAX_CONTEXT = 20_000  # characters that a PM may hand to a job or a retry
@@ -54,6 +55,7 @@ class Complete:
 class Block:
     question: str
     reason: str
+    options: tuple[str, ...] = ()
     kind = DecisionKind.BLOCK
 
 
@@ -84,9 +86,12 @@ SCHEMA: dict[str, Any] = {
         },
         "changes": {"type": ["string", "null"]},
         "question": {"type": ["string", "null"]},
+        "options": {
+            "anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+        },
         "reason": {"type": "string"},
     },
-    "required": ["decision", "job", "changes", "question", "reason"],
+    "required": ["decision", "job", "changes", "question", "options", "reason"],
     "additionalProperties": False,
 }
 
@@ -102,6 +107,7 @@ class _Answer(BaseModel):
     job: _Job | None = None
     changes: str | None = None
     question: str | None = None
+    options: Options = ()
     reason: str
 
 
@@ -156,7 +162,8 @@ def _decision(answer: _Answer) -> PmDecision:
         case "complete":
             return Complete(answer.reason.strip())
         case "block":
-            return Block((answer.question or "").strip(), answer.reason.strip())
+            question = (answer.question or "").strip()
+            return Block(question, answer.reason.strip(), answer.options)
         case other:
             raise ValueError(unknown("decision", other[:100], _MAY_DECIDE))
 

@@ -9,6 +9,7 @@ from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.ids import JobId, RunId
 from wfd.domain.job import PM, By, Job, JobState
 from wfd.domain.note import Note
+from wfd.domain.question import ToldQuestion
 from wfd.domain.run import Run
 from wfd.rules import caps as cap_rules
 from wfd.rules import retry
@@ -28,6 +29,7 @@ MAX_DETAIL = 500  # characters
 class Facts:
     assignment: Assignment
     notes: tuple[Note, ...]
+    questions: tuple[ToldQuestion, ...]  # that a person has answered, or nobody in time
     activation: str | None  # what the person who called for this decision said
     chain: tuple[Link, ...]
     last_job: Job | None  # the last closed job that is no PM's
@@ -73,6 +75,7 @@ def gather(
     evidence: Sequence[Evidence],
     decisions: Sequence[Decision],
     notes: Sequence[Note],
+    questions: Sequence[ToldQuestion] = (),
     gates: Gates,
     caps: Caps,
     check_names: Sequence[str],
@@ -96,6 +99,7 @@ def gather(
     return Facts(
         assignment=assignment,
         notes=tuple(notes),
+        questions=tuple(questions),
         activation=_activation(pm_job, jobs, decisions),
         chain=links(jobs, runs, evidence, decisions),
         last_job=last_job,

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.job import Job, JobState
 from wfd.domain.note import Note
+from wfd.domain.question import Asker, ToldQuestion
 from wfd.domain.run import Run
 from wfd.domain.template import Template
 from wfd.rules import caps as cap_rules
@@ -20,7 +22,8 @@ from wfd.rules.gates import newest_check
 from wfd.rules.verdict import findings
 
 MAX_ANSWER = 12_000  # characters of an answer that a prompt repeats
-MAX_TAIL = 3_000  # characters of a check's output
+MAX_TAIL = 3_000  # characters of a check's output, or of a question
+MAX_ANSWERS = 20  # questions that a prompt repeats
 PLAN = "plan"  # the job type whose answer later jobs work from
 SHORT = 12  # hex digits of a commit
 
@@ -38,6 +41,7 @@ def values_for(
     evidence: Sequence[Evidence] = (),
     decisions: Sequence[Decision] = (),
     notes: Sequence[Note] = (),
+    questions: Sequence[ToldQuestion] = (),
 ) -> Values:
     """The values for an ordinary job. `checks` are the configured commands by name; the rows
     are all that the assignment has."""
@@ -52,6 +56,7 @@ def values_for(
         "context": retry.task(job.context) if job.retry_of else job.context,
         "changes": retry.changes(job.context) if job.retry_of else None,
         "notes": [note.text for note in notes],
+        "answers": _answers(questions),
         "branch": assignment.branch,
         "base": (assignment.base_commit or "")[:SHORT],
         "checks": [
@@ -75,6 +80,7 @@ def pm_values(facts: Facts) -> Values:
         "north_star": assignment.north_star,
         "activation": facts.activation,
         "notes": [note.text for note in facts.notes],
+        "answers": _answers(facts.questions),
         "branch": assignment.branch,
         "base": (assignment.base_commit or "")[:SHORT],
         "refused": facts.refused,
@@ -99,6 +105,31 @@ def pm_values(facts: Facts) -> Values:
         "types": list(facts.types),
         "harnesses": list(facts.harnesses),
     }
+
+
+def _answers(questions: Sequence[ToldQuestion]) -> list[Values]:
+    """What was asked and what a person said to it; of many, the newest."""
+    return [
+        {
+            "id": f"Q{asked.id}",
+            "by": _asker(asked),
+            "question": clip(asked.text, MAX_TAIL),
+            "answer": asked.answer,
+        }
+        for asked in questions[-MAX_ANSWERS:]
+    ]
+
+
+def _asker(asked: ToldQuestion) -> str:
+    match asked.by:
+        case Asker.PM:
+            return "The PM"
+        case Asker.POLICY:
+            return "The daemon"
+        case Asker.AGENT:
+            return f"J{asked.job_id} ({asked.job_type})"
+        case _:
+            assert_never(asked.by)
 
 
 def _at_base(

@@ -79,7 +79,7 @@ def _block(question: str, reason: str) -> Json:
 
 def _decision(name: str, reason: str, **own: object) -> Json:
     """All keys, as the schema of a decision demands; null for those that do not apply."""
-    nothing: Json = {"job": None, "changes": None, "question": None}
+    nothing: Json = {"job": None, "changes": None, "question": None, "options": None}
     return {"decision": name, **nothing, **own, "reason": reason}
 
 

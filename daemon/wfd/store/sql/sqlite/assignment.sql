@@ -69,6 +69,10 @@ update assignment set is_set_up = :is_set_up where id = :id;
 update assignment set head_commit = :commit, head_tree = :tree
  where id = (select assignment_id from run where id = :run_id and state = 'running');
 
+-- set_allowance
+-- What a person has added to its caps.
+update assignment set allowance = :allowance where id = :id;
+
 -- add_note
 insert into note (assignment_id, text, created_at) values (:assignment_id, :text, :now);
 

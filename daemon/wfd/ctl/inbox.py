@@ -1,0 +1,132 @@
+"""wfctl's inbox, and a person's words on what lies in it."""
+
+import click
+
+from wfd.commands import listing
+from wfd.ctl.scene import (
+    json_option,
+    list_options,
+    namespace_option,
+    tell_cut,
+    watch_option,
+    wide_scene,
+)
+from wfd.ctl.sending import send_command, tell
+from wfd.domain import ids
+from wfd.domain.errors import BadInput
+from wfd.edge.document import to_json
+from wfd.edge.inbox_page import NOTHING_WAITS, inbox_page, print_inbox_columns
+from wfd.edge.page import print_page
+from wfd.edge.shell import is_terminal, print_document, text_or_stdin
+from wfd.edge.watch import draw_or_watch
+
+
+@click.command()
+@click.option("--closed", "is_closed", is_flag=True, help="Those that are over, the newest first.")
+@list_options
+@watch_option
+def inbox(
+    is_closed: bool,
+    namespace: str | None,
+    is_all: bool,
+    limit: int,
+    as_json: bool,
+    watch_s: float | None,
+) -> None:
+    """What waits for a person: questions, approvals, caps, and what stands still.
+
+    Columns: question, assignment, namespace, kind, by, state, deadline, what happens then, made,
+    text, answer.
+    """
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = listing.inbox(read, here, limit, is_closed=is_closed)
+        if as_json:
+            print_document(to_json(found))
+        elif not is_terminal():
+            print_inbox_columns(found)
+        elif found:
+            print_page(inbox_page(found, now, is_all=is_all))
+            tell_cut(len(found), limit)
+        else:
+            click.echo(NOTHING_WAITS)
+
+    draw_or_watch(draw, watch_s)
+
+
+def _question_or_assignment(text: str) -> dict[str, int]:
+    """Q5, or A3 for the one question that it has open: here the letter tells which."""
+    match text[:1].upper():
+        case "Q":
+            return {"question": ids.question_id(text)}
+        case "A":
+            return {"assignment": ids.assignment_id(text)}
+        case _:
+            raise BadInput(f"'{text}' may be a question or an assignment; say Q5 or A3")
+
+
+_asked = click.argument("asked", metavar="QUESTION|ASSIGNMENT", type=_question_or_assignment)
+
+
+@click.command()
+@_asked
+@click.argument("text", metavar="TEXT|-")
+@namespace_option
+@json_option
+def answer(asked: dict[str, int], text: str, namespace: str | None, as_json: bool) -> None:
+    """Answer a question of the inbox: an option's number or words, or words of your own.
+
+    The assignment goes on, and all its later prompts hear the answer.
+    """
+    done = send_command("answer", namespace, **asked, text=text_or_stdin(text))
+    _tell(done, "answered", as_json=as_json)
+
+
+@click.command()
+@_asked
+@click.option("--reason", metavar="TEXT|-", help="What more there is to say.")
+@namespace_option
+@json_option
+def approve(
+    asked: dict[str, int], reason: str | None, namespace: str | None, as_json: bool
+) -> None:
+    """Answer a question of the inbox with yes."""
+    said = None if reason is None else text_or_stdin(reason)
+    done = send_command("approve", namespace, **asked, reason=said)
+    _tell(done, "approved", as_json=as_json)
+
+
+@click.command()
+@_asked
+@click.option("--reason", metavar="TEXT|-", required=True, help="Why; the PM hears it.")
+@namespace_option
+@json_option
+def reject(asked: dict[str, int], reason: str, namespace: str | None, as_json: bool) -> None:
+    """Answer a question of the inbox with no. The PM hears why before anything goes on."""
+    done = send_command("reject", namespace, **asked, reason=text_or_stdin(reason))
+    _tell(done, "rejected", as_json=as_json)
+
+
+@click.command()
+@_asked
+@click.option("--reason", metavar="TEXT|-", required=True, help="Why; it is recorded.")
+@namespace_option
+@json_option
+def override(asked: dict[str, int], reason: str, namespace: str | None, as_json: bool) -> None:
+    """Go past what an open question says is forbidden: gates, a cap, or a loop. It is recorded.
+
+    Past gates the assignment is complete; past a cap it has as much again, for itself alone.
+    """
+    done = send_command("override", namespace, **asked, reason=text_or_stdin(reason))
+    _tell(done, "overridden", as_json=as_json)
+
+
+def _tell(done: dict[str, object], word: str, *, as_json: bool) -> None:
+    shown = f"Q{done['question']}"
+    if done["assignment"] is None:
+        tell(done, shown, f"{shown} is {word}", "wfctl inbox", as_json=as_json)
+        return
+    of = f"A{done['assignment']}"
+    told = f"{shown} is {word}: {done['answer']}\n{of} is {done['state']}"
+    tell(done, f"{shown}\t{of}\t{done['state']}", told, f"wfctl assignment {of}", as_json=as_json)

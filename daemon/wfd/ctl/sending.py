@@ -1,0 +1,25 @@
+"""A command to the daemon from here, and how its answer is told."""
+
+import click
+
+from wfd.adapters.place import place
+from wfd.ctl.scene import namespace_name
+from wfd.edge.shell import is_terminal, print_document
+
+
+def send_command(command: str, namespace: str | None, **values: object) -> dict[str, object]:
+    from wfd.send import send  # late: a slip in the call needs no socket
+
+    return send(place(), command, {"namespace": namespace_name(namespace), **values})
+
+
+def tell(
+    answer: dict[str, object], plain: str, told: str, next_step: str, *, as_json: bool
+) -> None:
+    """The answer for a program, or what happened and what to do next for a person."""
+    if as_json:
+        print_document(answer)
+    elif is_terminal():
+        click.echo(f"{told}\n  {next_step}")
+    else:
+        click.echo(plain)

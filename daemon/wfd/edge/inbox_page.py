@@ -1,0 +1,148 @@
+"""The inbox: what waits for a person, whole enough to decide on, with the commands to type."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from wfd.commands.listing import ListedQuestion
+from wfd.domain.question import (
+    STOPPING,
+    Asker,
+    AtDeadline,
+    Forbidden,
+    Question,
+    QuestionKind,
+    QuestionState,
+)
+from wfd.edge.page import Blank, PageLine, fact, line, passage, title
+from wfd.edge.table import Cell, Column, cell, print_table
+from wfd.edge.words import ago, iso, one_line
+
+NOTHING_WAITS = (
+    "nothing waits for you.\n  wfctl inbox --closed   shows what did\n"
+    "  wfctl queue            what is open"
+)
+COLOURS = {
+    QuestionState.OPEN: "yellow",
+    QuestionState.ANSWERED: "green",
+    QuestionState.EXPIRED: "red",
+    QuestionState.WITHDRAWN: "bright_black",
+}
+
+
+def inbox_page(asked: Sequence[ListedQuestion], now: int, *, is_all: bool) -> Iterator[PageLine]:
+    for number, one in enumerate(asked):
+        if number:
+            yield Blank()
+        yield from _question_lines(one, now, is_all=is_all)
+
+
+def print_inbox_columns(asked: Sequence[ListedQuestion]) -> None:
+    """For a program: one line each."""
+    names = (
+        "QUESTION", "ASSIGNMENT", "NAMESPACE", "KIND", "BY", "STATE", "DEADLINE", "THEN", "MADE",
+        "TEXT", "ANSWER",
+    )  # fmt: skip
+    print_table([Column(name) for name in names], [_row(one) for one in asked], empty="")
+
+
+def in_brief(asked: Question) -> str:
+    """'Q5 by the PM: Which currency?'"""
+    return f"Q{asked.id} by {_BY[asked.by]}: {one_line(asked.text)}"
+
+
+def how_to_answer(asked: Question | ListedQuestion) -> Iterator[tuple[str, str]]:
+    """What can be typed, each with what it does."""
+    name = f"Q{asked.id}"
+    options = _options(asked)
+    said = "1" if options else '"…"'
+    yield f"wfctl answer {name} {said}", "an option's number, or words of your own"
+    yield f"wfctl approve {name}", "yes"
+    yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
+    past = _PAST.get(Forbidden(asked.subject)) if asked.subject in set(Forbidden) else None
+    if past is not None and asked.kind in STOPPING:
+        yield f'wfctl override {name} --reason "…"', past
+
+
+_PAST = {
+    Forbidden.GATES: "completes it past its open gates",
+    Forbidden.CAP: "gives it as much again of what it has reached",
+    Forbidden.STUCK: "goes on, though it went in circles",
+}
+_BY = {Asker.PM: "the PM", Asker.POLICY: "the daemon", Asker.AGENT: "an agent"}
+
+
+def _question_lines(one: ListedQuestion, now: int, *, is_all: bool) -> Iterator[PageLine]:
+    yield title(
+        "question",
+        f"Q{one.id}",
+        cell("" if one.assignment_id is None else f"A{one.assignment_id}"),
+        Cell(one.state, one.state, COLOURS[one.state]),
+        f"{one.kind} by {_asker(one)}",
+        cell(ago(one.created_at, now), iso(one.created_at)),
+        one.namespace if is_all else None,
+    )
+    if one.north_star is not None:
+        yield fact("of", one_line(one.north_star, 100))
+    yield from passage("asks", one.text)
+    for number, option in enumerate(_options(one), start=1):
+        yield line("option", str(number), option, depth=3)
+    if one.deadline is not None:
+        yield fact("deadline", cell(ago(one.deadline, now), iso(one.deadline)), _then(one))
+    if one.answer is not None:
+        yield from passage("answer", one.answer)
+    if one.state is QuestionState.OPEN:
+        yield from _ways(one)
+
+
+def _ways(one: ListedQuestion) -> Iterator[PageLine]:
+    ways = [*how_to_answer(one)]
+    if one.assignment_id is not None:
+        ways.append((f"wfctl assignment A{one.assignment_id}", "all that led here"))
+    width = max(len(command) for command, _ in ways)
+    for command, does in ways:
+        yield line("way", Cell(f"{command:<{width}}", command), does, depth=1)
+
+
+def _asker(one: ListedQuestion) -> str:
+    """As exactly as is known: which job, for an agent."""
+    if one.by is Asker.AGENT and one.job_id is not None:
+        return f"J{one.job_id} ({one.job_type})"
+    about = f", about J{one.job_id}" if one.kind is QuestionKind.DEPENDENCY else ""
+    return _BY[one.by] + about
+
+
+def _then(one: ListedQuestion) -> str:
+    match one.at_deadline:
+        case None:
+            return ""
+        case AtDeadline.WAIT:
+            return "nothing happens then: it waits for you"
+        case AtDeadline.PROCEED:
+            return "then the PM chooses the safest way on by itself"
+        case AtDeadline.CANCEL:
+            return "then the assignment is cancelled; its branch is kept"
+        case _:
+            assert_never(one.at_deadline)
+
+
+def _row(one: ListedQuestion) -> list[Cell]:
+    return [
+        cell(f"Q{one.id}"),
+        cell("" if one.assignment_id is None else f"A{one.assignment_id}"),
+        cell(one.namespace),
+        cell(one.kind),
+        cell(one.by),
+        cell(one.state),
+        cell("" if one.deadline is None else iso(one.deadline)),
+        cell(one.at_deadline),
+        cell(iso(one.created_at)),
+        cell(one.text),
+        cell(one.answer),
+    ]
+
+
+def _options(asked: Question | ListedQuestion) -> list[str]:
+    options = json.loads(asked.options)
+    assert isinstance(options, list)
+    return [str(option) for option in options]

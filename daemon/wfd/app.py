@@ -27,8 +27,9 @@ from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import WfdError
+from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
-from wfd.engine import heartbeat, housekeep, recover, worker
+from wfd.engine import by_hand, heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
@@ -134,7 +135,7 @@ async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:
         door = Door(
             parts.store,
             settings.house_of,
-            _controls(parts, settings, stopping, started_at),
+            _controls(parts, settings, stopping, started_at) | _by_hand(parts, group),
             parts.wake,
         )
         await group.start(socket.serve, place.socket_path, door.handle, name="socket")
@@ -226,11 +227,17 @@ def _controls(
     parts: Parts, settings: LiveSettings, stopping: Stopping, started_at: int
 ) -> dict[str, Control]:
     async def status(values: dict[str, object]) -> object:
+        runs = await parts.store.all(Run, "live_runs")
         return {
             "pid": os.getpid(),
             "version": wfd.__version__,
             "started_at": started_at,
-            "running": [f"J{live.lease.job.id}" for live in parts.live.values()],
+            "running": [
+                f"J{live.lease.job.id}"
+                for live in parts.live.values()
+                if live.lease.run.by_hand is None
+            ],
+            "by_hand": [f"J{run.job_id}" for run in runs if run.by_hand is not None],
             "limit": settings.config.limits.jobs,
             "draining": parts.is_stopping,
             "questions": await parts.store.one(int, "count_open_questions", namespace_id=None),
@@ -247,6 +254,19 @@ def _controls(
         return {"changed": changed}
 
     return {"daemon.status": status, "daemon.stop": stop, "daemon.reload": reload}
+
+
+def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
+    async def claim(values: dict[str, object]) -> object:
+        return await by_hand.claim(parts, group, checked(by_hand.Claim, values))
+
+    async def keep(values: dict[str, object]) -> object:
+        return await by_hand.keep(parts, checked(by_hand.Keep, values))
+
+    async def end(values: dict[str, object]) -> object:
+        return await by_hand.end(parts, group, checked(by_hand.Finish, values))
+
+    return {"hand.claim": claim, "hand.heartbeat": keep, "hand.finish": end}
 
 
 def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:

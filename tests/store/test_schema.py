@@ -119,10 +119,14 @@ def test_a_store_of_the_third_schema_keeps_its_jobs_and_their_numbers(tmp_path: 
     for number, sql in migrations()[:3]:
         old.executescript(f"begin; {sql}; pragma user_version = {number}; commit;")
     old.executescript(_ONE_JOB)
+    old.execute("update assignment set state = 'blocked', reason = 'which one?'")
+    old.commit()
     old.close()
 
     connection = open_writer(path)
 
+    asked = connection.execute("select assignment_id, kind, text, state from question").fetchall()
+    assert asked == [(7, "blocked", "which one?", "open")]
     assert connection.execute("select id, waits_for, locks from job").fetchall() == [
         (41, "lane", None)
     ]

@@ -159,6 +159,7 @@ def _print_status(answer: dict[str, Any]) -> None:
             **answer,
             "started_at": iso(answer["started_at"]),
             "running": ",".join(answer["running"]) or "-",
+            "by_hand": ",".join(answer["by_hand"]) or "-",
         }
         del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
@@ -167,6 +168,8 @@ def _print_status(answer: dict[str, Any]) -> None:
     click.echo(f"wfd {answer['version']} is {doing} (pid {answer['pid']}, started {since})")
     jobs = answer["running"]
     click.echo(f"  {len(jobs)} of {plural(answer['limit'], 'job')} {', '.join(jobs)}".rstrip())
+    if answer["by_hand"]:
+        click.echo(f"  by hand: {', '.join(answer['by_hand'])}")
     if answer["questions"]:
         waiting = plural(answer["questions"], "question")
         click.secho(f"  {waiting} for you: wfctl inbox --all", fg="yellow")

@@ -10,7 +10,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import BadInput, NotAllowed, unknown
 from wfd.domain.ids import JobId, NamespaceId
-from wfd.domain.job import PM, By, Job
+from wfd.domain.job import HAND, PM, By, Job
 from wfd.ports import Tx
 from wfd.rules.caps import breach, caps_of
 
@@ -81,8 +81,9 @@ def check_type(name: str, house: House) -> None:
 
 
 def check_harness(name: str | None, house: House) -> None:
-    if name is not None and name not in house.harnesses:
-        raise BadInput(unknown("harness", name, house.harnesses))
+    known = (*house.harnesses, HAND)
+    if name is not None and name not in known:
+        raise BadInput(unknown("harness", name, known))
 
 
 def refuse_closed(assignment: Assignment, command: str) -> None:

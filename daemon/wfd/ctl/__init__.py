@@ -17,6 +17,7 @@ _COMMANDS = {
         "ctl.lists": "queue assignments jobs",
         "ctl.read": "assignment job evidence diff",
         "ctl.follow": "tail logs",
+        "ctl.by_hand": "claim heartbeat finish",
         "ctl.settings": "config",
         "ctl.transcript": "transcript",
     }.items()

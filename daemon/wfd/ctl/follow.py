@@ -62,6 +62,8 @@ def tail(
         where = here.place
     if run is None:
         raise NotFound(f"J{job_id} has no run yet; 'wfctl job J{job_id}' says what it waits for")
+    if run.by_hand is not None:
+        raise NotFound(f"R{run.id} is by hand ({run.by_hand}), so there is no stream of it")
     if run.state is RunState.RUNNING and run.spawned_at is None and is_terminal():
         click.echo(f"J{job_id} prepares its workspace; its agent begins after that", err=True)
     is_done = _end_of(where, run, is_following=wants_follow is not False)

@@ -53,6 +53,7 @@ class By(StrEnum):
 
 
 PM = "pm"  # the one job type whose answer the daemon acts on
+HAND = "hand"  # stands for the harness and the AI of what somebody claims
 MAIN_LANE = "main"
 PM_LANE = "pm"
 

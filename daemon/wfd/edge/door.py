@@ -43,14 +43,15 @@ class Door:
 
 
 def checked(wants: type[Any], values: Mapping[str, object]) -> Any:
-    """`values` as the dataclass that a command wants. Raises BadInput naming the bad one."""
+    """`values` as the dataclass that is wanted. Raises BadInput naming the bad one."""
     known = set(wants.__dataclass_fields__)
     for name, value in values.items():
         if name not in known:
             raise BadInput(unknown("value", name, known))
         _refuse_unstorable(name, value)
     try:
-        return _ADAPTERS[wants].validate_python(dict(values))
+        adapter = _ADAPTERS.get(wants) or _ADAPTERS.setdefault(wants, TypeAdapter(wants))
+        return adapter.validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

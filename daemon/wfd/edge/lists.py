@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from wfd.commands.listing import ListedAssignment, ListedJob, QueuedJob
-from wfd.domain.job import JobState, WaitsFor
+from wfd.domain.job import HAND, JobState, WaitsFor
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
 from wfd.edge.words import ago, duration, iso, one_line, spend
 from wfd.rules.share import pm_share
@@ -75,7 +75,7 @@ def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
         cell(job.type),
         state_cell(job.state),
         cell(job.priority),
-        cell(job.run_harness or job.harness),
+        cell(_by(job), job.run_harness or job.harness or ""),
         cell(_waits_for(job, now), job.waits_for or job.run_activity or ""),
         cell(ago(job.created_at, now), iso(job.created_at)),
     ]
@@ -120,6 +120,13 @@ def _job_row(job: ListedJob, now: int) -> list[Cell]:
     ]
 
 
+def _by(job: QueuedJob) -> str | None:
+    """Who does it, or is to do it."""
+    if job.run_by_hand is not None:
+        return f"by hand: {one_line(job.run_by_hand, 30)}"
+    return job.run_harness or job.harness
+
+
 def _waits_for(job: QueuedJob, now: int) -> str:
     """What it waits for, in a few words."""
     match job.waits_for:
@@ -135,6 +142,8 @@ def _waits_for(job: QueuedJob, now: int) -> str:
             after = f" after {job.outcome}" if job.outcome else ""
             return f"its time, {ago(job.run_after, now)}{after}"
         case WaitsFor.AI:
+            if job.waits_on == HAND:
+                return f"somebody: wfctl claim J{job.id}"
             return f"an AI: {job.waits_on}"
         case WaitsFor.DEPENDENCY:
             return f"other jobs: {job.waits_on}"

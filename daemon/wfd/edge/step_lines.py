@@ -8,7 +8,7 @@ from wfd.domain.run import Run, RunState
 from wfd.edge.evidence_words import findings_of, result_of
 from wfd.edge.page import PageLine, fact, line
 from wfd.edge.table import cell, state_cell
-from wfd.edge.words import duration, money, one_line, plural
+from wfd.edge.words import ago, duration, iso, money, one_line, plural
 
 
 def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
@@ -16,13 +16,16 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
     yield line(
         "run",
         f"R{run.id}",
-        cell(run.harness if run.model is None else f"{run.harness} {run.model}"),
+        cell(_by(run)),
         state_cell(run.outcome or run.state),
         cell(duration(max(0, took)), max(0, took)),
         _cost(run),
         cell(one_line(run.message or "", 160), run.message or ""),
         depth=depth,
     )
+    if run.state is RunState.RUNNING and run.by_hand is not None:
+        until = cell(ago(run.lease_until, now), iso(run.lease_until))
+        yield fact("lease", until, f"unless 'wfctl heartbeat R{run.id}' renews it", depth=depth + 1)
     if run.state is RunState.RUNNING and run.spawned_at is None:
         yield fact("preparing", "the workspace, its set-up and the prompt", depth=depth + 1)
     tried = _tried_again(run)
@@ -46,6 +49,12 @@ def maker_of(maker: Maker) -> str:
     return f"by {maker.by}: {one_line(maker.reason)}" if maker.reason else f"by {maker.by}"
 
 
+def _by(run: Run) -> str:
+    if run.by_hand is not None:
+        return f"by hand: {run.by_hand}"
+    return run.harness if run.model is None else f"{run.harness} {run.model}"
+
+
 def _tried_again(run: Run) -> str | None:
     """What its CLI does instead of working, or how often it did so."""
     if run.activity is not None:
@@ -54,7 +63,7 @@ def _tried_again(run: Run) -> str | None:
 
 
 def _cost(run: Run) -> str:
-    if run.outcome is None:
+    if run.outcome is None or run.by_hand is not None:
         return ""
     if run.spawned_at is None:
         return "never started"

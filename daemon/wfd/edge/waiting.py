@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wfd.commands.inspect import COUNT_TO, JobView
-from wfd.domain.job import Job, JobState, WaitsFor
+from wfd.domain.job import HAND, Job, JobState, WaitsFor
 from wfd.edge.words import ago, local_time, one_line, plural
 
 
@@ -27,6 +27,8 @@ def wait_of(view: JobView, now: int) -> Wait | None:
         case WaitsFor.ASSIGNMENT:
             return _for_assignment(view)
         case WaitsFor.AI:
+            if job.waits_on == HAND:
+                return Wait("somebody who does it by hand", f"whoever types: wfctl claim J{job.id}")
             return Wait(f"an AI: {job.waits_on}", "the daemon, when one of them is free")
         case WaitsFor.DEPENDENCY:
             return Wait(f"other jobs: {job.waits_on}", "the end of these jobs")

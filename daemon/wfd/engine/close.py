@@ -229,7 +229,8 @@ def _used(tx: Tx, run: Run, seen: Seen, closing: Closing, told: Conclusion) -> U
 def _count_run(tx: Tx, run: Run, job: Job, closing: Closing, used: Used) -> Assignment:
     """Give the turn back; the run's assignment with what it has used up and where it stands."""
     snapshot = closing.snapshot
-    tx.run("give_back_turn", id=run.namespace_id)
+    if run.by_hand is None:  # whose work takes no place of an agent's
+        tx.run("give_back_turn", id=run.namespace_id)
     counted = tx.one(
         Assignment,
         "count_run",

@@ -28,7 +28,8 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     """Still the tree, take the snapshot, gather evidence. The same after a restart as before."""
     run = lease.run
     await parts.spawner.end_tree(parts.tag_of(run.id), ended.birth or birth_of(run))
-    if ended.birth is None:
+    was_in_hand = run.by_hand is not None and run.spawned_at is not None
+    if ended.birth is None and not was_in_hand:
         return Closing(ended.conclusion, ended.ended_by, ended.exit_code)
     settings = parts.settings.last_good(lease.namespace)
     ended = replace(ended, conclusion=await _with_version(parts, run, settings, ended.conclusion))

@@ -3,11 +3,13 @@
 import contextlib
 
 import anyio
+from anyio.abc import TaskGroup
 
 from wfd.domain.errors import LeaseLost, WfdError
 from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
+from wfd.engine import by_hand
 from wfd.engine.close import Closing, close
 from wfd.engine.parts import Parts, birth_of
 from wfd.ports import Tx
@@ -17,17 +19,18 @@ BEATS_PER_TTL = 3
 
 async def beat(parts: Parts) -> None:
     """Extend every live lease, and only then sweep; one bad beat does not end the loop."""
-    while True:
-        await anyio.sleep(parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL)
-        try:
-            await renew(parts)
-            await sweep(parts)
-            await parts.spawner.observe()
-            await parts.spawner.reap_adopted()
-        except WfdError as error:
-            parts.log.error("heartbeat.failed", error=str(error))
-        except Exception:
-            parts.log.exception("heartbeat.failed")
+    async with anyio.create_task_group() as group:  # of what takes longer than a beat
+        while True:
+            await anyio.sleep(parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL)
+            try:
+                await renew(parts)
+                await sweep(parts, group)
+                await parts.spawner.observe()
+                await parts.spawner.reap_adopted()
+            except WfdError as error:
+                parts.log.error("heartbeat.failed", error=str(error))
+            except Exception:
+                parts.log.exception("heartbeat.failed")
 
 
 async def renew(parts: Parts) -> None:
@@ -49,14 +52,17 @@ def _extend(tx: Tx, ids: list[RunId], ttl_ms: int) -> list[RunId]:
     ]
 
 
-async def sweep(parts: Parts) -> None:
+async def sweep(parts: Parts, group: TaskGroup) -> None:
     """Take back the runs whose lease lapsed and that are not ours, their trees ended first."""
     for run in await parts.store.all(Run, "lapsed_runs", now=parts.clock.now()):
         if run.id in parts.live:
             continue
-        parts.log.warning("lease.lapsed", run_id=run.id, worker=run.worker)
+        parts.log.warning("lease.lapsed", run_id=run.id, worker=run.worker, by_hand=run.by_hand)
         try:
-            await _take_back(parts, run)
+            if run.by_hand is None:
+                await _take_back(parts, run)
+            else:
+                await by_hand.take_back(parts, group, run)
         except Exception:  # the others are swept all the same
             parts.log.exception("lease.not_swept", run_id=run.id)
 

@@ -11,6 +11,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, WfdError
 from wfd.domain.ids import AssignmentId
 from wfd.domain.question import Question
+from wfd.domain.run import Run
 from wfd.engine.parts import Parts
 
 EVERY_S = 5.0
@@ -73,7 +74,9 @@ async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentI
     gone = parts.removing[assignment.id] = anyio.Event()
     try:
         now = await parts.store.one(Assignment, "assignment_by_id", id=assignment.id)
-        if now is not None and now.is_closed and not _is_live(parts, assignment.id):
+        in_hand = await parts.store.all(Run, "live_runs_of", assignment_id=assignment.id)
+        is_live = bool(in_hand) or _is_live(parts, assignment.id)
+        if now is not None and now.is_closed and not is_live:
             await _remove_now(parts, now, refused)
     finally:
         del parts.removing[assignment.id]

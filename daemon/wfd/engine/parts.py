@@ -121,9 +121,15 @@ class Parts:
     log: FilteringBoundLogger
     environ: Mapping[str, str]
     live: dict[RunId, LiveRun] = field(default_factory=dict)
+    concluding: set[RunId] = field(default_factory=set)  # by hand, and no longer in their hands
     removing: dict[AssignmentId, anyio.Event] = field(default_factory=dict)  # set when it is gone
     is_stopping: bool = False
     _wake: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def agents(self) -> int:
+        """How many of the live runs are those of agents, and not by hand."""
+        return sum(1 for live in self.live.values() if live.lease.run.by_hand is None)
 
     def wake(self) -> None:
         """Something changed: let the worker look."""

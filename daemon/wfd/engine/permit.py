@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wfd.domain.job import Job, WaitsFor
+from wfd.domain.job import HAND, Job, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.ports import Tx
 
@@ -26,4 +26,7 @@ class Park:
 def permit(
     tx: Tx, namespace: Namespace, job: Job, harness_of: Callable[[Namespace, Job], str]
 ) -> Go | Park:
-    return Go(harness_of(namespace, job))
+    harness = harness_of(namespace, job)
+    if harness == HAND:
+        return Park(WaitsFor.AI, HAND)  # until somebody claims it
+    return Go(harness)

@@ -59,11 +59,22 @@ class Prepared:
     run_seq: int  # the how-manieth run of its job, from 1
 
 
-async def prepare(parts: Parts, lease: Lease) -> Prepared:
-    """Raises NotReady, with the outcome that the run then has."""
+@dataclass(frozen=True)
+class Ready:
+    """What whoever does the job needs, whatever the agent: a place, and what is to be done."""
+
+    settings: Settings
+    template: Template
+    workspace: Workspace
+    assignment: Assignment  # as it is with its base
+    folder: RunFolder
+    prompt: str
+
+
+async def make_ready(parts: Parts, lease: Lease) -> Ready:
+    """The workspace, its set-up and baseline, and the prompt. Raises NotReady."""
     settings = _settings(parts, lease)
     template = _template(settings, lease.job)
-    harness = _harness(parts, lease.run)
     folder = await _empty_folder(parts, lease.run)
     workspace = await _workspace(parts, lease)
     assignment = lease.assignment
@@ -72,9 +83,18 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     if workspace.is_new or not assignment.is_set_up:
         await _set_up(parts, lease, assignment, settings, workspace)
     words = await _prompt(parts, lease, assignment, settings, template)
-    prompt = harness.tame(words, workspace.path)
+    return Ready(settings, template, workspace, assignment, folder, words)
+
+
+async def prepare(parts: Parts, lease: Lease) -> Prepared:
+    """Raises NotReady, with the outcome that the run then has."""
+    harness = _harness(parts, lease.run)
+    ready = await make_ready(parts, lease)
+    settings, template, folder = ready.settings, ready.template, ready.folder
+    workspace, assignment = ready.workspace, ready.assignment
+    prompt = harness.tame(ready.prompt, workspace.path)
     _check_size(prompt, harness)
-    _write_prompt(folder, prompt)
+    write_prompt(folder, prompt)
     # from the base: what an agent has written since must not steer those who judge it
     instructions = await parts.workspaces.text_at(
         lease.namespace, workspace.base_commit, INSTRUCTIONS, MAX_INSTRUCTIONS
@@ -82,7 +102,9 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     room = await _room(parts, lease, assignment, settings)
     ask = _ask(lease, settings, template, harness, workspace, folder, instructions, room)
     ask = await _going_on(parts, lease, ask)
-    run_seq = await _record_prompt(parts, lease, workspace, prompt, ask)
+    run_seq = await record_prompt(
+        parts, lease, workspace, prompt, resumed=ask.resume, model=ask.model
+    )
     reached(Step.PREPARED)
     return Prepared(settings, template, harness, workspace, assignment, folder, ask, room, run_seq)
 
@@ -261,7 +283,7 @@ def _check_size(prompt: str, harness: Harness) -> None:
         raise NotReady(Outcome(Kind.USAGE, message))
 
 
-def _write_prompt(folder: RunFolder, prompt: str) -> None:
+def write_prompt(folder: RunFolder, prompt: str) -> None:
     folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.prompt.write_text(prompt, encoding="utf-8")
 
@@ -325,8 +347,14 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
     return replace(ask, model=ask.model or next(models, None))
 
 
-async def _record_prompt(
-    parts: Parts, lease: Lease, workspace: Workspace, prompt: str, ask: Ask
+async def record_prompt(
+    parts: Parts,
+    lease: Lease,
+    workspace: Workspace,
+    prompt: str,
+    *,
+    resumed: str | None = None,
+    model: str | None = None,
 ) -> int:
     """What the run goes out with, and from where; the how-manieth run of its job it is.
 
@@ -341,8 +369,8 @@ async def _record_prompt(
             parent_commit=workspace.head_commit,
             parent_tree=workspace.head_tree,
             prompt_hash=digest,
-            resumed=ask.resume,
-            model=ask.model,
+            resumed=resumed,
+            model=model,
         )
         if not is_ours:
             raise LeaseLost(lease.run.id)

@@ -13,6 +13,7 @@ from wfd.domain.errors import LeaseLost
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
+from wfd.engine import by_hand
 from wfd.engine.close import Closing
 from wfd.engine.exit import Exit
 from wfd.engine.finish import finish, finish_cancelled
@@ -27,10 +28,15 @@ _LOST_AT_ONCE = 4  # so that the first soon makes room for new work, and not all
 async def end_orphans(parts: Parts) -> list[Lease]:
     """Kill the tree of every run that an earlier life left open, before anything is leased.
 
-    Its lease is ours from now on; `conclude` brings it to its end.
+    Its lease is ours from now on; `conclude` brings it to its end. What somebody has in hand is
+    left to them.
     """
     ttl_ms = parts.settings.config.lease_ttl_ms
-    runs = await parts.store.all(Run, "live_runs")
+    await parts.store.write(
+        lambda tx: tx.run("keep_all_by_hand", ttl_ms=parts.settings.config.hand_ttl_ms, now=tx.now)
+    )
+    every = await parts.store.all(Run, "live_runs")
+    runs = [run for run in every if not by_hand.is_in_hand(run)]
     if not runs:
         return []
     killed = await parts.spawner.end_trees({parts.tag_of(run.id): birth_of(run) for run in runs})
@@ -52,7 +58,8 @@ def conclude_all(parts: Parts, group: TaskGroup, left: list[Lease]) -> None:
 async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> None:
     lease = live.lease
     # its lease as it was left: until then its own daemon lived, and afterwards nothing ran
-    idle_ms = max(0, parts.clock.now() - lease.run.lease_until)
+    since = lease.run.lease_until if lease.run.by_hand is None else lease.run.started_at
+    idle_ms = max(0, parts.clock.now() - since)
     try:
         closing: Closing | None = None
         with live.scope, contextlib.suppress(LeaseLost):
@@ -102,6 +109,8 @@ def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
 def _ended(parts: Parts, lease: Lease) -> Ended:
     """What the transcript tells: its own end if it holds one, and else a run that is lost."""
     run, folder = lease.run, parts.folder_of(lease.run.id)
+    if run.by_hand is not None:
+        return by_hand.ended(run)
     harness = parts.harnesses.get(run.harness)
     if run.spawned_at is None or harness is None:
         return _lost(lease, Conclusion(Outcome(Kind.LOST), session_id=run.session_id))

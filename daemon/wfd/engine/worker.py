@@ -7,6 +7,7 @@ from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import EndedBy
+from wfd.engine import by_hand
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.run_agent import run_agent
@@ -29,7 +30,7 @@ async def work(parts: Parts, group: TaskGroup) -> None:
 async def _tick(parts: Parts, group: TaskGroup) -> int:
     config = parts.settings.config
     terms = Terms(
-        room=max(0, config.limits.jobs - len(parts.live)),
+        room=max(0, config.limits.jobs - parts.agents),
         per_namespace=config.limits.jobs_per_namespace,
         worker=parts.worker,
         ttl_ms=config.lease_ttl_ms,
@@ -42,6 +43,8 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
     for run_id in map(RunId, cancelled):
         if run_id in parts.live:
             parts.live[run_id].end(EndedBy.CANCEL)
+        else:
+            await by_hand.cancel(parts, group, run_id)
     for lease in taken.leases:
         reached(Step.LEASED)
         start(parts, group, lease)

@@ -53,6 +53,26 @@ update job
               limit 1)
 returning *;
 
+-- waiting_to_claim
+-- What no agent of the daemon's is to do. One whose assignment stands still is not to be claimed.
+select job.* from job join assignment on assignment.id = job.assignment_id
+ where job.state = 'waiting' and job.waits_for = 'ai' and job.waits_on = 'hand'
+   and job.namespace_id = :namespace_id and job.type <> 'pm'
+   and (:type is null or job.type = :type) and assignment.state = 'active'
+ order by job.priority desc, job.id
+ limit 1;
+
+-- ready_to_claim
+-- What a worker would take first, without what only the daemon may do.
+select * from job
+ where namespace_id = :namespace_id and state = 'queued' and type <> 'pm'
+   and (:type is null or type = :type)
+ order by priority desc, id
+ limit 1;
+
+-- take_this_job
+update job set state = 'running' where id = :id and state = 'queued' returning *;
+
 -- due_jobs
 select * from job
  where state = 'waiting' and waits_for = 'time' and run_after <= :now

@@ -5,6 +5,34 @@ values (:job_id, :assignment_id, :namespace_id, 'running', :worker, :harness, :h
         :now + :ttl_ms, :now, :resumed)
 returning *;
 
+-- add_run_by_hand
+insert into run (job_id, assignment_id, namespace_id, state, worker, harness, ai, lease_until,
+                 started_at, by_hand)
+values (:job_id, :assignment_id, :namespace_id, 'running', :worker, 'hand', 'hand',
+        :now + :ttl_ms, :now, :by_hand)
+returning *;
+
+-- hand_over
+-- All is ready for who works by hand. No row means the lease is lost.
+update run set spawned_at = :now, lease_until = :now + :ttl_ms
+ where id = :id and state = 'running' and by_hand is not null;
+
+-- keep_by_hand
+-- No row means that the lease is lost, or that its result has been given already.
+update run set lease_until = :now + :ttl_ms
+ where id = :id and state = 'running' and by_hand is not null and answer is null;
+
+-- keep_all_by_hand
+-- Nobody could keep a lease while no daemon ran.
+update run set lease_until = max(lease_until, :now + :ttl_ms)
+ where state = 'running' and by_hand is not null;
+
+-- give_result
+-- Once. No row means that it was given before, that the lease is lost, or that nothing is ready.
+update run set answer = :answer, exit_code = :exit_code
+ where id = :id and state = 'running' and by_hand is not null and spawned_at is not null
+   and answer is null;
+
 -- run_by_id
 select * from run where id = :id;
 

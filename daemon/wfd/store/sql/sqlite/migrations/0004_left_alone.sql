@@ -77,6 +77,12 @@ create table question (
 
 create index question_open on question (id) where state = 'open';
 create index question_by_assignment on question (assignment_id, id);
+-- What was blocked before there were questions waits for a person all the same.
+insert into question (namespace_id, assignment_id, kind, by, text, state, created_at)
+select namespace_id, id, 'blocked', 'policy', coalesce(nullif(reason, ''), 'blocked'), 'open',
+       created_at
+  from assignment
+ where state = 'blocked';
 
 create table spend (
     namespace_id integer not null references namespace (id),

@@ -73,6 +73,10 @@ SAID_BY_THE_CODE = [
     "the prompt has",
     "folders of skills lie in the workspace",
     "tool calls were",
+    "in time; its branch is kept",
+    "forbids nothing that could be gone past; answer it",
+    "was finished already",
+    "could not be made ready:",
 ]
 MEANS_NO_LOGIN = {
     "claude": claude.by_words,

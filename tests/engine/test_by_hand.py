@@ -120,6 +120,12 @@ async def test_a_silent_claim_goes_back_to_the_queue_and_its_late_finish_is_refu
         again = await claimed(engine, group, by="bob")
         assert again["workspace"] == taken["workspace"]
         assert (Path(str(again["workspace"])) / "greeting.txt").exists()
+        await finishes(engine, group, again["run"], "ada had done it all")
+        await engine.until(lambda a: a.jobs == 1 and a.head_tree != a.base_tree, one)
+        with anyio.fail_after(30):
+            while (await engine.jobs(one))[0].outcome != "succeeded":
+                await anyio.sleep(0.02)
+        assert (await engine.assignment(one)).unmeasured == 0, "wfd has spent nothing on it"
     assert bench.git("show", "refs/wfd/A1/R1:greeting.txt") == "hi", "what was done is kept"
 
 
@@ -263,3 +269,29 @@ async def test_a_claim_survives_a_stop_of_the_daemon(bench: "Bench") -> None:
         async with bench.at_work(engine) as group:
             await finishes(engine, group, taken["run"])
             assert (await engine.settled(one)).state == "complete"
+
+
+async def test_a_job_that_is_cancelled_while_it_is_made_ready_is_not_handed_over(
+    bench: "Bench",
+) -> None:
+    begun = bench.tmp / "begun"
+    bench.configures(workspace={"setup": [f"touch {begun}; sleep 300"]})
+    async with bench.opened() as engine, bench.at_work(engine) as group:
+        one = await kept_for_a_hand(engine)
+        refused: list[str] = []
+
+        async def claims() -> None:
+            with pytest.raises(NotAllowed) as error:
+                await claimed(engine, group)
+            refused.append(str(error.value))
+
+        async with anyio.create_task_group() as claiming:
+            claiming.start_soon(claims)
+            with anyio.fail_after(30):
+                while not begun.exists():
+                    await anyio.sleep(0.02)
+            await engine.send("cancel_job", job=1, reason="not needed")
+        assert refused == ["J1 could not be made ready: cancelled before its agent ran"]
+        [run] = await engine.runs(one)
+        assert (run.outcome, run.message) == ("cancelled", "not needed")
+        assert bench.survivors(run.id) == []

@@ -11,6 +11,7 @@ from wfd.adapters.tools import Probe, probe
 from wfd.cli.finding import Finding, Level
 from wfd.config import Config
 from wfd.domain.errors import unknown
+from wfd.domain.job import HAND
 from wfd.ports import Harness
 from wfd_runners import harnesses
 
@@ -18,7 +19,7 @@ from wfd_runners import harnesses
 def agent_findings(config: Config) -> Iterator[Finding]:
     """One finding for each harness. One that a default names must be there."""
     needed = set(config.harness_defaults.values())
-    for name in sorted(needed - set(harnesses())):
+    for name in sorted(needed - {HAND, *harnesses()}):
         way_out = f"correct harnessDefaults of {user_dir() / 'config.json'}"
         yield Finding(Level.FAIL, f"harness {name}", unknown("harness", name, harnesses()), way_out)
     for name, harness in harnesses().items():

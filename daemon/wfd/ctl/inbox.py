@@ -19,6 +19,7 @@ from wfd.edge.inbox_page import NOTHING_WAITS, inbox_page, print_inbox_columns
 from wfd.edge.page import print_page
 from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.watch import draw_or_watch
+from wfd.edge.words import one_line
 
 
 @click.command()
@@ -80,7 +81,7 @@ def answer(asked: dict[str, int], text: str, namespace: str | None, as_json: boo
     The assignment goes on, and all its later prompts hear the answer.
     """
     done = send_command("answer", namespace, **asked, text=text_or_stdin(text))
-    _tell(done, "answered", as_json=as_json)
+    _tell(done, as_json=as_json)
 
 
 @click.command()
@@ -94,7 +95,7 @@ def approve(
     """Answer a question of the inbox with yes."""
     said = None if reason is None else text_or_stdin(reason)
     done = send_command("approve", namespace, **asked, reason=said)
-    _tell(done, "approved", as_json=as_json)
+    _tell(done, as_json=as_json)
 
 
 @click.command()
@@ -105,7 +106,7 @@ def approve(
 def reject(asked: dict[str, int], reason: str, namespace: str | None, as_json: bool) -> None:
     """Answer a question of the inbox with no. The PM hears why before anything goes on."""
     done = send_command("reject", namespace, **asked, reason=text_or_stdin(reason))
-    _tell(done, "rejected", as_json=as_json)
+    _tell(done, as_json=as_json)
 
 
 @click.command()
@@ -119,14 +120,15 @@ def override(asked: dict[str, int], reason: str, namespace: str | None, as_json:
     Past gates the assignment is complete; past a cap it has as much again, for itself alone.
     """
     done = send_command("override", namespace, **asked, reason=text_or_stdin(reason))
-    _tell(done, "overridden", as_json=as_json)
+    _tell(done, as_json=as_json)
 
 
-def _tell(done: dict[str, object], word: str, *, as_json: bool) -> None:
+def _tell(done: dict[str, object], *, as_json: bool) -> None:
     shown = f"Q{done['question']}"
+    told = f"{shown} is settled: {one_line(str(done['answer']))}"
     if done["assignment"] is None:
-        tell(done, shown, f"{shown} is {word}", "wfctl inbox", as_json=as_json)
+        tell(done, shown, told, "wfctl inbox", as_json=as_json)
         return
     of = f"A{done['assignment']}"
-    told = f"{shown} is {word}: {done['answer']}\n{of} is {done['state']}"
-    tell(done, f"{shown}\t{of}\t{done['state']}", told, f"wfctl assignment {of}", as_json=as_json)
+    plain = f"{shown}\t{of}\t{done['state']}"
+    tell(done, plain, f"{told}\n{of} is {done['state']}", f"wfctl assignment {of}", as_json=as_json)

@@ -54,9 +54,10 @@ def in_brief(asked: Question) -> str:
 def how_to_answer(asked: Question | ListedQuestion) -> Iterator[tuple[str, str]]:
     """What can be typed, each with what it does."""
     name = f"Q{asked.id}"
-    options = _options(asked)
-    said = "1" if options else '"…"'
-    yield f"wfctl answer {name} {said}", "an option's number, or words of your own"
+    if _options(asked):
+        yield f"wfctl answer {name} 1", "an option by its number, or words of your own"
+    else:
+        yield f'wfctl answer {name} "…"', "words of your own"
     yield f"wfctl approve {name}", "yes"
     yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
     past = _PAST.get(Forbidden(asked.subject)) if asked.subject in set(Forbidden) else None

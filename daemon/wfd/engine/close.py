@@ -221,7 +221,7 @@ def _used(tx: Tx, run: Run, seen: Seen, closing: Closing, told: Conclusion) -> U
     return Used(
         wall_ms=max(0, tx.now - run.started_at - closing.idle_ms),
         cost_usd=told.cost_usd,
-        is_unmeasured=told.cost_usd is None and seen.spawned_at is not None,
+        is_unmeasured=told.cost_usd is None and seen.spawned_at is not None and not run.by_hand,
         tokens=told.usage.tokens,
     )
 

@@ -76,7 +76,8 @@ async def _gather(
     reached(Step.TAKEN)
     await _need_lease(parts, lease)
     kept = await _keep(parts, lease, assignment, template, taken)
-    told = await _judge_work(parts, lease, ended.conclusion, template, taken)
+    did_nothing = await _did_nothing(parts, lease, ended.conclusion, taken)
+    told = _judge_work(ended.conclusion, template, did_nothing)
     evidence: list[NewEvidence] = []
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
         told, evidence = await _evidence(parts, lease, assignment, settings, template, told, kept)
@@ -124,24 +125,29 @@ def _set_head(tx: Tx, run_id: RunId, taken: Snapshot) -> None:
         raise LeaseLost(run_id)
 
 
-async def _judge_work(
-    parts: Parts, lease: Lease, told: Conclusion, template: Template, taken: Snapshot
-) -> Conclusion:
+async def _did_nothing(parts: Parts, lease: Lease, told: Conclusion, taken: Snapshot) -> bool:
+    """Neither called a tool nor changed anything. Of tools by hand nothing is known."""
+    if told.tools or not taken.is_empty:
+        return False
+    if lease.run.by_hand is None and not lease.run.resumed:
+        return True
+    # whoever had it before may have done all of it: a hand that fell silent, or this very session
+    # when it was interrupted before its last words
+    runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
+    before = next((run.parent_tree for run in runs if run.parent_tree), taken.parent_tree)
+    return before == taken.tree
+
+
+def _judge_work(told: Conclusion, template: Template, did_nothing: bool) -> Conclusion:
     """Success without a tool call and without a change, where work was due, is no work.
 
     Unless it had to ask first.
     """
-    did_nothing = told.tools == 0 and taken.is_empty and asking.read(told.text) is None
-    is_claimed = told.outcome.kind is Kind.SUCCEEDED and template.writes is Writes.MUST
-    if not is_claimed or not did_nothing:
-        return told
-    # one that was interrupted when all but its last words was done goes on with these alone
-    runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
-    first = next((run.parent_tree for run in runs if run.parent_tree), taken.parent_tree)
-    if lease.run.resumed and first != taken.tree:
-        return told
-    message = "it says that it is done, called no tool and changed nothing"
-    return replace(told, outcome=Outcome(Kind.NO_WORK, message))
+    was_due = template.writes is Writes.MUST and asking.read(told.text) is None
+    if told.outcome.kind is Kind.SUCCEEDED and was_due and did_nothing:
+        message = "it says that it is done, called no tool and changed nothing"
+        return replace(told, outcome=Outcome(Kind.NO_WORK, message))
+    return told
 
 
 async def _evidence(

@@ -29,7 +29,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import WfdError
 from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
-from wfd.engine import by_hand, heartbeat, housekeep, recover, worker
+from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, worker
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
@@ -257,8 +257,8 @@ def _controls(
 
 
 def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
-    async def claim(values: dict[str, object]) -> object:
-        return await by_hand.claim(parts, group, checked(by_hand.Claim, values))
+    async def take(values: dict[str, object]) -> object:
+        return await claim.claim(parts, group, checked(claim.Claim, values))
 
     async def keep(values: dict[str, object]) -> object:
         return await by_hand.keep(parts, checked(by_hand.Keep, values))
@@ -266,7 +266,7 @@ def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
     async def end(values: dict[str, object]) -> object:
         return await by_hand.end(parts, group, checked(by_hand.Finish, values))
 
-    return {"hand.claim": claim, "hand.heartbeat": keep, "hand.finish": end}
+    return {"hand.claim": take, "hand.heartbeat": keep, "hand.finish": end}
 
 
 def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:

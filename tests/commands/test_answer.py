@@ -267,3 +267,14 @@ def test_who_goes_on_without_an_answer_stops_at_a_cap_all_the_same(ground: Groun
     expire(ground)
     assert ground.assignment(1).state is A.PAUSED
     assert [a.kind for a in questions(ground)] == ["question", "cap"]
+
+
+def test_an_override_of_a_loop_goes_on_and_is_recorded(ground: Ground) -> None:
+    worked(ground)
+    pm_says(ground, "block", question="It found the same twice. How to go on?")
+    ground.connection.execute("update question set subject = 'stuck'")
+    ground.send("override", question=1, reason="I have seen it, go on")
+    assert ground.assignment(1).state is A.ACTIVE
+    last = ground.decisions(1)[-1]
+    assert (last.kind, last.is_override) == (DecisionKind.OVERRIDE, True)
+    assert json.loads(last.inputs)["forbidden"] == "stuck"

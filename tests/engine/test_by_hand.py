@@ -10,7 +10,7 @@ from wfd.domain.errors import Conflict, NotAllowed, NotFound
 from wfd.domain.evidence import EvidenceKind
 from wfd.domain.ids import AssignmentId
 from wfd.domain.job import JobState, WaitsFor
-from wfd.engine import by_hand, recover
+from wfd.engine import by_hand, claim, recover
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -30,7 +30,7 @@ async def claimed(
     engine: "Opened", group: "TaskGroup", by: str = "ada", **want: object
 ) -> dict[str, object]:
     values: dict[str, object] = {"namespace": "repo", "by": by, **want}
-    return await by_hand.claim(engine.parts, group, by_hand.Claim(**values))  # type: ignore[arg-type]
+    return await claim.claim(engine.parts, group, claim.Claim(**values))  # type: ignore[arg-type]
 
 
 async def finishes(
@@ -295,3 +295,10 @@ async def test_a_job_that_is_cancelled_while_it_is_made_ready_is_not_handed_over
         [run] = await engine.runs(one)
         assert (run.outcome, run.message) == ("cancelled", "not needed")
         assert bench.survivors(run.id) == []
+
+
+async def test_a_pm_is_no_work_by_hand_whatever_the_defaults_say(bench: "Bench") -> None:
+    bench.flags |= {"harnessDefaults": {"default": "hand"}}
+    async with bench.running() as engine:
+        one = await engine.create("Greet")
+        assert "no harness 'hand'" in str((await engine.settled(one)).reason)

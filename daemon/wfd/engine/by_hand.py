@@ -2,42 +2,27 @@
 
 While it is in their hands no process is watched and nothing is held in memory: its row says whose
 it is and until when, so it outlives the daemon. It is a live run of the daemon's before that,
-when it is made ready, and afterwards, when what was done is taken.
+when it is made ready (engine/claim.py), and afterwards, when what was done is taken.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio.abc import TaskGroup
 
 from wfd.commands.house import MAX_TEXT
-from wfd.commands.queue import get_assignment, get_job, release
-from wfd.commands.record import event_of_job
-from wfd.commands.scope import job_in, namespace_named, namespace_of, text_of
-from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, NotRunning, WfdError
-from wfd.domain.ids import JobId, RunId
-from wfd.domain.job import HAND, PM, Job, JobState, WaitsFor
-from wfd.domain.namespace import Namespace
+from wfd.commands.queue import get_assignment, get_job
+from wfd.commands.scope import namespace_of, text_of
+from wfd.domain.errors import Conflict, NotAllowed, NotFound, WfdError
+from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run, RunState
 from wfd.engine.close import Closing
 from wfd.engine.finish import Ended, finish
 from wfd.engine.parts import Lease, LiveRun, Parts
-from wfd.engine.permit import Park, permit
-from wfd.engine.prepare import NotReady, Ready, make_ready, record_prompt, write_prompt
 from wfd.engine.run_agent import bring_to_close, cut_short
 from wfd.ports import Tx
-
-MAX_NAME = 100  # characters
-
-
-@dataclass(frozen=True)
-class Claim:
-    namespace: str
-    by: str
-    job: int | None = None
-    type: str | None = None  # the first that is ready, of this type if one is named
 
 
 @dataclass(frozen=True)
@@ -55,30 +40,12 @@ class Finish:
 # --- what is asked of the daemon ---------------------------------------------------
 
 
-async def claim(parts: Parts, group: TaskGroup, want: Claim) -> dict[str, object]:
-    """Lease a job, make all ready for it, and say where. Raises why not.
-
-    Goes on to its end though the caller is gone: the claim then lapses like any other.
-    """
-    if parts.is_stopping:
-        raise NotRunning("the daemon is stopping; claim it after the next: wfd start")
-    ttl_ms = parts.settings.config.lease_ttl_ms
-    lease = await parts.store.write(lambda tx: _leased(tx, parts.worker, ttl_ms, want))
-    handing = _Handing(LiveRun(lease))
-    parts.live[lease.run.id] = handing.live
-    group.start_soon(_hand_over, parts, handing, name=f"R{lease.run.id} to be handed over")
-    await handing.is_over.wait()
-    if handing.handed is None:
-        raise handing.why_not
-    return handing.handed
-
-
 async def keep(parts: Parts, want: Keep) -> dict[str, object]:
     """{"run", "lease_until"}. Raises Conflict when the claim is lost or its result was given."""
     run_id, ttl_ms = RunId(want.run), parts.settings.config.hand_ttl_ms
+    is_free = run_id not in parts.concluding
 
     def extend(tx: Tx) -> dict[str, object]:
-        is_free = run_id not in parts.concluding
         if is_free and tx.run("keep_by_hand", id=run_id, ttl_ms=ttl_ms, now=tx.now):
             return {"run": run_id, "lease_until": tx.now + ttl_ms}
         raise _why_lost(tx, run_id)
@@ -157,75 +124,6 @@ def _outcome(run: Run) -> Outcome:
     return Outcome(Kind.INTERRUPTED, f"nothing was heard of {run.by_hand} in time")
 
 
-# --- leasing ------------------------------------------------------------------------
-
-
-def _leased(tx: Tx, worker: str, ttl_ms: int, want: Claim) -> Lease:
-    namespace = namespace_named(tx, want.namespace)
-    name = text_of(want.by, "name", MAX_NAME)
-    wanted = _wanted(tx, namespace, want)
-    may = permit(tx, namespace, wanted, lambda namespace, job: HAND)
-    if isinstance(may, Park) and may.waits_for is WaitsFor.LOCK:
-        raise NotAllowed(f"J{wanted.id} waits for {may.waits_for}: {may.waits_on}")
-    job = tx.one(Job, "take_this_job", id=wanted.id)
-    assert job is not None, "it was ready just now"
-    run = tx.one(
-        Run,
-        "add_run_by_hand",
-        job_id=job.id,
-        assignment_id=job.assignment_id,
-        namespace_id=namespace.id,
-        worker=worker,
-        by_hand=name,
-        ttl_ms=ttl_ms,
-        now=tx.now,
-    )
-    assert run is not None, "an insert gives its row back"
-    event_of_job(tx, "run.leased", job, run.id, harness=HAND, by_hand=name)
-    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run)
-
-
-def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:
-    """The job to claim, which is ready."""
-    if want.job is None:
-        return _first(tx, namespace, want.type)
-    if want.type is not None:
-        raise BadInput("name a job or a --type, not both")
-    job = job_in(tx, namespace.name, JobId(want.job))
-    if job.type == PM:
-        raise NotAllowed(
-            f"J{job.id} is a PM job, which decides for the daemon; a person decides by"
-            " 'wfctl answer', 'insert-job' or 'update-assignment'"
-        )
-    if job.waits_for is WaitsFor.AI:  # it needs none by hand
-        release(tx, job.id)
-        job = get_job(tx, job.id)
-    match job.state:
-        case JobState.QUEUED:
-            return job
-        case JobState.RUNNING:
-            raise Conflict(f"J{job.id} is running already; 'wfctl job J{job.id}' says by whom")
-        case JobState.WAITING:
-            raise NotAllowed(f"J{job.id} waits; 'wfctl job J{job.id}' says for what")
-        case JobState.DONE | JobState.FAILED | JobState.CANCELLED:
-            raise NotAllowed(
-                f"J{job.id} is {job.state} already; 'wfctl retry J{job.id}' makes a new one of it"
-            )
-
-
-def _first(tx: Tx, namespace: Namespace, job_type: str | None) -> Job:
-    """What waits to be done by hand, and else what a worker would take first."""
-    waiting = tx.one(Job, "waiting_to_claim", namespace_id=namespace.id, type=job_type)
-    if waiting is not None:
-        release(tx, waiting.id)
-        return get_job(tx, waiting.id)
-    ready = tx.one(Job, "ready_to_claim", namespace_id=namespace.id, type=job_type)
-    if ready is None:
-        of_type = f" of type '{job_type}'" if job_type else ""
-        raise NotFound(f"no job{of_type} is ready here; 'wfctl queue' shows what is open")
-    return ready
-
-
 def _lease_of(tx: Tx, run_id: RunId) -> Lease:
     run = tx.one(Run, "run_by_id", id=run_id)
     assert run is not None, "it was there just now"
@@ -253,86 +151,6 @@ def _why_lost(tx: Tx, run_id: RunId) -> WfdError:
     if run.spawned_at is None:
         return NotAllowed(f"R{run_id} is not ready yet; its claim says when it is")
     return Conflict(f"the lease of R{run_id} is lost: it is being taken back")
-
-
-# --- handing over -------------------------------------------------------------------
-
-
-@dataclass
-class _Handing:
-    live: LiveRun
-    is_over: anyio.Event = field(default_factory=anyio.Event)
-    handed: dict[str, object] | None = None
-    why_not: WfdError = field(default_factory=lambda: Conflict("the claim is lost"))
-
-
-async def _hand_over(parts: Parts, handing: _Handing) -> None:
-    live, lease = handing.live, handing.live.lease
-    try:
-        ready: Ready | None = None
-        closing: Closing | None = None
-        with live.scope:
-            try:
-                ready = await _made_ready(parts, lease)
-            except NotReady as error:
-                closing = Closing(
-                    Conclusion(error.outcome), EndedBy.NONE, None, evidence=error.evidence
-                )
-            except OSError as error:
-                told = f"its files could not be written: {error}"
-                closing = Closing(Conclusion(Outcome(Kind.USAGE, told)), EndedBy.NONE, None)
-        if ready is not None:
-            await _give(parts, handing, ready)
-        elif not live.is_lost:
-            await _close_unready(parts, handing, closing or cut_short(live))
-    except Exception:  # its run stays open; when its lease has lapsed, the sweep takes it
-        parts.log.exception("run.abandoned", run_id=lease.run.id)
-    finally:
-        parts.live.pop(lease.run.id, None)
-        handing.is_over.set()
-        parts.wake()
-
-
-async def _made_ready(parts: Parts, lease: Lease) -> Ready:
-    ready = await make_ready(parts, lease)
-    write_prompt(ready.folder, ready.prompt)
-    await record_prompt(parts, lease, ready.workspace, ready.prompt)
-    return ready
-
-
-async def _give(parts: Parts, handing: _Handing, ready: Ready) -> None:
-    lease, ttl_ms = handing.live.lease, parts.settings.config.hand_ttl_ms
-    run_id = lease.run.id
-    # before the write, so that no beat of the daemon's own heart shortens what this one sets
-    parts.live.pop(run_id, None)
-
-    def hand_over(tx: Tx) -> int | None:
-        is_ours = tx.run("hand_over", id=run_id, ttl_ms=ttl_ms, now=tx.now)
-        return tx.now + ttl_ms if is_ours else None
-
-    until = await parts.store.write(hand_over)
-    if until is None:
-        return
-    handing.handed = {
-        "run": run_id,
-        "job": lease.job.id,
-        "assignment": lease.assignment.id,
-        "type": lease.job.type,
-        "workspace": str(ready.workspace.path),
-        "prompt": str(ready.folder.prompt),
-        "lease_until": until,
-    }
-    parts.log.info(
-        "run.claimed", job_id=lease.job.id, run_id=run_id, by_hand=lease.run.by_hand, until=until
-    )
-
-
-async def _close_unready(parts: Parts, handing: _Handing, closing: Closing) -> None:
-    lease, outcome = handing.live.lease, closing.conclusion.outcome
-    handing.why_not = NotAllowed(f"J{lease.job.id} could not be made ready: {outcome.message}")
-    with anyio.CancelScope(shield=True):
-        await parts.spawner.end_tree(parts.tag_of(lease.run.id))
-        await bring_to_close(parts, lease.run, closing)
 
 
 # --- taking what was done -----------------------------------------------------------

@@ -27,6 +27,6 @@ def permit(
     tx: Tx, namespace: Namespace, job: Job, harness_of: Callable[[Namespace, Job], str]
 ) -> Go | Park:
     harness = harness_of(namespace, job)
-    if harness == HAND:
+    if harness == HAND and not job.is_pm:
         return Park(WaitsFor.AI, HAND)  # until somebody claims it
     return Go(harness)

@@ -252,6 +252,8 @@ async def test_what_was_finished_when_the_daemon_died_is_concluded_at_the_next_s
         engine.parts.is_stopping = False
         left = await recover.end_orphans(engine.parts)
         async with bench.at_work(engine) as group:
+            with pytest.raises(Conflict, match="R1 was finished already"):
+                await finishes(engine, group, taken["run"])
             recover.conclude_all(engine.parts, group, left)
             assert (await engine.settled(one)).state == "complete"
     assert bench.git("show", "wfd/A1:greeting.txt") == "hi"

@@ -338,9 +338,9 @@ def test_the_diff_of_an_assignment_runs_from_its_base_to_its_head(
     assert wfctl("diff", "A1").code == 3
 
     shelf.work(lambda tx: tx.run("set_base", id=1, commit=base, tree="t1"))
-    used = {"wall_ms": 0, "cost_usd": None, "was_spawned": False}
+    used = {"wall_ms": 0, "cost_usd": None, "is_unmeasured": False, "tokens": None}
     moved = {"head_commit": head, "head_tree": "t2"}
-    shelf.work(lambda tx: tx.all(Assignment, "count_run", id=1, **used, **moved))
+    shelf.work(lambda tx: tx.all(Assignment, "count_run", id=1, is_pm=False, **used, **moved))
 
     assert "+hello" in wfctl("diff", "A1").out
     assert "+hello" in json.loads(wfctl("diff", "A1", "--json").out)["patch"]

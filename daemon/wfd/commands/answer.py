@@ -16,7 +16,7 @@ from wfd.domain.ids import QuestionId
 from wfd.domain.job import By
 from wfd.domain.question import STOPPING, Asker, Question, QuestionState
 from wfd.ports import Read, Tx
-from wfd.rules.caps import breach
+from wfd.rules.caps import breach, caps_of
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _carry_out(
 
 def _refuse_at_cap(tx: Tx, house_of: HouseOf, asked: Question, assignment: Assignment) -> None:
     house = house_of(namespace_of(tx, assignment.namespace_id))
-    over = breach(assignment, house.caps, adding=0)
+    over = breach(assignment, caps_of(assignment, house.caps), adding=0)
     if over is not None:
         raise NotAllowed(
             f"{over}; 'wfctl override Q{asked.id} --reason …' gives A{assignment.id} as much again,"

@@ -68,9 +68,10 @@ def override(tx: Tx, house_of: HouseOf, want: Override) -> dict[str, object]:
 
 def _forbidden(asked: Question, assignment: Assignment, house: House) -> Forbidden | None:
     """A cap that is reached stands in the way of all else, whatever was asked."""
-    if breach(assignment, house.caps, adding=0) is not None:
+    own = caps_of(assignment, house.caps)
+    if breach(assignment, own, adding=0) is not None:
         return Forbidden.CAP
-    if asked.subject == Forbidden.CAP and breach(assignment, house.caps) is None:
+    if asked.subject == Forbidden.CAP and breach(assignment, own) is None:
         return None  # it was raised meanwhile
     return Forbidden(asked.subject) if asked.subject in set(Forbidden) else None
 

@@ -19,8 +19,8 @@ from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run, RunState
 from wfd.engine.close import Closing
-from wfd.engine.finish import Ended, finish
-from wfd.engine.parts import Lease, LiveRun, Parts
+from wfd.engine.finish import finish
+from wfd.engine.parts import Ended, Lease, LiveRun, Parts
 from wfd.engine.run_agent import bring_to_close, cut_short
 from wfd.ports import Tx
 

@@ -38,7 +38,6 @@ def breach(assignment: "Assignment", caps: "Caps", *, adding: int = 1) -> str | 
 
     It asks whether there is room for one more job; `adding=0` asks for those that it has.
     """
-    caps = caps_of(assignment, caps)
     if assignment.jobs + adding > caps.jobs:
         return f"the cap on jobs is reached: {assignment.jobs} of {caps.jobs}"
     if assignment.wall_ms >= caps.wall_ms:

@@ -4,19 +4,37 @@
 """
 
 import re
-from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(
     r"\b(?:resets?|try\s+again)\s+(?:at\s+)?"
+    rf"(?:(?P<day_word>today|tomorrow|(?:{'|'.join(_WEEKDAYS)})[a-z]*),?\s+(?:at\s+)?)?"
     rf"(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?"
     r"(?:,\s+(?P<year>\d{4}))?(?:\s+at|,)?\s+(?:at\s+)?)?"
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>[ap]\.?m\b\.?)?"
-    r"(?:\s*\((?P<zone>[^)]*)\))?",
+    r"(?:\s*\((?P<zone>[^)]*)\)|\s+(?P<bare>UTC|GMT|[ECMP][SD]?T)\b)?"
+    r"(?P<after>\s+tomorrow\b)?",
     re.IGNORECASE,
 )
+_DATE = re.compile(
+    r"\b(?:resets?|try\s+again)\s+(?:at|on|after)?\s*"
+    r"(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*"
+    r"(?P<offset>Z|UTC|[+-]\d\d:?\d\d)?",
+    re.IGNORECASE,
+)
+# What people write for a zone; an abbreviation means the place, whose summer time rules.
+_ZONES = {
+    **dict.fromkeys(("et", "est", "edt"), "America/New_York"),
+    **dict.fromkeys(("ct", "cst", "cdt"), "America/Chicago"),
+    **dict.fromkeys(("mt", "mst", "mdt"), "America/Denver"),
+    **dict.fromkeys(("pt", "pst", "pdt"), "America/Los_Angeles"),
+    **dict.fromkeys(("z", "utc", "gmt"), "UTC"),
+}
+_OFFSET = re.compile(r"(?:utc|gmt)\s*(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d\d))?")
 _EPOCH = re.compile(r"limit reached\|(\d{10})\b")
 _MINUTE = timedelta(minutes=1)
 
@@ -38,6 +56,8 @@ def reset_time(words: str, now: int) -> int | None:
     """
     if epoch := _EPOCH.search(words):
         return int(epoch[1]) * 1000
+    if (date := _DATE.search(words)) and (at := _of_date(date)) is not None:
+        return at if at > now else None
     for match in _CLOCK.finditer(words):
         at = _next(match, now)
         if at is not None:
@@ -61,7 +81,7 @@ def _span(words: str, start: int) -> timedelta:
 
 def _next(match: re.Match[str], now: int) -> int | None:
     try:
-        zone = ZoneInfo(match["zone"]) if match["zone"] else None
+        zone = _zone(match["zone"] or match["bare"])
         hour, minute = _hour(match), int(match["minute"] or 0)
         today = datetime.fromtimestamp(now / 1000, zone).replace(tzinfo=None)
         for day in _days(match, today):
@@ -79,6 +99,25 @@ def _next(match: re.Match[str], now: int) -> int | None:
     return None
 
 
+def _of_date(match: re.Match[str]) -> int | None:
+    offset = (match["offset"] or "").upper().replace("UTC", "Z")
+    try:
+        return int(datetime.fromisoformat(match["iso"] + offset).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    """None is the machine's own. Raises KeyError, ValueError or OSError for one that is none."""
+    if not name or name.strip().lower() in ("local", "local time"):
+        return None
+    plain = name.strip().lower()
+    if offset := _OFFSET.fullmatch(plain):
+        span = timedelta(hours=int(offset["hours"]), minutes=int(offset["minutes"] or 0))
+        return timezone(-span if offset["sign"] == "-" else span)
+    return ZoneInfo(_ZONES.get(plain, name.strip()))
+
+
 def _hour(match: re.Match[str]) -> int:
     hour = int(match["hour"])
     if not match["half"]:
@@ -92,12 +131,23 @@ def _hour(match: re.Match[str]) -> int:
 
 def _days(match: re.Match[str], today: datetime) -> Iterator[datetime]:
     if match["month"] is None:
-        yield from (today + timedelta(days=ahead) for ahead in range(3))
+        yield from (today + timedelta(days=ahead) for ahead in _ahead(match, today))
         return
     month = _MONTHS.index(match["month"].lower()) + 1
     years = [int(match["year"])] if match["year"] else [today.year, today.year + 1]
     for year in years:
         yield datetime(year, month, int(match["day"]))
+
+
+def _ahead(match: re.Match[str], today: datetime) -> Sequence[int]:
+    """How many days from today it may be."""
+    word = (match["day_word"] or match["after"] or "").strip().lower()
+    if not word:
+        return range(3)
+    if word in ("today", "tomorrow"):
+        return [int(word == "tomorrow")]
+    days = (_WEEKDAYS.index(word[:3]) - today.weekday()) % 7
+    return [days, days + 7]
 
 
 def _millis(clock: datetime, zone: tzinfo | None) -> int:

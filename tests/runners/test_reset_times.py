@@ -71,6 +71,55 @@ def test_a_clock_time_across_a_change_of_clocks_is_the_local_one() -> None:
     assert at - now == 6 * 3_600_000  # five hours on the clock, six in truth
 
 
+def test_an_hour_that_the_spring_leaves_out_is_the_one_after_it() -> None:
+    now = _at("2026-03-08T00:30", "America/New_York")
+    at = reset_time("resets 2:30am (America/New_York)", now)
+    assert at == _at("2026-03-08T03:30", "America/New_York")
+    three = reset_time("resets 4am (America/New_York)", now)
+    assert three is not None
+    assert three - now == 150 * 60_000  # three and a half hours on the clock
+
+
+def test_an_hour_that_the_autumn_has_twice_is_the_first_and_then_the_second() -> None:
+    before = _at("2026-11-01T00:30", "America/New_York")
+    first = reset_time("resets 1:15am (America/New_York)", before)
+    assert first is not None
+    assert first - before == 45 * 60_000
+    second = reset_time("resets 1:15am (America/New_York)", first + 20 * 60_000)
+    assert second is not None
+    assert second - first == 60 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        ("resets tomorrow at 9am (UTC)", "2026-11-21T09:00"),
+        ("resets tomorrow at 11pm (UTC)", "2026-11-21T23:00"),
+        ("resets 9am (UTC) tomorrow", "2026-11-21T09:00"),
+        ("resets today at 11pm (UTC)", "2026-11-20T23:00"),
+        ("resets Monday at 9:30am (UTC)", "2026-11-23T09:30"),
+        ("resets Fri, 9am (UTC)", "2026-11-27T09:00"),  # it is Friday noon
+        ("resets 1:06pm UTC", "2026-11-20T13:06"),
+        ("resets at 1:06 PM GMT.", "2026-11-20T13:06"),
+        ("resets 9am (PST)", "2026-11-20T17:00"),
+        ("resets 9am PT", "2026-11-20T17:00"),
+        ("resets 3pm (UTC+2)", "2026-11-20T13:00"),
+        ("resets 3pm (GMT-05:30)", "2026-11-20T20:30"),
+        ("resets 1:06pm (local time)", "2026-11-20T13:06"),
+        ("try again at 2026-11-22T01:02:03Z", "2026-11-22T01:02:03"),
+        ("resets at 2026-11-22 01:02:03+01:00", "2026-11-22T00:02:03"),
+        ("resets on 2026-11-22 01:02 UTC", "2026-11-22T01:02"),
+    ],
+)
+def test_days_and_zones_are_read_as_people_write_them(words: str, then: str) -> None:
+    assert reset_time(words, NOON) == _at(then)
+
+
+def test_an_abbreviated_zone_means_the_place_with_its_summer_time() -> None:
+    july = _at("2026-07-01T12:00")
+    assert reset_time("resets 9am PT", july) == _at("2026-07-01T09:00", "America/Los_Angeles")
+
+
 def test_within_the_named_minute_the_reset_is_its_end_and_not_tomorrow() -> None:
     now = _at("2026-11-20T13:06:20")
     assert reset_time("resets 1:06pm (UTC)", now) == _at("2026-11-20T13:07")
@@ -94,6 +143,8 @@ def test_an_older_message_carries_the_reset_as_unix_seconds() -> None:
         "resets Feb 30, 1pm (UTC)",
         "try again later.",
         "try again at Nov 19th, 2026 1:06 PM.",
+        "resets today at 9am (UTC)",
+        "resets at 2026-11-19T01:02:03Z",
         "try again in a moment",
         "try again in 5",
         "try again in 5 mississippis",

@@ -23,7 +23,7 @@ Millis = Annotated[int, Field(ge=1)]
 class Then(StrEnum):
     JUDGE = "judge"  # a PM job looks at it
     RETRY = "retry"  # another run of the same job
-    WAIT = "wait"  # until reset_at, else by backoff, then another run
+    WAIT = "wait"  # its account is held until reset_at, else by backoff; then another run
     ASK = "ask"  # only a person can help
     END = "end"
 
@@ -109,12 +109,29 @@ NO_DAILY = DailyCaps()
 
 
 @dataclass(frozen=True)
+class Breaker:
+    """When an AI whose infrastructure fails is left alone, and how it is tried again."""
+
+    __pydantic_config__ = _FORBID
+
+    failures: Count = 5  # in a row
+    base_ms: Millis = 60_000
+    max_ms: Millis = 1_800_000
+    probes: Count = 24  # then it needs a person
+
+    def wait_ms(self, probes: int) -> int:
+        """Until the next run may try, after so many that failed."""
+        return min(self.base_ms << min(probes, 40), self.max_ms)
+
+
+@dataclass(frozen=True)
 class Policy:
     __pydantic_config__ = _FORBID
 
     outcomes: Mapping[Kind, OutcomeRule]
     gates: Gates = field(default_factory=Gates)
     caps: Caps = field(default_factory=Caps)
+    breaker: Breaker = field(default_factory=Breaker)
 
     def limit(self, kind: Kind) -> int | None:
         """How often the counter of `kind` may be moved; None where nothing repeats."""
@@ -178,6 +195,8 @@ def _known_keys(loc: Sequence[int | str]) -> list[str]:
             owner: type = Gates
         case ["caps", _]:
             owner = Caps
+        case ["breaker", _]:
+            owner = Breaker
         case ["outcomes", _, "backoff", _]:
             owner = Backoff
         case ["outcomes", _, _]:

@@ -185,7 +185,9 @@ class Daemon:
         return int(str(self.send("create", **wanted)["assignment"]))
 
     def send(self, command: str, **values: object) -> dict[str, object]:
-        return send(self.place, command, {"namespace": "repo", **values})
+        if not command.startswith("ai."):
+            values = {"namespace": "repo", **values}
+        return send(self.place, command, values)
 
     # --- what is to be seen -----------------------------------------------------------
 

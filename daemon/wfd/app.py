@@ -22,6 +22,7 @@ from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
+from wfd.commands.ai import listed
 from wfd.commands.open_gates import standing as standing_of
 from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
@@ -30,6 +31,7 @@ from wfd.domain.errors import WfdError
 from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, worker
+from wfd.engine.check_ai import check_ai
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
@@ -119,6 +121,7 @@ def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts
         worker=uuid.uuid4().hex,
         folder_of=place.make_run_folder,
         tag_of=lambda run_id: f"R{run_id}",
+        scratch=place.state_dir / "scratch",
         log=structlog.get_logger(),
         environ=dict(os.environ),
     )
@@ -253,7 +256,15 @@ def _controls(
         parts.wake()
         return {"changed": changed}
 
-    return {"daemon.status": status, "daemon.stop": stop, "daemon.reload": reload}
+    async def check(values: dict[str, object]) -> object:
+        return await check_ai(parts, str(values.get("name")))
+
+    return {
+        "ai.check": check,
+        "daemon.status": status,
+        "daemon.stop": stop,
+        "daemon.reload": reload,
+    }
 
 
 def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
@@ -275,6 +286,12 @@ def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str
     want = checked(known.wants, values)
     settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
     return write_alone(place.store_path, lambda tx: known.run(tx, settings.house_of, want))
+
+
+def ais(place: Place, read: Read, *, with_spend: bool) -> list[dict[str, object]]:
+    """How each AI stands, by this machine's own configuration."""
+    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
+    return listed(read, settings.house_of(None), utc_ms(), with_spend=with_spend)
 
 
 def standing(place: Place, read: Read, assignment: Assignment, now: int) -> dict[str, object]:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from pydantic.alias_generators import to_camel
 
+from wfd.domain.ai import is_name
 from wfd.domain.errors import BadConfig, unknown
 from wfd.domain.question import AtDeadline, Patience
 from wfd.rules.policy import Caps, DailyCaps, Gates
@@ -25,6 +26,15 @@ REPOSITORY_FILE = Path(".wfd") / "config.json"
 
 Count = Annotated[int, Field(ge=0)]
 Usd = Annotated[float, Field(gt=0)]
+
+
+def _a_name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("a name has letters, digits and . _ - only, and at most 64 of them")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_a_name)]
 
 
 class _Section(BaseModel):
@@ -76,6 +86,17 @@ class HarnessConfig(_Section):
     model: str | None = None
     env: list[str] = []  # names of variables to let through
     max_turns: PositiveInt | None = None
+
+
+class AiConfig(_Section):
+    harness: str | None = None  # None: the one of its own name
+    model: str | None = None
+    account: str | None = None  # None: its harness's
+    labels: list[Name] = []
+    capabilities: list[Name] = []
+    limit: PositiveInt | None = None
+    env: dict[str, str | None] = {}  # the agent's variable: the daemon's, never the secret
+    binary: str | None = None
 
 
 class LimitsConfig(_Section):
@@ -149,6 +170,7 @@ class Config(RepositoryConfig):
     poll_ms: Annotated[int, Field(ge=10)] = 5_000
     log: LogConfig = LogConfig()
     harnesses: dict[str, HarnessConfig] = {}
+    ais: dict[Name, AiConfig] = {}
 
     def harness(self, name: str) -> HarnessConfig:
         return self.harnesses.get(name) or HarnessConfig()
@@ -281,6 +303,7 @@ def _bad(origin: str, error: ValidationError, model: type[BaseModel]) -> BadConf
 
 def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
     """The keys that the section at `parents` knows."""
+    table: type[BaseModel] = AiConfig if parents[:1] == ["ais"] else HarnessConfig
     for parent in parents:
         by_alias = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
         inner = by_alias.get(parent)
@@ -289,5 +312,5 @@ def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
         elif parent not in by_alias:  # a name in a table such as harnesses
             continue
         else:
-            model = HarnessConfig
+            model = table
     return [f.alias or name for name, f in model.model_fields.items()]

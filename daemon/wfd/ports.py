@@ -94,6 +94,7 @@ class Ask:
     instructions: str | None = None  # the repository's own CLAUDE.md or AGENTS.md
     budget_usd: float | None = None
     max_turns: int | None = None
+    environ: Mapping[str, str] | None = None  # variables to look for a login in; None: our own
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from wfd.adapters.assets import policy_file, user_dir
 from wfd.adapters.place import Place
 from wfd.commands.house import House
+from wfd.commands.roster import over_harness
 from wfd.config import (
     REPOSITORY_FILE,
     Config,
@@ -15,8 +16,10 @@ from wfd.config import (
     layers,
     load,
 )
-from wfd.domain.errors import BadConfig, NotAllowed
+from wfd.domain.ai import Ai, Origin
+from wfd.domain.errors import BadConfig, NotAllowed, unknown
 from wfd.domain.namespace import Namespace
+from wfd.domain.outcome import Kind
 from wfd.engine.parts import Settings
 from wfd.rules.policy import Policy, parse
 from wfd.template_files import TemplateFiles, Templates
@@ -64,8 +67,9 @@ class LiveSettings:
         self._harnesses = harnesses
         self._templates = TemplateFiles()
         self._policy = _read_policy()
-        self.config = sources.read()
+        self.config = self._read()
         self._known: dict[tuple[Path, bool], _Known] = {}
+        self._machine: Settings | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -73,7 +77,7 @@ class LiveSettings:
 
     def reload(self) -> list[str]:
         """Read the daemon's own files again; the keys that changed. A bad file changes nothing."""
-        config, policy = self._sources.read(), _read_policy()
+        config, policy = self._read(), _read_policy()
         before, after = self.config.model_dump(by_alias=True), config.model_dump(by_alias=True)
         changed = [key for key in after if after[key] != before[key]]
         if policy != self._policy:
@@ -92,10 +96,27 @@ class LiveSettings:
         except (BadConfig, NotAllowed):
             return self._settings(_File(_path_of(namespace), None), is_accepted=False)
 
-    def house_of(self, namespace: Namespace) -> House:
+    def house_of(self, namespace: Namespace | None) -> House:
         """Raises what `of` raises, where nothing is known of what was accepted."""
+        if namespace is None:
+            return self._machines_house()
         found = self.last_good(namespace)
         return found.house if found.is_accepted else self.of(namespace).house
+
+    def _machines_house(self) -> House:
+        """What is of no namespace; asked for at each look for work, so no file is read for it."""
+        config = self.config
+        if self._machine is None or self._machine.config is not config:
+            self._machine = self._assemble(_File(Path(), None), config, {}, True)
+        return self._machine.house
+
+    def _read(self) -> Config:
+        config = self._sources.read()
+        for name, ai in config.ais.items():
+            if (ai.harness or name) not in self._harnesses:
+                known = unknown("harness", ai.harness or name, self._harnesses)
+                raise BadConfig(f"'ais.{name}.harness': {known}")
+        return config
 
     def _kept(self, namespace: Namespace) -> _File:
         """What a person accepted, whatever has become of the file: no edit lowers a gate."""
@@ -144,8 +165,44 @@ class LiveSettings:
             types=tuple(sorted(templates)),
             harnesses=self._harnesses,
             patience=repository.questions.patience,
+            ais={name: _ai(config, name) for name in config.ais},
+            harness_ais={name: _harness_ai(config, name) for name in self._harnesses},
+            jobs=config.limits.jobs,
+            hold_probes=self._policy.limit(Kind.RATE_LIMITED) or 1,
+            breaker_probes=self._policy.breaker.probes,
         )
         return Settings(config, repository, policy, house, templates, is_accepted)
+
+
+def _ai(config: Config, name: str) -> Ai:
+    told = config.ais[name]
+    harness = told.harness or name
+    ai = Ai(
+        name=name,
+        harness=harness,
+        account=told.account or harness,
+        model=told.model,
+        labels=frozenset(told.labels),
+        capabilities=frozenset(told.capabilities),
+        limit=told.limit,
+        env=told.env,
+        binary=told.binary,
+        origin=Origin.CONFIGURED,
+    )
+    return over_harness(ai, _harness_ai(config, harness))
+
+
+def _harness_ai(config: Config, harness: str) -> Ai:
+    own = config.harness(harness)
+    return Ai(
+        name=harness,
+        harness=harness,
+        account=harness,
+        model=own.model,
+        pass_env=tuple(own.env),
+        binary=own.binary,
+        max_turns=own.max_turns,
+    )
 
 
 def _accepted(namespace: Namespace) -> _File:

@@ -24,12 +24,14 @@ from wfd.domain.ids import AssignmentId
 from wfd.domain.job import By
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
+from wfd.engine.aftercare import look_after
 from wfd.engine.close import Closed, Closing, close_run, settle
 from wfd.engine.lease import Taken, Terms, take_work
 from wfd.engine.parts import Lease, Settings
 from wfd.ports import Store, Tx
 from wfd.rules.after import Judge, after
 from wfd.rules.policy import parse
+from wfd.rules.route import Usual
 from wfd.store.sqlite import open_writer
 from wfd.store.store import SqliteStore
 
@@ -40,14 +42,13 @@ WORKER = "bench"
 TTL_MS = 60_000
 
 NEW = NewJob(type="implement", context=CONTEXT, created_by=By.PERSON)
-TERMS = Terms(1, None, WORKER, TTL_MS, lambda namespace, job: "claude")
 CLOSING = Closing(
     Conclusion(
         Outcome(Kind.SUCCEEDED), session_id=SESSION, text="Done.", model="measured",
         cost_usd=0.01, usage=Usage(10, 1000, 100), turns=1, tools=3,
     ),
     EndedBy.NONE,
-    exit_code=0,
+    exit_code=0, blames_ai=True,
 )  # fmt: skip
 
 
@@ -57,6 +58,11 @@ def settings() -> Settings:
     policy = parse(policy_file().read_text(encoding="utf-8"), "default.yaml")
     house = House(policy.gates, policy.caps, (), ("implement", "pm"), ("claude",))
     return Settings(Config(), RepositoryConfig(), policy, house, {})
+
+
+@cache
+def terms() -> Terms:
+    return Terms(1, None, WORKER, TTL_MS, settings().house, lambda namespace, kind: Usual("claude"))
 
 
 def new_store(path: Path, assignments: int) -> None:
@@ -139,7 +145,7 @@ def inserting(of: AssignmentId) -> Callable[[Tx], object]:
 
 
 def leasing(tx: Tx) -> Taken:
-    return take_work(tx, TERMS)
+    return take_work(tx, terms())
 
 
 def closing_of(lease: Lease) -> Callable[[Tx], Closed]:
@@ -149,6 +155,7 @@ def closing_of(lease: Lease) -> Callable[[Tx], Closed]:
 def _close(tx: Tx, run: Run) -> Closed:
     """The product's own, but for the PM job."""
     over = close_run(tx, run, CLOSING)
+    look_after(tx, run, over.told, settings().policy, 0.5, is_ais_own=True)
     next_ = after(over.job, over.outcome, SESSION, settings().policy, tx.now, 0.5)
     assert isinstance(next_, Judge)
     close_job(tx, over.job, next_.state, over.outcome.kind, over.answer, next_.counter)

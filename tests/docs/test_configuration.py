@@ -9,11 +9,14 @@ from tests.docs.documents import only_code, table
 
 from wfd import config
 from wfd.adapters.assets import shipped
-from wfd.config import Config, HarnessConfig, RepositoryConfig
+from wfd.config import AiConfig, Config, HarnessConfig, RepositoryConfig
 from wfd.rules.policy import parse
 
 NAME = "docs/configuration.md"
-OWN_TABLES = {"harnesses": HarnessConfig}  # keys under a name of the user's choice
+OWN_TABLES: dict[str, type[BaseModel]] = {
+    "harnesses": HarnessConfig,
+    "ais": AiConfig,
+}  # keys under a name of the user's choice
 
 
 def test_every_key_has_one_line_and_no_other_has() -> None:

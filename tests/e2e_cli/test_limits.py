@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 from tests.e2e_cli.pm import COMPLETE, structured
 from tests.fakes.model_server.turns import Say, Turn, Write
 
+from wfd.domain.ai import Hold
+from wfd.store.alone import reading
+
 if TYPE_CHECKING:
     from tests.e2e_cli.conftest import Stage
 
 WORK = [Turn(Write("greeting.txt", "hello\n")), Turn(Say("Greets now."))]
 MOST_REQUESTS = 12  # what a CLI may try by itself before wfd waits
+
+
+def held(stage: "Stage") -> Hold:
+    """The one hold that is open."""
+    with reading(stage.daemon.place.store_path) as read:
+        (hold,) = read.all(Hold, "open_holds")
+    return hold
 
 
 def test_a_refused_key_asks_a_person_and_is_not_tried_again(stage: "Stage") -> None:
@@ -36,9 +46,10 @@ def test_a_rate_limit_without_a_time_is_waited_out_and_costs_no_attempt(stage: "
 
     (run,), (job,) = stage.runs(one), stage.daemon.jobs(one)
     assert run.reset_at is None
-    assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
-    assert job.run_after is not None
-    assert job.run_after > stage.daemon.now() + 20_000, "the CLI is not asked again at once"
+    assert (job.state, job.waits_for, job.attempts) == ("waiting", "ai", 1)
+    hold = held(stage)
+    assert (hold.account, hold.is_reset_known) == (stage.cli.name, False)
+    assert hold.until > stage.daemon.now() + 20_000, "the CLI is not asked again at once"
     assert len(stage.asked("implement")) <= MOST_REQUESTS
 
 
@@ -53,9 +64,10 @@ def test_a_limit_that_names_its_end_is_waited_for_to_then(stage: "Stage") -> Non
     assert run.reset_at is not None
     # some tell the minute only, and the wait is for its end
     assert abs(run.reset_at - resets_at * 1000) <= 61_000
-    assert job.run_after is not None
-    assert job.run_after >= run.reset_at
-    assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
+    hold = held(stage)
+    assert hold.is_reset_known
+    assert hold.until >= run.reset_at
+    assert (job.state, job.waits_for, job.attempts) == ("waiting", "ai", 1)
     assert len(stage.asked("implement")) <= 2, "a limit that names its end is not knocked at"
 
 

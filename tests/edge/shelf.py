@@ -18,7 +18,7 @@ T = TypeVar("T")
 NOW = 1_800_000_000_000
 
 
-def house_of(namespace: Namespace) -> House:
+def house_of(namespace: Namespace | None) -> House:
     return House(
         gates=Gates(checks="strict", review=True, uat=False),
         caps=Caps(jobs=50, attempts=3, no_work=2, wall_ms=10**9, cost_usd=None),

@@ -42,7 +42,8 @@ def a_running_run(shelf: Shelf, harness: str = "claude") -> Path:
     shelf.work(
         lambda tx: tx.insert(
             "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness=harness,
-            now=NOW, ttl_ms=1000, resumed=None,
+            now=NOW, ttl_ms=1000, resumed=None, ai=harness, account=None, route=None,
+            is_probe=False,
         )
     )  # fmt: skip
     return place().make_run_folder(1).transcript

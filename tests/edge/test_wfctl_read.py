@@ -151,6 +151,10 @@ def test_a_run_without_an_agent_yet_says_what_is_being_done(shelf: Shelf, wfctl:
         "now": NOW,
         "ttl_ms": 1000,
         "resumed": None,
+        "ai": "sim",
+        "account": None,
+        "route": None,
+        "is_probe": False,
     }
     run_id = shelf.work(lambda tx: tx.insert("add_run", **begun))
     assert "preparing" in wfctl("job", "J1").out
@@ -211,14 +215,14 @@ def test_how_a_run_ended_is_not_said_of_the_one_that_follows_it(shelf: Shelf, wf
 def a_job_that_is_put_back(tx: Tx) -> None:
     tx.run(
         "put_back_job", id=1, outcome="auth", answer="", run_after=None, counter=None,
-        resume_session=None, now=NOW,
+        resume_session=None, waits_on=None, now=NOW,
     )  # fmt: skip
 
 
 def a_run_that_tries_again(tx: Tx) -> None:
     tx.insert(
         "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="sim",
-        now=NOW, ttl_ms=1000, resumed=None,
+        now=NOW, ttl_ms=1000, resumed=None, ai="sim", account=None, route=None, is_probe=False,
     )  # fmt: skip
     tx.run("move_job", id=1, state="running", was="queued", waits_for=None, waits_on=None)
     tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", now=NOW)
@@ -431,6 +435,10 @@ def a_run_with_evidence(tx: Tx, answer: str = "done", patch: Path | None = None)
         now=NOW,
         ttl_ms=1000,
         resumed=None,
+        ai="sim",
+        account=None,
+        route=None,
+        is_probe=False,
     )
     tx.run("record_spawn", id=run_id, pid=1, pid_start=1, boot_id="b", now=NOW)
     tx.run("move_job", id=job_id, was="queued", state="running", waits_for=None, waits_on=None)

@@ -31,8 +31,10 @@ from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.door import checked
 from wfd.engine import heartbeat, housekeep, recover, worker
+from wfd.engine.lease import Terms
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
+from wfd.rules.route import Usual
 from wfd.settings import LiveSettings, Sources
 from wfd.store.store import SqliteStore, utc_ms
 from wfd_runners import harnesses
@@ -139,6 +141,7 @@ class Bench:
             worker="test",
             folder_of=self.place.make_run_folder,
             tag_of=lambda run_id: f"R{run_id}",
+            scratch=self.place.state_dir / "scratch",
             log=structlog.get_logger(),
             environ=self.environ,
         )
@@ -200,9 +203,14 @@ class Opened:
             trusted_hash=trusted,
         )
 
+    def terms(self, room: int = 1, worker: str = "another", ttl_ms: int = 60_000) -> Terms:
+        """On which a worker that is not this engine's takes work."""
+        house = self.settings.house_of(None)
+        return Terms(room, None, worker, ttl_ms, house, lambda namespace, job_type: Usual("sim"))
+
     async def send(self, command: str, **values: object) -> dict[str, object]:
         known = COMMANDS[command]
-        if command != "register":
+        if "namespace" in known.wants.__dataclass_fields__:
             values = {"namespace": "repo", **values}
         want = checked(known.wants, values)
         answer = await self.parts.store.write(

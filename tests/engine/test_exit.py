@@ -11,7 +11,7 @@ import pytest
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.engine import recover
 from wfd.engine.exit import Exit
-from wfd.engine.lease import Terms, take_work
+from wfd.engine.lease import take_work
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -93,7 +93,7 @@ async def _killed(engine: "Opened") -> "tuple[AssignmentId, Run]":
     """A run that a daemon left open when it was killed, with nothing in its folder yet."""
     parts = engine.parts
     one = await engine.create("Greet", type="implement", context="Greet")
-    terms = Terms(1, None, "killed", 1000, lambda namespace, job: "sim")
+    terms = engine.terms(worker="killed", ttl_ms=1000)
     taken = await parts.store.write(lambda tx: take_work(tx, terms))
     run = taken.leases[0].run
     birth = {"pid": None, "pid_start": None, "boot_id": None, "now": 1}

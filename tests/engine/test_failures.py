@@ -1,6 +1,5 @@
 """Every way a run can end, seen through the engine."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -66,19 +65,6 @@ async def test_a_retry_by_the_pm_goes_on_in_the_session_of_the_try_before(bench:
         runs = await engine.runs(one)
         first, second = [r for r in runs if r.job_id in (1, 3)]
     assert second.resumed == first.session_id is not None
-
-
-async def test_a_rate_limit_with_a_reset_waits_for_it_and_costs_no_attempt(bench: "Bench") -> None:
-    reset = int(time.time()) + 3600
-    bench.plays({"implement": [[{"error": {"status": 429, "text": "no", "reset_at": reset}}]]})
-    async with bench.running() as engine:
-        one = await started(engine)
-        await until_runs(engine, one, 1)
-        job = (await engine.jobs(one))[0]
-        assert (job.state, job.waits_for, job.attempts) == ("waiting", "time", 1)
-        assert job.run_after is not None
-        assert reset * 1000 <= job.run_after <= reset * 1000 + 60_000
-        assert len(await engine.runs(one)) == 1
 
 
 async def test_a_missing_login_blocks_and_setting_it_active_goes_on(bench: "Bench") -> None:

@@ -18,6 +18,7 @@ from wfd.engine.parts import LiveRun
 from wfd.engine.run_agent import run_agent
 from wfd.engine.steps import Step
 from wfd.ports import Tx
+from wfd.rules.route import Usual
 from wfd.store.alone import write_alone
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ async def test_a_run_that_was_taken_away_starts_moves_and_writes_nothing_after_t
     seen: list[Step] = []
     async with bench.opened() as engine:
         one = await engine.create("Greet", type="implement", context="Greet")
-        terms = Terms(1, None, "test", 600_000, lambda namespace, job: "sim")
+        house = engine.settings.house_of(None)
+        terms = Terms(1, None, "test", 600_000, house, lambda namespace, job_type: Usual("sim"))
         lease = (await engine.parts.store.write(lambda tx: take_work(tx, terms))).leases[0]
 
         def armed(now: Step) -> None:
@@ -93,7 +95,8 @@ async def test_a_run_cancelled_when_its_agent_is_over_keeps_its_work_and_row_equ
     dies_at = Step.HEARD if is_after_a_restart else None
     async with bench.opened() as engine:
         one = await engine.create("Greet", type="implement", context="Greet")
-        terms = Terms(1, None, "test", 600_000, lambda namespace, job: "sim")
+        house = engine.settings.house_of(None)
+        terms = Terms(1, None, "test", 600_000, house, lambda namespace, job_type: Usual("sim"))
         lease = (await engine.parts.store.write(lambda tx: take_work(tx, terms))).leases[0]
         live = LiveRun(lease)
 

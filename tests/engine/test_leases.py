@@ -11,7 +11,7 @@ from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.engine import housekeep
 from wfd.engine.close import Closing, close
-from wfd.engine.lease import Terms, take_work
+from wfd.engine.lease import take_work
 from wfd.ports import Tx
 from wfd.store.alone import reading
 
@@ -25,13 +25,7 @@ EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 
 async def leased_by_another(engine: "Opened", *, ttl_ms: int) -> "Run":
     """A run of a worker that took the job and then fell silent."""
-    terms = Terms(
-        room=1,
-        per_namespace=None,
-        worker="another",
-        ttl_ms=ttl_ms,
-        harness_of=lambda namespace, job: "sim",
-    )
+    terms = engine.terms(ttl_ms=ttl_ms)
     taken = await engine.parts.store.write(lambda tx: take_work(tx, terms))
     return taken.leases[0].run
 

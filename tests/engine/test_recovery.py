@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from wfd.engine import recover
-from wfd.engine.lease import Terms, take_work
+from wfd.engine.lease import take_work
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench
@@ -28,7 +28,7 @@ async def test_lost_runs_are_concluded_a_few_at_a_time(
 
     async with bench.opened() as engine:
         ours = [await engine.create(type="implement") for _ in range(most + 3)]
-        terms = Terms(len(ours), None, "earlier", 60_000, lambda namespace, job: "sim")
+        terms = engine.terms(len(ours), "earlier")
         await engine.parts.store.write(lambda tx: take_work(tx, terms))
         left = await recover.end_orphans(engine.parts)
         monkeypatch.setattr(engine.parts.spawner, "end_tree", counted)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,11 +7,23 @@ from tests.rules.test_policy import the_default
 
 from wfd.domain.job import PM, JobState
 from wfd.domain.outcome import Kind, Outcome
-from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after, used
-from wfd.rules.policy import Then
+from wfd.rules.after import (
+    Again,
+    Apply,
+    Ask,
+    Elsewhere,
+    Ended,
+    Escalate,
+    Judge,
+    Next,
+    after,
+    used,
+)
+from wfd.rules.policy import Backoff, OutcomeRule, Then
 
 NOW = 1_000_000
 POLICY = the_default()
+RETRY = OutcomeRule(Then.RETRY, "transient", 3, Backoff(base_ms=7, factor=2, max_ms=99))
 
 
 def follow(kind: Kind, *, roll: float = 0.0, reset_at: int | None = None, **job: Any) -> Next:
@@ -29,7 +42,7 @@ TABLE: dict[Kind, tuple[type[Next], type[Next], type[Next], type[Next]]] = {
     Kind.NO_WORK: (Judge, Judge, Escalate, Escalate),
     Kind.FAILED: (Judge, Judge, Escalate, Escalate),
     Kind.TRANSIENT: (Again, Judge, Again, Escalate),
-    Kind.RATE_LIMITED: (Again, Judge, Again, Escalate),
+    Kind.RATE_LIMITED: (Elsewhere, Judge, Elsewhere, Escalate),
     Kind.AUTH: (Ask, Ask, Ask, Ask),
     Kind.USAGE: (Ask, Ask, Ask, Ask),
     Kind.NOT_FOUND: (Ask, Ask, Ask, Ask),
@@ -74,10 +87,10 @@ def test_a_kind_that_repeats_for_ever_is_judged_after_its_limit(kind: Kind) -> N
     assert runs == limit - (POLICY.outcomes[kind].counter == "attempts")
 
 
-@pytest.mark.parametrize("kind", [k for k in Kind if isinstance(follow(k), Again)])
+@pytest.mark.parametrize("kind", [k for k in Kind if isinstance(follow(k), Again | Elsewhere)])
 def test_a_session_is_resumed_unless_it_may_be_the_cause(kind: Kind) -> None:
     following = follow(kind)
-    assert isinstance(following, Again)
+    assert isinstance(following, Again | Elsewhere)
     is_suspect = kind in (Kind.POISONED, Kind.PROTOCOL)
     assert following.resume == (None if is_suspect else "sess")
 
@@ -95,38 +108,29 @@ def test_a_poisoned_session_is_not_kept_from_an_earlier_run_either() -> None:
     assert following.resume is None
 
 
-def test_a_rate_limit_waits_for_its_reset_and_up_to_a_minute_more() -> None:
-    early = follow(Kind.RATE_LIMITED, reset_at=NOW + 63_000)
-    late = follow(Kind.RATE_LIMITED, reset_at=NOW + 63_000, roll=0.999)
-    assert isinstance(early, Again)
-    assert isinstance(late, Again)
-    assert early.run_after == NOW + 63_000
-    assert late.run_after is not None
-    assert NOW + 63_000 < late.run_after <= NOW + 123_000
-
-
-@pytest.mark.parametrize("reset_at", [None, NOW, NOW - 1, NOW + 36 * 86_400_000, 10**18])
-def test_a_rate_limit_without_a_credible_reset_to_come_waits_by_backoff(
-    reset_at: int | None,
-) -> None:
-    first = follow(Kind.RATE_LIMITED, reset_at=reset_at)
-    tenth = follow(Kind.RATE_LIMITED, reset_at=reset_at, rate_limited=9)
-    assert isinstance(first, Again)
-    assert isinstance(tenth, Again)
-    assert first.run_after == NOW + 60_000
-    assert tenth.run_after == NOW + 1_800_000
-
-
-def test_a_reset_in_a_month_is_waited_for() -> None:
-    following = follow(Kind.RATE_LIMITED, reset_at=NOW + 31 * 86_400_000)
-    assert isinstance(following, Again)
-    assert following.run_after == NOW + 31 * 86_400_000
-
-
-def test_a_rate_limit_costs_no_attempt() -> None:
+def test_a_rate_limit_costs_no_attempt_and_keeps_the_session() -> None:
     following = follow(Kind.RATE_LIMITED, attempts=3)
+    assert isinstance(following, Elsewhere)
+    assert (following.counter, following.resume) == ("rate_limited", "sess")
+
+
+def test_a_policy_that_retries_after_a_limit_holds_no_account() -> None:
+    policy = replace(POLICY, outcomes={**POLICY.outcomes, Kind.RATE_LIMITED: RETRY})
+    outcome = Outcome(Kind.RATE_LIMITED, "", NOW + 90_000)
+    following = after(a_job(state=JobState.RUNNING), outcome, None, policy, NOW, 0.0)
     assert isinstance(following, Again)
-    assert following.counter == "rate_limited"
+    assert following.run_after == NOW + 7
+
+
+def test_what_waits_and_is_no_limit_goes_by_its_reset_and_else_by_its_backoff() -> None:
+    waits = replace(RETRY, then=Then.WAIT)
+    policy = replace(POLICY, outcomes={**POLICY.outcomes, Kind.TRANSIENT: waits})
+    job = a_job(state=JobState.RUNNING)
+    for reset_at, run_after in ((NOW + 90_000, NOW + 90_000), (None, NOW + 7), (NOW - 1, NOW + 7)):
+        outcome = Outcome(Kind.TRANSIENT, "", reset_at)
+        following = after(job, outcome, None, policy, NOW, 0.0)
+        assert isinstance(following, Again)
+        assert following.run_after == run_after
 
 
 def test_a_transient_waits_longer_each_time() -> None:

@@ -19,10 +19,11 @@ def end(
     snapshot: Snapshot | None = None,
     tokens: int | None = None,
     ended_by: EndedBy = EndedBy.NONE,
+    blames_ai: bool = True,
 ) -> Closed:
     """Close a run with what its agent said. Raises LeaseLost when it is closed already."""
     outcome = Outcome(kind, "as it went", reset_at)
     usage = Usage(tokens_in=tokens)
     told = Conclusion(outcome, session_id="s", text=text, cost_usd=cost_usd, usage=usage)
-    closing = Closing(told, ended_by, 0, snapshot)
+    closing = Closing(told, ended_by, 0, snapshot, blames_ai=blames_ai)
     return ground.do(lambda tx: _close(tx, run, closing, ground.settings, 0.5))

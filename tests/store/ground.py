@@ -18,9 +18,10 @@ from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
 from wfd.edge.door import checked
 from wfd.engine.lease import Taken, Terms, take_work
-from wfd.engine.parts import Settings
+from wfd.engine.parts import Looked, Settings
 from wfd.ports import Tx
 from wfd.rules.policy import NO_DAILY, Caps, DailyCaps, Gates, Policy, parse
+from wfd.rules.route import Usual
 from wfd.store.sqlite import Connected, open_writer
 
 T = TypeVar("T")
@@ -44,19 +45,25 @@ class Ground:
         checks: tuple[str, ...] = (), daily: DailyCaps = NO_DAILY,
     ) -> None:  # fmt: skip
         self.now = START
-        self.path = folder / "wfd.db"
-        self.connection = open_writer(self.path)
-        self.connection.execute("pragma synchronous = off")  # no test here pulls the plug
-        self._tx = Connected(self.connection, lambda: self.now)
+        self.open(folder / "wfd.db")
         policy = _shipped_policy()
         policy = replace(policy, gates=gates or policy.gates, caps=caps or policy.caps)
         house = House(policy.gates, policy.caps, checks, TYPES, HARNESSES, daily)
-        self.settings = Settings(Config(), RepositoryConfig(), policy, house, {})
+        self.settings = Settings(
+            Config(), RepositoryConfig(harness_defaults={"default": "sim"}), policy, house, {}
+        )
         for name in ("a", "b"):
             self.send(
                 "register", name=name, git_dir=f"/{name}/.git", checkout=f"/{name}",
                 trusted_hash=None,
             )  # fmt: skip
+
+    def open(self, path: Path) -> None:
+        """Also after a restart: nothing that was in memory is left."""
+        self.looked: Looked | None = None
+        self.connection = open_writer(path)
+        self.connection.execute("pragma synchronous = off")  # no test here pulls the plug
+        self._tx = Connected(self.connection, lambda: self.now)
 
     def close(self) -> None:
         self.connection.close()
@@ -81,7 +88,7 @@ class Ground:
     def send(self, command: str, **values: object) -> dict[str, object]:
         """A command as the socket takes it; in namespace `a` unless told otherwise."""
         known = COMMANDS[command]
-        if command != "register":
+        if "namespace" in known.wants.__dataclass_fields__:
             values = {"namespace": "a", **values}
         want = checked(known.wants, values)
         return self.do(lambda tx: known.run(tx, lambda namespace: self.settings.house, want))
@@ -102,10 +109,14 @@ class Ground:
             per_namespace=per_namespace,
             worker=worker,
             ttl_ms=TTL_MS,
-            harness_of=lambda namespace, job: job.harness or "sim",
+            house=self.settings.house,
+            usual_of=lambda namespace, job_type: Usual("sim"),
+            looked=self.looked,
             daily_of=lambda namespace: self.settings.house.daily,
         )
-        return self.do(lambda tx: take_work(tx, terms))
+        taken = self.do(lambda tx: take_work(tx, terms))
+        self.looked = taken.looked
+        return taken
 
     def assignment(self, of: int) -> Assignment:
         found = self.do(lambda tx: tx.one(Assignment, "assignment_by_id", id=of))

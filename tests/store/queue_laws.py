@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
-from wfd.domain.job import Job, JobState, WaitsFor
+from wfd.domain.job import PARKED, Job, JobState, WaitsFor
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run, RunState
 from wfd.rules.policy import Policy
@@ -95,7 +95,7 @@ def _holds_of(assignment: Assignment, now: Scene) -> None:
     assert len(with_turn) == (1 if is_open else 0), f"one has the turn: {with_turn}"
     if assignment.state is AssignmentState.ACTIVE:
         assert is_open, "an active assignment has something open, or it would wait for ever"
-        assert with_turn[0].waits_for in (None, WaitsFor.TIME)
+        assert with_turn[0].waits_for in (None, WaitsFor.TIME, *PARKED)
     else:
         assert with_turn == [j for j in with_turn if _is_parked(j)]
     if assignment.is_closed:
@@ -142,7 +142,7 @@ def _has_turn(job: Job) -> bool:
 
 
 def _is_parked(job: Job) -> bool:
-    return job.state is JobState.RUNNING or job.waits_for is WaitsFor.ASSIGNMENT
+    return job.state is JobState.RUNNING or job.waits_for in (WaitsFor.ASSIGNMENT, *PARKED)
 
 
 def _differs(was: Job, job: Job, counter: str) -> bool:

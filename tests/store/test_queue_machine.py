@@ -23,7 +23,7 @@ from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.engine.close import Closed
 from wfd.ports import Tx
-from wfd.rules.after import Again, Judge
+from wfd.rules.after import Again, Elsewhere, Judge
 from wfd.rules.daily import DAY_MS
 from wfd.rules.policy import Caps, DailyCaps, Gates
 
@@ -210,7 +210,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _close(self, run: Run, kind: Kind, answer: str, cost: float | None) -> Closed:
         reset_at = self.ground.now + 90_000 if kind is Kind.RATE_LIMITED else None
         closed = end(self.ground, run, kind, text=answer, cost_usd=cost, reset_at=reset_at)
-        if isinstance(closed.next, Again | Judge):
+        if isinstance(closed.next, Again | Elsewhere | Judge):
             self.counted[run.job_id] = closed.next.counter
         return closed
 

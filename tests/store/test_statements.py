@@ -120,6 +120,11 @@ def plan(connection: sqlite3.Connection, name: str) -> str:
         ("evidence_of", "evidence_by_assignment (assignment_id=?)"),
         ("decisions_of", "decision_by_assignment (assignment_id=?)"),
         ("closed_with_workspace", "assignment_with_workspace"),
+        ("run_before", "run_by_job (job_id=?)"),
+        ("ai_of_last_run", "run_by_assignment (assignment_id=?)"),
+        ("ai_by_name", "sqlite_autoindex_ai_1 (name=?)"),
+        ("open_hold", "hold_open (account=?)"),
+        ("parked_for", "job_parked_for_ai (waits_on=?)"),
         ("notes_of", "note_by_assignment (assignment_id=?)"),
         ("questions_of", "question_by_assignment (assignment_id=?)"),
         ("open_questions_of", "question_by_assignment (assignment_id=?)"),
@@ -138,7 +143,7 @@ def test_a_hot_query_finds_its_rows_in_order_by_an_index(
         assert "TEMP B-TREE" not in told
 
 
-@pytest.mark.parametrize("name", ["live_runs", "cancels_asked"])
+@pytest.mark.parametrize("name", ["live_runs", "cancels_asked", "running_by_ai"])
 def test_the_live_runs_are_found_among_a_million_that_ended(
     connection: sqlite3.Connection, name: str
 ) -> None:
@@ -153,13 +158,17 @@ def test_whose_turn_it_is_sorts_the_open_jobs_of_its_assignment_alone(
 
 # Those that walk a whole table, and why that is no harm.
 WALKS = {
-    "assignments_in": "SCAN a",  # from the newest on, up to a limit
-    "jobs_in": "SCAN j",  # the same
-    "closed_questions": "SCAN q",  # the same
-    "namespaces": "SCAN namespace",  # they are few
-    "namespace_by_checkout": "SCAN namespace",
-    "take_turn": "SCAN n",
-    "ready_before": "SCAN (subquery-1)",  # of as many rows as its limit
+    "assignments_in": ["SCAN a"],  # from the newest on, up to a limit
+    "jobs_in": ["SCAN j"],  # the same
+    "closed_questions": ["SCAN q"],  # the same
+    "namespaces": ["SCAN namespace"],  # they are few
+    "namespace_by_checkout": ["SCAN namespace"],
+    "take_turn": ["SCAN n"],
+    "ready_before": ["SCAN (subquery-1)"],  # of as many rows as its limit
+    "ais": ["SCAN ai USING INDEX sqlite_autoindex_ai_1"],  # they are few
+    "count_parked": ["SCAN (subquery-1)"],  # of as many rows as its limit
+    "parked_sets": ["SCAN sets", "SCAN sets"],  # one row for each set of AIs
+    "spend_by_ai": ["SCAN run", "SCAN (subquery-1)"],  # from the newest on, up to a limit
 }
 
 
@@ -176,4 +185,12 @@ def test_no_other_statement_walks_a_table_or_an_index_of_all_its_rows(
     ]
     walks = [line for line in plan(connection, name).splitlines() if line.startswith("SCAN")]
     walks = [line for line in walks if line.partition(" USING INDEX ")[2] not in parts]
-    assert walks == ([WALKS[name]] if name in WALKS else [])
+    assert walks == WALKS.get(name, [])
+
+
+def test_the_sets_of_ais_that_jobs_wait_for_are_found_by_the_index_and_not_job_by_job(
+    connection: sqlite3.Connection,
+) -> None:
+    told = plan(connection, "parked_sets")
+    assert "SEARCH job USING INDEX job_parked_for_ai\n" in told
+    assert "job_parked_for_ai (waits_on>?)" in told

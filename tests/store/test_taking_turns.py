@@ -55,8 +55,9 @@ def test_a_retry_waits_and_wakes_in_order_of_time(ground: Ground) -> None:
     for _ in range(2):
         ground.create(type="plan")
     first, second = ground.take(room=2).leases
-    end(ground, second.run, Kind.RATE_LIMITED, reset_at=ground.now + 60_000)
     end(ground, first.run, Kind.TRANSIENT)
+    ground.now += 1_000
+    end(ground, second.run, Kind.TRANSIENT)
     due = ground.take(room=2).next_due
     assert due is not None and due == ground.job(first.job.id).run_after
     ground.now = due

@@ -1,9 +1,10 @@
 """Create an assignment: the user's intent, and the first job towards it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wfd.commands.house import MAX_TEXT, HouseOf
 from wfd.commands.insert_job import check_harness, check_type, earlier
+from wfd.commands.needs import needs_json
 from wfd.commands.queue import NewJob, enqueue, get_assignment
 from wfd.commands.record import event_of_assignment
 from wfd.commands.scope import namespace_named, text_of
@@ -22,6 +23,9 @@ class Create:
     harness: str | None = None
     priority: int = 0
     key: str | None = None
+    ai: str | None = None
+    labels: list[str] = field(default_factory=list)
+    capabilities: list[str] = field(default_factory=list)
 
 
 def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
@@ -29,12 +33,19 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
     namespace = namespace_named(tx, want.namespace)
     house = house_of(namespace)
     north_star = text_of(want.north_star, "north star", MAX_TEXT)
-    if want.type is None and (want.context is not None or want.harness is not None):
-        raise BadInput("--context and --harness describe a first job; name its --type too")
+    described = (want.context, want.harness, want.ai, want.labels or None)
+    if want.type is None and any(
+        one is not None for one in (*described, want.capabilities or None)
+    ):
+        raise BadInput(
+            "--context, --harness, --ai, --label and --capability describe a first job; name its"
+            " --type too"
+        )
     context = north_star if want.context is None else text_of(want.context, "context", MAX_TEXT)
     if want.type is not None:
         check_type(want.type, house)
     check_harness(want.harness, house)
+    needs = needs_json(tx, house, want.ai, want.harness, want.labels, want.capabilities)
     known = earlier(tx, namespace.id, want.key)
     if known is not None and known.id != _first_job_of(tx, known):
         raise BadInput(f"key '{want.key}' belongs to J{known.id}, which insert-job made")
@@ -51,6 +62,7 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
         context=context if want.type else "",
         created_by=By.PERSON,
         harness=want.harness,
+        needs=needs,
         priority=want.priority,
         key=want.key,
     )

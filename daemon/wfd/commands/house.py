@@ -1,8 +1,10 @@
 """The house rules of a namespace, as a command meets them: gates, caps, names that exist."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from wfd.domain.ai import Ai
 from wfd.domain.namespace import Namespace
 from wfd.domain.question import FOR_EVER, Patience
 from wfd.rules.policy import NO_DAILY, Caps, DailyCaps, Gates
@@ -20,6 +22,22 @@ class House:
     harnesses: tuple[str, ...]
     daily: DailyCaps = NO_DAILY
     patience: Patience = FOR_EVER  # with questions that nobody answers
+    ais: Mapping[str, Ai] = field(default_factory=dict)  # that are configured
+    harness_ais: Mapping[str, Ai] = field(default_factory=dict)  # harnesses with own settings
+    jobs: int = 4  # runs of the machine at once
+    hold_probes: int = 24
+    breaker_probes: int = 24
+
+    @cached_property
+    def known_ais(self) -> dict[str, Ai]:
+        """Those that are configured, and each harness where none has its name; sorted by name."""
+        found = {name: self.implied(name) for name in self.harnesses} | dict(self.ais)
+        return dict(sorted(found.items()))
+
+    def implied(self, harness: str) -> Ai:
+        """A harness as the AI that it is where nobody has defined one of its name."""
+        return self.harness_ais.get(harness) or Ai(harness, harness, harness)
 
 
-HouseOf = Callable[[Namespace], House]
+# of no namespace: the machine's own, as for what belongs to none
+HouseOf = Callable[[Namespace | None], House]

@@ -1,8 +1,9 @@
 """Insert a job by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wfd.commands.house import MAX_TEXT, House, HouseOf
+from wfd.commands.needs import needs_json
 from wfd.commands.queue import NewJob, cancel_open, enqueue
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
@@ -25,6 +26,9 @@ class InsertJob:
     priority: int = 0
     run_after: int | None = None  # UTC milliseconds
     key: str | None = None
+    ai: str | None = None
+    labels: list[str] = field(default_factory=list)
+    capabilities: list[str] = field(default_factory=list)
 
 
 def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
@@ -38,6 +42,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             " 'wfctl update-assignment … --status active' calls one when nothing is open"
         )
     check_harness(want.harness, house)
+    needs = needs_json(tx, house, want.ai, want.harness, want.labels, want.capabilities)
     context = text_of(want.context, "context", MAX_TEXT)
     known = earlier(tx, assignment.namespace_id, want.key)
     if known is not None:
@@ -59,6 +64,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             context=context,
             created_by=By.PERSON,
             harness=want.harness,
+            needs=needs,
             priority=want.priority,
             run_after=want.run_after,
             decision_id=decision_id,

@@ -38,6 +38,7 @@ class QueuedJob:
     run_id: RunId | None
     run_started_at: int | None
     run_harness: str | None
+    run_ai: str | None
     run_activity: str | None  # what its CLI does instead of working
     run_by_hand: str | None  # who works on it, if no agent of the daemon's
     question_id: QuestionId | None  # that its assignment waits for

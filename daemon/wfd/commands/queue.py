@@ -23,6 +23,7 @@ class NewJob:
     context: str
     created_by: By
     harness: str | None = None
+    needs: str | None = None  # JSON, as the column has it
     priority: int = 0
     run_after: int | None = None
     decision_id: int | None = None

@@ -52,6 +52,20 @@ def event_of_assignment(tx: Tx, kind: str, assignment: Assignment, **data: objec
     )
 
 
+def event_of_none(tx: Tx, kind: str, **data: object) -> None:
+    """Of what belongs to no repository."""
+    tx.insert(
+        "add_event",
+        now=tx.now,
+        kind=kind,
+        namespace_id=None,
+        assignment_id=None,
+        job_id=None,
+        run_id=None,
+        data=json.dumps(data),
+    )
+
+
 def event_of_question(tx: Tx, kind: str, asked: Question) -> None:
     tx.insert(
         "add_event",

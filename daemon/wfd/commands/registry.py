@@ -4,6 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wfd.commands.ai import (
+    LabelAi,
+    ListAis,
+    NamedAi,
+    RegisterAi,
+    disable_ai,
+    enable_ai,
+    label_ai,
+    list_ais,
+    register_ai,
+    resume_ai,
+    unregister_ai,
+)
 from wfd.commands.answer import AnswerQuestion, Approve, Reject, answer, approve, reject
 from wfd.commands.cancel_job import CancelJob, cancel_job
 from wfd.commands.create import Create, create
@@ -27,6 +40,13 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "ai.disable": Command(NamedAi, disable_ai),
+    "ai.enable": Command(NamedAi, enable_ai),
+    "ai.label": Command(LabelAi, label_ai),
+    "ai.list": Command(ListAis, list_ais),
+    "ai.register": Command(RegisterAi, register_ai),
+    "ai.resume": Command(NamedAi, resume_ai),
+    "ai.unregister": Command(NamedAi, unregister_ai),
     "answer": Command(AnswerQuestion, answer),
     "approve": Command(Approve, approve),
     "cancel_job": Command(CancelJob, cancel_job),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
 from wfd.commands.house import MAX_TEXT, HouseOf
 from wfd.commands.insert_job import refuse_closed
@@ -59,6 +60,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
                 context=retry.context(job, changes) if changes else job.context,
                 created_by=By.PERSON,
                 harness=job.harness,
+                needs=job.needs,
                 priority=job.priority,
                 decision_id=decision_id,
                 retry_of=job.id,
@@ -66,6 +68,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         )
     if assignment.state is AssignmentState.BLOCKED:
         settle_questions(tx, assignment, changes)
+        let_try(tx, assignment.id)
         set_state(tx, assignment, AssignmentState.ACTIVE)
     return {"job": new_id}
 

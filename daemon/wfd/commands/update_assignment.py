@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
 from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
@@ -99,6 +100,7 @@ def _activate(
     reason = want.reason or "a person set it active"
     decide(tx, assignment, By.PERSON, DecisionKind.ACTIVATE, reason)
     settle_questions(tx, assignment, want.reason or None)
+    let_try(tx, assignment.id)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)
     if not tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
         enqueue_pm(tx, moved, By.PERSON, want.reason or "")

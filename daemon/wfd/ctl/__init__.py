@@ -19,6 +19,7 @@ _COMMANDS = {
         "ctl.follow": "tail logs",
         "ctl.by_hand": "claim heartbeat finish",
         "ctl.settings": "config",
+        "ctl.ai": "ai",
         "ctl.transcript": "transcript",
     }.items()
     for name in names.split()

@@ -15,7 +15,7 @@ from wfd.ctl.scene import (
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import NotFound
-from wfd.domain.job import JobState
+from wfd.domain.job import JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.edge.lists import print_assignments, print_jobs, print_queue
 from wfd.edge.shell import is_terminal, print_document
@@ -23,6 +23,7 @@ from wfd.edge.watch import draw_or_watch
 from wfd.edge.words import plural
 
 if TYPE_CHECKING:
+    from wfd.edge.ai_words import Ais
     from wfd.ports import Read
 
 
@@ -41,10 +42,11 @@ def queue(
         with wide_scene(namespace, is_all) as (read, here, now):
             found = listing.queue(read, here, limit)
             waiting = listing.open_questions(read, here)
+            ais = {} if as_json else _ais_of(read, found)
         if as_json:
             print_document(found)
             return
-        print_queue(found, now, is_all=is_all)
+        print_queue(found, now, ais, is_all=is_all)
         tell_cut(len(found), limit)
         if waiting and is_terminal():
             click.secho(f"{plural(waiting, 'question')} for you: wfctl inbox", fg="yellow")
@@ -111,6 +113,15 @@ def jobs(
         return
     print_jobs(found, now, is_all=is_all)
     tell_cut(len(found), limit)
+
+
+def _ais_of(read: "Read", found: list[listing.QueuedJob]) -> "Ais":
+    """How they stand, if a job waits for one."""
+    if not any(job.waits_for is WaitsFor.AI for job in found):
+        return {}
+    from wfd.ctl.ai import ais_now
+
+    return ais_now(read)
 
 
 def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Assignment:

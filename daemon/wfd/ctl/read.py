@@ -33,6 +33,8 @@ from wfd.domain.errors import (
     unknown,
 )
 from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.job import WaitsFor
+from wfd.edge.ai_words import Ais
 from wfd.edge.chain_page import Gate, chain_document, chain_page
 from wfd.edge.document import to_json
 from wfd.edge.evidence_list import print_evidence
@@ -75,10 +77,11 @@ def job(job_id: int, namespace: str | None, as_json: bool) -> None:
     with scene(namespace) as here:
         found = job_in(here.read, here.namespace.name, job_id)
         view = inspect.job(here.read, here.namespace, found)
+        ais = {} if found.waits_for is not WaitsFor.AI else _ais(here)
     if as_json:
-        print_document(job_document(view, here.now))
+        print_document(job_document(view, here.now, ais))
         return
-    print_page(job_page(view, here.now))
+    print_page(job_page(view, here.now, ais))
     if not found.is_closed:
         tell_daemon_is_down()
 
@@ -121,6 +124,12 @@ def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
         _print_assignment_diff(here, found, as_json)
     else:
         _print_file(_last_patch(seen, number), "patch", as_json)
+
+
+def _ais(here: Scene) -> Ais:
+    from wfd.ctl.ai import ais_now  # late: few jobs wait for one
+
+    return ais_now(here.read)
 
 
 @dataclass(frozen=True)

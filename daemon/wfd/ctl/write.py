@@ -20,6 +20,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _new_job_options(command: Command) -> Command:
     command = click.option("--key", help="The same key again makes nothing new.")(command)
     command = click.option("--priority", type=int, default=0, help="Higher goes first.")(command)
+    command = click.option(
+        "--capability", "capabilities", multiple=True, help="That its AI must have."
+    )(command)
+    command = click.option("--label", "labels", multiple=True, help="That its AI must have.")(
+        command
+    )
+    command = click.option("--ai", "ai", metavar="NAME", help="The one AI that may do it.")(command)
     return click.option("--harness", help="Instead of the default of its type.")(command)
 
 
@@ -35,6 +42,9 @@ def create(
     job_type: str | None,
     context: str | None,
     harness: str | None,
+    ai: str | None,
+    labels: tuple[str, ...],
+    capabilities: tuple[str, ...],
     priority: int,
     key: str | None,
     namespace: str | None,
@@ -53,6 +63,9 @@ def create(
         type=job_type,
         context=None if context is None else text_or_stdin(context),
         harness=harness,
+        ai=ai,
+        labels=list(labels),
+        capabilities=list(capabilities),
         priority=priority,
         key=key,
     )
@@ -75,6 +88,9 @@ def insert_job(
     context: str,
     run_after: str | None,
     harness: str | None,
+    ai: str | None,
+    labels: tuple[str, ...],
+    capabilities: tuple[str, ...],
     priority: int,
     key: str | None,
     namespace: str | None,
@@ -91,6 +107,9 @@ def insert_job(
         type=job_type,
         context=text_or_stdin(context),
         harness=harness,
+        ai=ai,
+        labels=list(labels),
+        capabilities=list(capabilities),
         priority=priority,
         run_after=None if run_after is None else moment(run_after, utc_ms()),
         key=key,

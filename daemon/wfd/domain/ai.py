@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wfd.domain.ids import RunId
+from wfd.domain.job import HAND
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -36,6 +37,9 @@ class Ai:
     def is_defined(self) -> bool:
         """A person has said that it is there, so it may take over for another."""
         return self.origin is not Origin.IMPLIED
+
+
+BY_HAND = Ai(HAND, HAND, HAND)  # nobody's: a person, or an agent that somebody else runs
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ class DecisionKind(StrEnum):
     PAUSE = "pause"
     ACTIVATE = "activate"
     CANCEL = "cancel"
+    FAILOVER = "failover"  # another AI goes on with a job
     REFUSE = "refuse"  # what the PM decided was against a gate, a cap or the schema
     ANSWER = "answer"  # to a question
     APPROVE = "approve"

@@ -20,3 +20,5 @@ class Template:
     checks: tuple[str, ...] | None = ()  # names of checks to run after it; None: all
     verdict: bool = False  # answers with {verdict, findings}
     fresh_session: bool = True  # a PM's retry of it does not resume the earlier session
+    labels: tuple[str, ...] = ()  # that its AI must have
+    capabilities: tuple[str, ...] = ()

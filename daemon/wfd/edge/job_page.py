@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from wfd.commands.inspect import JobView
 from wfd.domain.job import Job, JobState
+from wfd.edge.ai_words import Ais, needs_words
 from wfd.edge.document import to_json
 from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
@@ -14,10 +15,10 @@ from wfd.edge.words import ago, iso, one_line
 _COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
 
 
-def job_page(view: JobView, now: int) -> Iterator[PageLine]:
+def job_page(view: JobView, now: int, ais: Ais) -> Iterator[PageLine]:
     job = view.step.job
     yield title("job", f"J{job.id}", job.type, state_cell(job.state), state_cell(_outcome(job)))
-    wait = wait_of(view, now)
+    wait = wait_of(view, now, ais)
     if wait is not None:
         yield fact("waits_for", wait.waits_for)
         yield fact("released_by", wait.released_by)
@@ -31,19 +32,21 @@ def job_page(view: JobView, now: int) -> Iterator[PageLine]:
     if job.retry_of is not None:
         yield fact("retry_of", f"J{job.retry_of}")
     yield fact("harness", job.harness or "the default of its type")
+    if job.needs is not None:
+        yield fact("needs", needs_words(job.needs))
     if job.priority:
         yield fact("priority", str(job.priority))
     yield fact("counters", _counters(job))
     yield from _came_of_it(view, now)
 
 
-def job_document(view: JobView, now: int) -> dict[str, object]:
+def job_document(view: JobView, now: int, ais: Ais) -> dict[str, object]:
     """{"job", "namespace", "waits", "made", "runs", "evidence"}"""
     step = view.step
     return {
         "namespace": view.namespace.name,
         "job": to_json(step.job),
-        "waits": to_json(wait_of(view, now)),
+        "waits": to_json(wait_of(view, now, ais)),
         "made": to_json(step.maker),
         "runs": to_json(step.runs),
         "evidence": to_json(step.evidence),

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from wfd.commands.listing import ListedAssignment, ListedJob, QueuedJob
 from wfd.domain.job import HAND, JobState, WaitsFor
+from wfd.edge.ai_words import Ais, hindrance
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
 from wfd.edge.words import ago, duration, iso, one_line, spend
 from wfd.rules.share import pm_share
@@ -17,7 +18,7 @@ NO_ASSIGNMENT = "no assignment here yet.\n  wfctl create 'what you want'   start
 NO_JOB = "no such job here.\n  wfctl assignments   lists what there is to look into"
 
 
-def print_queue(jobs: Sequence[QueuedJob], now: int, *, is_all: bool = False) -> None:
+def print_queue(jobs: Sequence[QueuedJob], now: int, ais: Ais, *, is_all: bool = False) -> None:
     columns = [
         Column("JOB"),
         Column("OF"),
@@ -29,7 +30,7 @@ def print_queue(jobs: Sequence[QueuedJob], now: int, *, is_all: bool = False) ->
         Column("WAITS FOR", can_wrap=True),
         Column("MADE"),
     ]
-    print_table(columns, [_queue_row(job, now) for job in jobs], empty=NOTHING_OPEN)
+    print_table(columns, [_queue_row(job, now, ais) for job in jobs], empty=NOTHING_OPEN)
 
 
 def print_assignments(
@@ -67,7 +68,7 @@ def print_jobs(jobs: Sequence[ListedJob], now: int, *, is_all: bool = False) -> 
     print_table(columns, [_job_row(job, now) for job in jobs], empty=NO_JOB)
 
 
-def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
+def _queue_row(job: QueuedJob, now: int, ais: Ais) -> list[Cell]:
     return [
         cell(f"J{job.id}"),
         cell(f"A{job.assignment_id}"),
@@ -75,8 +76,8 @@ def _queue_row(job: QueuedJob, now: int) -> list[Cell]:
         cell(job.type),
         state_cell(job.state),
         cell(job.priority),
-        cell(_by(job), job.run_harness or job.harness or ""),
-        cell(_waits_for(job, now), job.waits_for or job.run_activity or ""),
+        cell(_by(job), job.run_ai or job.harness or ""),
+        cell(_waits_for(job, now, ais), job.waits_for or job.run_activity or ""),
         cell(ago(job.created_at, now), iso(job.created_at)),
     ]
 
@@ -124,10 +125,10 @@ def _by(job: QueuedJob) -> str | None:
     """Who does it, or is to do it."""
     if job.run_by_hand is not None:
         return f"by hand: {one_line(job.run_by_hand, 30)}"
-    return job.run_harness or job.harness
+    return job.run_ai or job.harness
 
 
-def _waits_for(job: QueuedJob, now: int) -> str:
+def _waits_for(job: QueuedJob, now: int, ais: Ais) -> str:
     """What it waits for, in a few words."""
     match job.waits_for:
         case None:
@@ -144,7 +145,7 @@ def _waits_for(job: QueuedJob, now: int) -> str:
         case WaitsFor.AI:
             if job.waits_on == HAND:
                 return f"somebody: wfctl claim J{job.id}"
-            return f"an AI: {job.waits_on}"
+            return hindrance(job.waits_on, ais, now)
         case WaitsFor.DEPENDENCY:
             return f"other jobs: {job.waits_on}"
         case WaitsFor.LOCK:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from wfd.commands.inspect import Maker
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.run import Run, RunState
+from wfd.edge.ai_words import route_words
 from wfd.edge.evidence_words import findings_of, result_of
 from wfd.edge.page import PageLine, fact, line
 from wfd.edge.table import cell, state_cell
@@ -23,6 +24,9 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
         cell(one_line(run.message or "", 160), run.message or ""),
         depth=depth,
     )
+    why = route_words(run.route)
+    if why is not None:
+        yield fact("route", cell(why), depth=depth + 1)
     if run.state is RunState.RUNNING and run.by_hand is not None:
         until = cell(ago(run.lease_until, now), iso(run.lease_until))
         yield fact("lease", until, f"unless 'wfctl heartbeat R{run.id}' renews it", depth=depth + 1)

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from wfd.commands.inspect import COUNT_TO, JobView
 from wfd.domain.job import HAND, Job, JobState, WaitsFor
+from wfd.edge.ai_words import Ais, hindrance, way_out
 from wfd.edge.words import ago, local_time, one_line, plural
 
 
@@ -14,7 +15,7 @@ class Wait:
     released_by: str
 
 
-def wait_of(view: JobView, now: int) -> Wait | None:
+def wait_of(view: JobView, now: int, ais: Ais) -> Wait | None:
     """None for a job that waits for nothing any more."""
     job = view.step.job
     match job.waits_for:
@@ -29,7 +30,7 @@ def wait_of(view: JobView, now: int) -> Wait | None:
         case WaitsFor.AI:
             if job.waits_on == HAND:
                 return Wait("somebody who does it by hand", f"whoever types: wfctl claim J{job.id}")
-            return Wait(f"an AI: {job.waits_on}", "the daemon, when one of them is free")
+            return Wait(hindrance(job.waits_on, ais, now), way_out(job.waits_on, ais))
         case WaitsFor.DEPENDENCY:
             return Wait(f"other jobs: {job.waits_on}", "the end of these jobs")
         case WaitsFor.LOCK:

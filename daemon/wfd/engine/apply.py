@@ -115,6 +115,7 @@ def _carry_out(
                     context=retry.context(last, answer.changes),
                     created_by=By.PM,
                     harness=last.harness,
+                    needs=last.needs,
                     priority=last.priority,
                     decision_id=decision_id,
                     retry_of=last.id,

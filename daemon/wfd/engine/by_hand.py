@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from wfd.commands.house import MAX_TEXT
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of, text_of
+from wfd.domain.ai import BY_HAND
 from wfd.domain.errors import Conflict, NotAllowed, NotFound, WfdError
 from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
@@ -132,6 +133,7 @@ def _lease_of(tx: Tx, run_id: RunId) -> Lease:
         get_assignment(tx, run.assignment_id),
         get_job(tx, run.job_id),
         run,
+        BY_HAND,
     )
 
 

@@ -8,6 +8,7 @@ from anyio.abc import TaskGroup
 from wfd.commands.queue import get_assignment, get_job, release
 from wfd.commands.record import event_of_job
 from wfd.commands.scope import job_in, namespace_named, text_of
+from wfd.domain.ai import BY_HAND
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, NotRunning, WfdError
 from wfd.domain.ids import JobId
 from wfd.domain.job import HAND, PM, Job, JobState, WaitsFor
@@ -16,7 +17,6 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing
 from wfd.engine.parts import Lease, LiveRun, Parts
-from wfd.engine.permit import Park, permit
 from wfd.engine.prepare import NotReady, Ready, make_ready, record_prompt, write_prompt
 from wfd.engine.run_agent import bring_to_close, cut_short
 from wfd.ports import Tx
@@ -54,9 +54,6 @@ def _leased(tx: Tx, worker: str, ttl_ms: int, want: Claim) -> Lease:
     namespace = namespace_named(tx, want.namespace)
     name = text_of(want.by, "name", MAX_NAME)
     wanted = _wanted(tx, namespace, want)
-    may = permit(tx, namespace, wanted, lambda namespace, job: HAND)
-    if isinstance(may, Park) and may.waits_for is WaitsFor.LOCK:
-        raise NotAllowed(f"J{wanted.id} waits for {may.waits_for}: {may.waits_on}")
     job = tx.one(Job, "take_this_job", id=wanted.id)
     assert job is not None, "it was ready just now"
     run = tx.one(
@@ -72,7 +69,7 @@ def _leased(tx: Tx, worker: str, ttl_ms: int, want: Claim) -> Lease:
     )
     assert run is not None, "an insert gives its row back"
     event_of_job(tx, "run.leased", job, run.id, harness=HAND, by_hand=name)
-    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run)
+    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run, BY_HAND)
 
 
 def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:

@@ -14,18 +14,32 @@ from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
-from wfd.domain.job import By, Job, JobState
+from wfd.domain.job import By, Job, JobState, WaitsFor
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
+from wfd.engine.aftercare import Finding, log_findings, look_after
 from wfd.engine.apply import apply_decision
 from wfd.engine.parts import Parts, Settings
+from wfd.engine.permit import another_fits, who_may_go_on
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
 from wfd.rules import asking, daily
-from wfd.rules.after import Again, Apply, Ask, Ended, Escalate, Judge, Next, after
+from wfd.rules.after import (
+    Again,
+    Apply,
+    Ask,
+    Elsewhere,
+    Ended,
+    Escalate,
+    Judge,
+    Next,
+    after,
+    elsewhere,
+)
 from wfd.rules.caps import breach, caps_of
 from wfd.rules.daily import Spend, day_of
+from wfd.rules.trouble import AT_ONCE
 from wfd.rules.usage import own_share
 
 _NOT_ACCEPTED = (
@@ -45,6 +59,7 @@ class Closing:
     snapshot: Snapshot | None = None  # what the branch moved to
     evidence: list[NewEvidence] = field(default_factory=list)
     idle_ms: int = 0  # of the run's time: the machine slept, or no daemon ran
+    blames_ai: bool = False  # the AI itself ended so, and not what is around it
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class Seen:
 
     cancel_reason: str | None
     session_id: str | None
+    resumed: str | None
     spawned_at: int | None
     model: str | None
     retries: int
@@ -89,6 +105,18 @@ class Over:
     def answer(self) -> str:
         return self.told.text[:MAX_ANSWER]
 
+    @property
+    def session(self) -> str | None:
+        """The session that another run could go on with.
+
+        One that died before it could name its own leaves the one before. A CLI that could not
+        resume may have begun another and named that: it holds nothing, and the old one is lost.
+        """
+        told, resumed = self.told.session_id, self.seen.resumed
+        if resumed is None or told in (None, resumed):
+            return told or self.job.resume_session
+        return None
+
 
 @dataclass(frozen=True)
 class Closed:
@@ -96,6 +124,7 @@ class Closed:
     job_state: JobState
     assignment: Assignment
     next: Next
+    findings: list[Finding] = field(default_factory=list)  # of its AI and its account
 
 
 async def close(parts: Parts, run: Run, closing: Closing) -> Closed:
@@ -121,9 +150,10 @@ def _close(
     spans_session: bool = False,
 ) -> Closed:
     over = close_run(tx, run, closing, spans_session)
+    findings = look_after(tx, run, over.told, settings.policy, roll, is_ais_own=closing.blames_ai)
     next_ = _next(tx, over, settings, roll)
     _move_on(tx, over, next_, settings)
-    closed = settle(tx, over, next_, settings)
+    closed = replace(settle(tx, over, next_, settings), findings=findings)
     reached(Step.DECIDED if isinstance(next_, Apply) else Step.CLOSING)
     return closed
 
@@ -152,7 +182,7 @@ def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -
 def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
     """What comes after every run, whatever became of its job."""
     job, run = over.job, over.run
-    spend = _count_spend(tx, over, is_over=not isinstance(next_, Again | Ask))
+    spend = _count_spend(tx, over, is_over=not isinstance(next_, Again | Ask | Elsewhere))
     assignment = _pause_at_cap(tx, over, settings, spend)
     promote(tx, assignment.id)
     message = over.outcome.message[:500]
@@ -164,9 +194,13 @@ def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
 
 def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     policy = replace(settings.policy, caps=caps_of(over.assignment, settings.policy.caps))
-    next_ = after(over.job, over.outcome, over.told.session_id, policy, tx.now, roll)
+    job = replace(over.job, resume_session=over.session)
+    next_ = after(job, over.outcome, over.session, policy, tx.now, roll)
     if isinstance(next_, Apply) and not settings.is_accepted:
         return Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
+    is_broken = over.closing.blames_ai and over.outcome.kind in AT_ONCE
+    if isinstance(next_, Ask) and is_broken and another_fits(tx, settings, job):
+        return elsewhere(over.outcome, over.session)
     return next_
 
 
@@ -280,9 +314,22 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
                 inputs={"outcome": outcome.kind, "run_after": next_.run_after},
             )
             _put_back(tx, over, next_.run_after, next_.counter, next_.resume)
+        case Elsewhere():
+            decide(
+                tx,
+                assignment,
+                By.POLICY,
+                DecisionKind.RETRY,
+                next_.reason,
+                run_id=run.id,
+                job_id=job.id,
+                inputs={"outcome": outcome.kind, "ai": run.ai, "account": run.account},
+            )
+            who = who_may_go_on(tx, settings, replace(job, resume_session=next_.resume), run)
+            _put_back(tx, over, None, next_.counter, next_.resume, who)
         case Ask():
-            _put_back(tx, over, None, None, over.told.session_id or job.resume_session)
-            _block(tx, assignment, run, f"{run.harness}: {next_.reason}", settings)
+            _put_back(tx, over, None, None, over.session)
+            _block(tx, assignment, run, f"{run.ai}: {next_.reason}", settings)
         case Escalate():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
             _block(tx, assignment, run, next_.reason, settings)
@@ -296,7 +343,12 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
 
 
 def _put_back(
-    tx: Tx, over: Over, run_after: int | None, counter: str | None, resume: str | None
+    tx: Tx,
+    over: Over,
+    run_after: int | None,
+    counter: str | None,
+    resume: str | None,
+    waits_on: str | None = None,
 ) -> None:
     tx.run(
         "put_back_job",
@@ -306,8 +358,11 @@ def _put_back(
         run_after=run_after,
         counter=counter,
         resume_session=resume,
+        waits_on=waits_on,
         now=tx.now,
     )
+    if waits_on is not None:
+        event_of_job(tx, "job.parked", over.job, waits_for=WaitsFor.AI, on=waits_on)
 
 
 def _block(tx: Tx, assignment: Assignment, run: Run, reason: str, settings: Settings) -> None:
@@ -381,6 +436,7 @@ def _log(parts: Parts, closed: Closed) -> None:
     # what stands still until a person has looked is what a person looks for in the morning
     stands_still = closed.assignment.state in (AssignmentState.BLOCKED, AssignmentState.PAUSED)
     tell = parts.log.warning if stands_still else parts.log.info
+    log_findings(parts.log, run, closed.findings)
     tell(
         "run.closed",
         namespace_id=run.namespace_id,
@@ -389,6 +445,7 @@ def _log(parts: Parts, closed: Closed) -> None:
         run_id=run.id,
         type=job.type,
         harness=run.harness,
+        ai=run.ai,
         model=told.model or over.seen.model,
         outcome=outcome.kind,
         message=outcome.message[:300],

@@ -30,9 +30,9 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     await parts.spawner.end_tree(parts.tag_of(run.id), ended.birth or birth_of(run))
     was_in_hand = run.by_hand is not None and run.spawned_at is not None
     if ended.birth is None and not was_in_hand:
-        return Closing(ended.conclusion, ended.ended_by, ended.exit_code)
+        return Closing(ended.conclusion, ended.ended_by, ended.exit_code, blames_ai=ended.blames_ai)
     settings = parts.settings.last_good(lease.namespace)
-    ended = replace(ended, conclusion=await _with_version(parts, run, settings, ended.conclusion))
+    ended = replace(ended, conclusion=await _with_version(parts, lease, ended.conclusion))
     template = settings.templates.get(lease.job.type)
     if not isinstance(template, Template):
         template = _unknown(lease.job)
@@ -57,10 +57,10 @@ async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
     return await finish(parts, lease, replace(over, conclusion=told, ended_by=EndedBy.CANCEL))
 
 
-async def _with_version(parts: Parts, run: Run, settings: Settings, told: Conclusion) -> Conclusion:
+async def _with_version(parts: Parts, lease: Lease, told: Conclusion) -> Conclusion:
     """The conclusion with the version of its CLI, where its stream does not tell."""
-    harness = parts.harnesses.get(run.harness)
-    binary = settings.config.harness(run.harness).binary or (harness.binary if harness else "")
+    harness = parts.harnesses.get(lease.run.harness)
+    binary = lease.ai.binary or (harness.binary if harness else "")
     if told.cli_version or not binary:
         return told
     return replace(told, cli_version=await parts.versions.of(binary))
@@ -81,7 +81,7 @@ async def _gather(
     evidence: list[NewEvidence] = []
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
         told, evidence = await _evidence(parts, lease, assignment, settings, template, told, kept)
-    return Closing(told, ended.ended_by, ended.exit_code, kept, evidence)
+    return Closing(told, ended.ended_by, ended.exit_code, kept, evidence, blames_ai=ended.blames_ai)
 
 
 async def _assignment(parts: Parts, lease: Lease) -> Assignment:

@@ -52,9 +52,7 @@ async def expire_questions(parts: Parts) -> None:
     """Do what was to happen where nobody has answered in time."""
     if not await parts.store.all(Question, "due_questions", now=parts.clock.now()):
         return
-    expired = await parts.store.write(
-        lambda tx: expire_due(tx, lambda namespace: parts.settings.last_good(namespace).house)
-    )
+    expired = await parts.store.write(lambda tx: expire_due(tx, parts.settings.house_of))
     for asked in expired:
         parts.log.warning(
             "question.expired",

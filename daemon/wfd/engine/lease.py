@@ -1,16 +1,21 @@
 """Taking work: round-robin over namespaces, then priority, then age."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from wfd.commands.house import House
 from wfd.commands.queue import get_assignment, park, promote_due
-from wfd.commands.record import event_of_job
+from wfd.commands.record import decide, event_of_job
 from wfd.commands.today import end_pauses, over_today, pause_for_today
-from wfd.domain.job import Job, JobState
+from wfd.domain.ai import Hold
+from wfd.domain.assignment import Assignment
+from wfd.domain.decision import DecisionKind
+from wfd.domain.job import By, Job, JobState
 from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
-from wfd.engine.parts import Lease
-from wfd.engine.permit import Go, Park, permit
+from wfd.engine.parked import lift_by_clock, release_parked
+from wfd.engine.parts import Lease, Looked
+from wfd.engine.permit import Desk, Go, Park, UsualOf
 from wfd.ports import Tx
 from wfd.rules.policy import NO_DAILY, DailyCaps
 
@@ -25,7 +30,9 @@ class Terms:
     per_namespace: int | None
     worker: str
     ttl_ms: int
-    harness_of: Callable[[Namespace, Job], str]
+    house: House  # the machine's own: its AIs
+    usual_of: UsualOf
+    looked: Looked | None = None  # as the last look left it
     daily_of: Callable[[Namespace], DailyCaps] = lambda namespace: NO_DAILY
 
 
@@ -38,21 +45,30 @@ class Held:
 class Taken:
     leases: list[Lease]
     next_due: int | None  # UTC milliseconds; when something that waits wants to be looked at
+    looked: Looked | None = None
+    lifted: list[Hold] = field(default_factory=list)
 
 
 def take_work(tx: Tx, terms: Terms) -> Taken:
     next_due = min((at for at in (_wake_due(tx), end_pauses(tx)) if at is not None), default=None)
+    lifted, holds = lift_by_clock(tx)
+    desk = Desk(tx, terms.house, terms.usual_of, tx.now, holds)
+    seen = release_parked(tx, desk, terms.room, terms.looked)
     leases: list[Lease] = []
     parked = 0
     while len(leases) < terms.room and parked < MAX_PARKED:
-        taken = _take_one(tx, terms)
+        taken = _take_one(tx, terms, desk)
         if taken is None:
             break
         if isinstance(taken, Lease):
             leases.append(taken)
         else:
             parked += 1
-    return Taken(leases, tx.now if parked == MAX_PARKED else next_due)
+    resets = [hold.until for hold in holds if hold.is_reset_known]
+    due = [at for at in (next_due, seen.next_due, *resets) if at is not None]
+    if parked == MAX_PARKED:
+        due.append(tx.now)
+    return Taken(leases, min(due, default=None), seen.looked, lifted)
 
 
 def _wake_due(tx: Tx) -> int | None:
@@ -64,7 +80,7 @@ def _wake_due(tx: Tx) -> int | None:
     return tx.one(int, "next_due")
 
 
-def _take_one(tx: Tx, terms: Terms) -> Lease | Park | Held | None:
+def _take_one(tx: Tx, terms: Terms, desk: Desk) -> Lease | Park | Held | None:
     """The next job that is ready, leased or sent back; None when none is."""
     namespace = tx.one(Namespace, "take_turn", per_namespace=terms.per_namespace)
     if namespace is None:
@@ -74,11 +90,12 @@ def _take_one(tx: Tx, terms: Terms) -> Lease | Park | Held | None:
     over = over_today(tx, namespace.id, terms.daily_of(namespace))
     if over is not None:
         return _held(tx, job, over)
-    may = permit(tx, namespace, job, terms.harness_of)
+    may = desk.permit(namespace, job)
     if isinstance(may, Park):
         park(tx, job, may.waits_for, may.waits_on)
         tx.run("give_back_turn", id=namespace.id)
         return may
+    desk.took(may)
     return _leased(tx, terms, namespace, job, may)
 
 
@@ -91,6 +108,7 @@ def _held(tx: Tx, job: Job, over: str) -> Held:
 
 
 def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Lease:
+    job = _in_own_session(tx, job, may)
     run = tx.one(
         Run,
         "add_run",
@@ -98,11 +116,44 @@ def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Le
         assignment_id=job.assignment_id,
         namespace_id=namespace.id,
         worker=terms.worker,
-        harness=may.harness,
+        harness=may.ai.harness,
+        ai=may.ai.name,
+        account=may.ai.account,
+        route=may.route,
+        is_probe=may.is_probe,
         ttl_ms=terms.ttl_ms,
         resumed=job.resume_session,
         now=tx.now,
     )
     assert run is not None, "an insert gives its row back"
-    event_of_job(tx, "run.leased", job, run.id, harness=run.harness)
-    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run)
+    if may.had_choice:
+        tx.run("use_ai", name=run.ai, now=tx.now)
+    event_of_job(tx, "run.leased", job, run.id, harness=run.harness, ai=run.ai)
+    assignment = get_assignment(tx, job.assignment_id)
+    _tell_failover(tx, assignment, job, run, may)
+    return Lease(namespace, assignment, job, run, may.ai, may.why_not)
+
+
+def _in_own_session(tx: Tx, job: Job, may: Go) -> Job:
+    """Another AI cannot go on with a session, and must not find it later either."""
+    if job.resume_session is None or may.before is None or may.before.ai == may.ai.name:
+        return job
+    tx.run("forget_session", id=job.id)
+    return replace(job, resume_session=None)
+
+
+def _tell_failover(tx: Tx, assignment: Assignment, job: Job, run: Run, may: Go) -> None:
+    was = may.takes_over_for
+    if was is None:
+        return
+    why = f"{was.stand}: {was.why}"
+    decide(
+        tx,
+        assignment,
+        By.POLICY,
+        DecisionKind.FAILOVER,
+        f"{run.ai} goes on with J{job.id}, since {was.ai.name} is {why}",
+        run_id=run.id,
+        job_id=job.id,
+        inputs={"from": was.ai.name, "to": run.ai, "why": why, "until": was.until},
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import anyio
@@ -9,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from wfd.commands.house import House
 from wfd.config import Config, RepositoryConfig
+from wfd.domain.ai import Ai
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
 from wfd.domain.ids import AssignmentId, RunId
@@ -48,6 +50,10 @@ class SettingsSource(Protocol):
         """
         ...
 
+    def house_of(self, namespace: Namespace | None) -> House:
+        """That of the machine itself for None."""
+        ...
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -57,6 +63,16 @@ class Lease:
     assignment: Assignment
     job: Job
     run: Run
+    ai: Ai
+    why_not: str | None = None  # no AI fits; `ai` is then only a name
+
+
+@dataclass(frozen=True)
+class Looked:
+    """When the jobs that wait for an AI were last sent anew, and which AIs there were."""
+
+    at: int
+    ais: tuple[Ai, ...]
 
 
 def birth_of(run: Run) -> Birth | None:
@@ -71,6 +87,7 @@ class Ended:
     ended_by: EndedBy
     exit_code: int | None
     birth: Birth | None  # None: it never began
+    blames_ai: bool = False  # the AI itself ended so, and not what is around it
 
 
 @dataclass
@@ -118,10 +135,12 @@ class Parts:
     worker: str  # the name of this life of the daemon
     folder_of: Callable[[RunId], RunFolder]
     tag_of: Callable[[RunId], str]
+    scratch: Path  # a folder for what belongs to no run
     log: FilteringBoundLogger
     environ: Mapping[str, str]
     live: dict[RunId, LiveRun] = field(default_factory=dict)
     concluding: set[RunId] = field(default_factory=set)  # by hand, and no longer in their hands
+    looked: Looked | None = None  # at the jobs that wait for an AI
     removing: dict[AssignmentId, anyio.Event] = field(default_factory=dict)  # set when it is gone
     is_stopping: bool = False
     _wake: anyio.Event = field(default_factory=anyio.Event)

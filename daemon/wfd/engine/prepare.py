@@ -21,12 +21,15 @@ from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.engine.apply import facts_of
+from wfd.engine.environment import seen_by
+from wfd.engine.hand_off import left_by_another
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.engine.steps import Step, reached
 from wfd.ports import Ask, Harness, Tx, Workspace
 from wfd.rules import daily, decision, verdict
 from wfd.rules.caps import caps_of
 from wfd.rules.daily import Spend, day_of
+from wfd.rules.hand_off import HandOff
 from wfd.rules.policy import NO_DAILY
 from wfd.rules.prompt import pm_values, render, values_for
 from wfd.rules.room import Room, room_of
@@ -82,13 +85,14 @@ async def make_ready(parts: Parts, lease: Lease) -> Ready:
         assignment = await _record_base(parts, lease, workspace)
     if workspace.is_new or not assignment.is_set_up:
         await _set_up(parts, lease, assignment, settings, workspace)
-    words = await _prompt(parts, lease, assignment, settings, template)
+    left = await left_by_another(parts, lease, workspace, folder)
+    words = await _prompt(parts, lease, assignment, settings, template, left)
     return Ready(settings, template, workspace, assignment, folder, words)
 
 
 async def prepare(parts: Parts, lease: Lease) -> Prepared:
     """Raises NotReady, with the outcome that the run then has."""
-    harness = _harness(parts, lease.run)
+    harness = _harness(parts, lease)
     ready = await make_ready(parts, lease)
     settings, template, folder = ready.settings, ready.template, ready.folder
     workspace, assignment = ready.workspace, ready.assignment
@@ -100,7 +104,7 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
         lease.namespace, workspace.base_commit, INSTRUCTIONS, MAX_INSTRUCTIONS
     )
     room = await _room(parts, lease, assignment, settings)
-    ask = _ask(lease, settings, template, harness, workspace, folder, instructions, room)
+    ask = _ask(parts, lease, settings, template, harness, workspace, folder, instructions, room)
     ask = await _going_on(parts, lease, ask)
     run_seq = await record_prompt(
         parts, lease, workspace, prompt, resumed=ask.resume, model=ask.model
@@ -125,13 +129,10 @@ def _template(settings: Settings, job: Job) -> Template:
     return template
 
 
-def _harness(parts: Parts, run: Run) -> Harness:
-    harness = parts.harnesses.get(run.harness)
-    if harness is None:
-        known = ", ".join(sorted(parts.harnesses))
-        message = f"no harness '{run.harness}'; known: {known}; correct harnessDefaults"
-        raise NotReady(Outcome(Kind.USAGE, message))
-    return harness
+def _harness(parts: Parts, lease: Lease) -> Harness:
+    if lease.why_not is not None:
+        raise NotReady(Outcome(Kind.USAGE, lease.why_not))
+    return parts.harnesses[lease.run.harness]
 
 
 async def _empty_folder(parts: Parts, run: Run) -> RunFolder:
@@ -241,10 +242,16 @@ def _setup_failed(step: NewEvidence) -> str:
 
 
 async def _prompt(
-    parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, template: Template
+    parts: Parts,
+    lease: Lease,
+    assignment: Assignment,
+    settings: Settings,
+    template: Template,
+    hand_off: HandOff | None,
 ) -> str:
     try:
-        return render(template, await _values(parts, lease, assignment, settings, template))
+        values = await _values(parts, lease, assignment, settings, template)
+        return render(template, values, hand_off)
     except Broken as error:
         raise NotReady(Outcome(Kind.FAILED, str(error))) from error
 
@@ -300,6 +307,7 @@ async def _room(parts: Parts, lease: Lease, assignment: Assignment, settings: Se
 
 
 def _ask(
+    parts: Parts,
     lease: Lease,
     settings: Settings,
     template: Template,
@@ -309,7 +317,7 @@ def _ask(
     instructions: str | None,
     room: Room,
 ) -> Ask:
-    own = settings.config.harness(harness.name)
+    ai = lease.ai
     schema = None
     if lease.job.is_pm:
         schema = decision.SCHEMA
@@ -320,14 +328,15 @@ def _ask(
         run_dir=folder.path,
         session_id=str(uuid.uuid4()),
         resume=lease.job.resume_session if harness.resumes else None,
-        binary=own.binary,
-        model=own.model,
+        binary=ai.binary,
+        model=ai.model,
+        environ=seen_by(parts.environ, ai) if ai.env else None,
         writes=template.writes,
         is_pm=lease.job.is_pm,
         schema=schema,
         instructions=instructions,
         budget_usd=room.budget_usd,
-        max_turns=own.max_turns,
+        max_turns=ai.max_turns,
     )
 
 
@@ -340,7 +349,7 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
         return ask
     every = await parts.store.all(Run, "runs_of", assignment_id=lease.assignment.id)
     runs = [run for run in every if run.session_id == ask.resume]
-    if any(run.harness != lease.run.harness for run in runs):
+    if any(run.ai != lease.run.ai for run in runs):
         return replace(ask, resume=None)
     # a model that does not exist ended as usage: its session must not keep it
     models = (run.model for run in reversed(runs) if run.outcome is not Kind.USAGE)

@@ -7,7 +7,9 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from wfd.commands.house import House
 from wfd.commands.queue import get_assignment, get_job
+from wfd.commands.roster import ai_of
 from wfd.commands.scope import namespace_of
 from wfd.domain.errors import LeaseLost
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
@@ -41,7 +43,8 @@ async def end_orphans(parts: Parts) -> list[Lease]:
         return []
     killed = await parts.spawner.end_trees({parts.tag_of(run.id): birth_of(run) for run in runs})
     reached(Step.ORPHANED)
-    left = await parts.store.write(lambda tx: [_take_over(tx, run, ttl_ms) for run in runs])
+    house = parts.settings.house_of(None)
+    left = await parts.store.write(lambda tx: [_take_over(tx, house, run, ttl_ms) for run in runs])
     parts.log.warning("daemon.recovering", runs=[run.id for run in runs], killed=killed)
     return left
 
@@ -95,7 +98,7 @@ async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter)
         return Closing(Conclusion(outcome), EndedBy.NONE, None)
 
 
-def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
+def _take_over(tx: Tx, house: House, run: Run, ttl_ms: int) -> Lease:
     tx.run("extend_lease", id=run.id, ttl_ms=ttl_ms, now=tx.now)
     tx.run("record_activity", id=run.id, activity=None, retries=run.retries)
     return Lease(
@@ -103,6 +106,7 @@ def _take_over(tx: Tx, run: Run, ttl_ms: int) -> Lease:
         get_assignment(tx, run.assignment_id),
         get_job(tx, run.job_id),
         run,
+        ai_of(tx, house, run),
     )
 
 
@@ -124,7 +128,7 @@ def _ended(parts: Parts, lease: Lease) -> Ended:
     told = exited.told_of(codec.conclude(end))
     if kept is None and not codec.is_finished:
         return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
-    return Ended(told, exited.by(told), exited.code, birth_of(run))
+    return Ended(told, exited.by(told), exited.code, birth_of(run), blames_ai=True)
 
 
 def _lost(lease: Lease, told: Conclusion) -> Ended:

@@ -1,5 +1,6 @@
 """The story of one run: prepare, spawn, stream, conclude, still, evidence, close."""
 
+import errno
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from wfd.domain.errors import BadInput, Broken, LeaseLost, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
-from wfd.engine.environment import environment
+from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
@@ -20,6 +21,7 @@ from wfd.ports import Birth, Command, End, Launch, Process
 
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
 CLOSE_AGAIN_S = 2.0
+_REFUSED = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)  # a program that will not start
 AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended then
 
 
@@ -107,6 +109,10 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
         launch = prepared.harness.launch(prepared.ask)
     except BadInput as error:
         return Ended(Conclusion(Outcome(Kind.USAGE, str(error))), EndedBy.NONE, None, None)
+    lacks = what_is_missing(parts.environ, live.lease.ai)
+    if lacks is not None:
+        outcome = Outcome(Kind.USAGE, lacks)
+        return Ended(Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=True)
     live.has_agent = True
     try:
         if live.ended_by is not EndedBy.NONE:
@@ -127,7 +133,7 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     told = exited.told_of(codec.conclude(end))
     reached(Step.HEARD)
     live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
-    return Ended(told, exited.by(told), exited.code, process.birth)
+    return Ended(told, exited.by(told), exited.code, process.birth, blames_ai=True)
 
 
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
@@ -135,12 +141,11 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
     for path, text in launch.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    own = prepared.settings.config.harness(prepared.harness.name)
     return await parts.spawner.spawn(
         Command(
             argv=launch.argv,
             cwd=prepared.workspace.path,
-            env=environment(parts.environ, launch, own.env, lease, prepared.run_seq),
+            env=environment(parts.environ, launch, lease.ai) | identity(lease, prepared.run_seq),
             tag=parts.tag_of(lease.run.id),
             stdout=folder.transcript,
             stderr=folder.stderr,
@@ -181,7 +186,9 @@ def _never_began(launch: Launch, error: WfdError | OSError) -> Ended:
         outcome = Outcome(Kind.NOT_FOUND, f"no program '{launch.argv[0]}' on the daemon's PATH")
     else:
         outcome = Outcome(Kind.USAGE, f"'{launch.argv[0]}' could not be started: {error}")
-    return Ended(Conclusion(outcome), EndedBy.NONE, None, None)
+    # else what is around it does: a folder that is gone, a full disk
+    is_ais_own = isinstance(error, OSError) and error.errno in _REFUSED
+    return Ended(Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=is_ais_own)
 
 
 def _clocks(prepared: Prepared) -> Clocks:

@@ -4,14 +4,15 @@ from anyio.abc import TaskGroup
 
 from wfd.domain.errors import WfdError
 from wfd.domain.ids import RunId
-from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import EndedBy
 from wfd.engine import by_hand
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
+from wfd.engine.permit import usual
 from wfd.engine.run_agent import run_agent
 from wfd.engine.steps import Step, reached
+from wfd.rules.route import Usual
 
 
 async def work(parts: Parts, group: TaskGroup) -> None:
@@ -34,12 +35,17 @@ async def _tick(parts: Parts, group: TaskGroup) -> int:
         per_namespace=config.limits.jobs_per_namespace,
         worker=parts.worker,
         ttl_ms=config.lease_ttl_ms,
-        harness_of=lambda namespace, job: _harness_of(parts, namespace, job),
+        house=parts.settings.house_of(None),
+        usual_of=lambda namespace, job_type: _usual_of(parts, namespace, job_type),
+        looked=parts.looked,
         daily_of=lambda namespace: parts.settings.last_good(namespace).house.daily,
     )
     taken, cancelled = await parts.store.write(
         lambda tx: (take_work(tx, terms), tx.all(int, "cancels_asked"))
     )
+    parts.looked = taken.looked
+    for hold in taken.lifted:
+        parts.log.info("hold.lifted", account=hold.account, by="clock", reason=hold.reason)
     for run_id in map(RunId, cancelled):
         if run_id in parts.live:
             parts.live[run_id].end(EndedBy.CANCEL)
@@ -69,10 +75,8 @@ async def _run(parts: Parts, live: LiveRun) -> None:
         parts.wake()
 
 
-def _harness_of(parts: Parts, namespace: Namespace, job: Job) -> str:
-    if job.harness is not None:
-        return job.harness
+def _usual_of(parts: Parts, namespace: Namespace, job_type: str) -> Usual:
     try:
-        return parts.settings.of(namespace).repository.harness_for(job.type)
+        return usual(parts.settings.of(namespace), job_type)
     except WfdError:  # said again, and acted on, when the run is prepared
-        return parts.settings.config.harness_for(job.type)
+        return Usual(parts.settings.config.harness_for(job_type))

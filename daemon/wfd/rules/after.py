@@ -6,9 +6,7 @@ from typing import Literal, assert_never
 from wfd.domain.job import Job, JobState
 from wfd.domain.outcome import Kind, Outcome
 from wfd.rules.policy import CounterName, OutcomeRule, Policy, Then
-
-MAX_RESET_JITTER_MS = 60_000  # so that a fleet does not wake in the same second
-MAX_RESET_AHEAD_MS = 35 * 86_400_000  # no limit is longer than a month
+from wfd.rules.trouble import reset_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,15 @@ class Again:
     run_after: int | None  # UTC milliseconds; None: at once
     counter: CounterName  # one up on the job
     resume: str | None  # the session to go on with; None: a fresh one
+    reason: str
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The same with whichever AI may do it then: this one may not start another now."""
+
+    counter: CounterName | None
+    resume: str | None
     reason: str
 
 
@@ -55,7 +62,7 @@ class Ended:
     state: Literal[JobState.CANCELLED] = JobState.CANCELLED
 
 
-Next = Judge | Again | Ask | Apply | Escalate | Ended
+Next = Judge | Again | Elsewhere | Ask | Apply | Escalate | Ended
 
 
 def after(
@@ -78,15 +85,25 @@ def after(
             limit = policy.limit(outcome.kind)
             if rule.counter is None or limit is None or used(job, rule.counter) >= limit:
                 return _given_up(job, outcome, limit)
-            return Again(
-                run_after=_run_after(job, outcome, rule, now, roll),
-                counter=rule.counter,
-                # a run that died before it could name its session leaves the one before it
-                resume=(session_id or job.resume_session) if rule.resume else None,
-                reason=f"{_told(outcome)}; {_spent(job, rule.counter)} of {limit} used",
-            )
+            # a run that died before it could name its session leaves the one before it
+            resume = (session_id or job.resume_session) if rule.resume else None
+            reason = f"{_told(outcome)}; {_spent(job, rule.counter)} of {limit} used"
+            if holds_account(outcome, rule):
+                return Elsewhere(rule.counter, resume, reason)
+            run_after = _run_after(job, outcome, rule, now, roll)
+            return Again(run_after, rule.counter, resume, reason)
         case _:
             assert_never(rule.then)
+
+
+def holds_account(outcome: Outcome, rule: OutcomeRule) -> bool:
+    """Whether nothing may start on its account for a while."""
+    return outcome.kind is Kind.RATE_LIMITED and rule.then is Then.WAIT
+
+
+def elsewhere(outcome: Outcome, resume: str | None) -> Elsewhere:
+    """Instead of asking a person, where another AI fits. Nothing is counted."""
+    return Elsewhere(None, resume, f"{_told(outcome)}; another AI fits")
 
 
 def _spent(job: Job, counter: CounterName) -> int:
@@ -118,12 +135,10 @@ def _given_up(job: Job, outcome: Outcome, limit: int | None) -> Next:
 
 
 def _run_after(job: Job, outcome: Outcome, rule: OutcomeRule, now: int, roll: float) -> int | None:
-    reset_at = outcome.reset_at
-    # a reset that has passed is a wrong clock somewhere, and would be retried in a storm; one in
-    # years is a wrong unit, and would never be retried
-    is_credible = reset_at is not None and now < reset_at <= now + MAX_RESET_AHEAD_MS
-    if rule.then is Then.WAIT and reset_at is not None and is_credible:
-        return reset_at + int(MAX_RESET_JITTER_MS * roll)
+    if rule.then is Then.WAIT:
+        reset = reset_of(outcome, now, roll)
+        if reset is not None:
+            return reset
     if rule.backoff is None or rule.counter is None:
         return None
     waits = used(job, rule.counter) - (rule.counter == "attempts")

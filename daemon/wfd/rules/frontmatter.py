@@ -5,11 +5,12 @@ from typing import Any
 
 import yaml
 
+from wfd.domain.ai import is_name
 from wfd.domain.errors import Broken, unknown
 from wfd.domain.template import Writes
 
 _FENCE = "---"
-_KEYS = ("writes", "checks", "verdict", "fresh_session")
+_KEYS = ("writes", "checks", "verdict", "fresh_session", "labels", "capabilities")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class FrontMatter:
     checks: tuple[str, ...] | None  # None: all
     verdict: bool
     fresh_session: bool
+    labels: tuple[str, ...]
+    capabilities: tuple[str, ...]
     body: str
     body_line: int
 
@@ -70,6 +73,8 @@ def _front_matter(
             checks=_checks(fields.get("checks", default_checks)),
             verdict=_flag("verdict", fields.get("verdict", False)),
             fresh_session=_flag("fresh_session", fields.get("fresh_session", True)),
+            labels=_names("labels", fields.get("labels", [])),
+            capabilities=_names("capabilities", fields.get("capabilities", [])),
             body=body,
             body_line=body_line,
         )
@@ -98,6 +103,12 @@ def _checks(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list) and all(isinstance(name, str) and name for name in value):
         return tuple(value)
     raise _BadValue("checks", "must be all, none or a list of names of checks")
+
+
+def _names(key: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(name, str) and is_name(name) for name in value):
+        return tuple(value)
+    raise _BadValue(key, "must be a list of names, of letters, digits and . _ -")
 
 
 def _flag(key: str, value: object) -> bool:

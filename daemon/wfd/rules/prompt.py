@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from wfd.domain.errors import Broken
 from wfd.domain.template import Template
 from wfd.rules import frontmatter
+from wfd.rules.hand_off import HandOff, hand_off_words
 from wfd.rules.quote import quote
 from wfd.rules.values import pm_values, values_for
 
@@ -41,6 +42,8 @@ def parse_template(type: str, path: str, text: str) -> Template:
         checks=front.checks,
         verdict=front.verdict,
         fresh_session=front.fresh_session,
+        labels=front.labels,
+        capabilities=front.capabilities,
     )
     try:
         _ENVIRONMENT.parse(_source(template))
@@ -49,8 +52,13 @@ def parse_template(type: str, path: str, text: str) -> Template:
     return template
 
 
-def render(template: Template, values: Mapping[str, object]) -> str:
-    """The prompt, which begins with a word. Raises Broken with file, line and reason."""
+def render(
+    template: Template, values: Mapping[str, object], hand_off: HandOff | None = None
+) -> str:
+    """The prompt, which begins with a word. Raises Broken with file, line and reason.
+
+    A hand-off stands below it, whatever its type.
+    """
     try:
         text = _compiled(_source(template)).render(values)
     except TemplateSyntaxError as error:
@@ -61,6 +69,8 @@ def render(template: Template, values: Mapping[str, object]) -> str:
         # a template may compute, and so may fail in any way that an expression can
         where = f"{template.path}:{_line(error)}"
         raise Broken(f"{where}: {type(error).__name__}: {error}") from error
+    if hand_off is not None:
+        text = f"{text.rstrip()}\n\n{hand_off_words(hand_off)}"
     return _opened_by_a_word(template, _encodable(text).strip())
 
 

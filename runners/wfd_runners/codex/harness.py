@@ -65,7 +65,7 @@ class Codex:
         return prompt  # what a `$name` would bring in is denied: see skills.py
 
     def launch(self, ask: Ask) -> Launch:
-        settings = Settings.of(os.environ)
+        settings = Settings.of(os.environ if ask.environ is None else ask.environ)
         argv = [ask.binary or self.binary, "exec", "--json", "--skip-git-repo-check"]
         argv += ["-C", str(ask.workspace), *_sandbox(ask)]
         for key, value in _overrides(ask, settings):

@@ -53,7 +53,7 @@ class Gemini:
         return _REFERENCE.sub(lambda found: _escaped(found, workspace), prompt)
 
     def launch(self, ask: Ask) -> Launch:
-        login = find_login(os.environ)
+        login = find_login(os.environ if ask.environ is None else ask.environ)
         return Launch(
             argv=(ask.binary or self.binary, *_flags(ask, login.model)),
             env={**QUIET, **APART, **home.places(ask.run_dir), **login.env},

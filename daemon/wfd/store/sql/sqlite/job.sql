@@ -1,9 +1,9 @@
 -- add_job
 insert into job (namespace_id, assignment_id, type, lane, state, waits_for, run_after, priority,
-                 harness, context, created_by, decision_id, retry_of, idempotency_key, type_seq,
+                 harness, needs, context, created_by, decision_id, retry_of, idempotency_key, type_seq,
                  attempts, no_work, resume_session, created_at)
 values (:namespace_id, :assignment_id, :type, :lane, :state, :waits_for, :run_after, :priority,
-        :harness, :context, :created_by, :decision_id, :retry_of, :key,
+        :harness, :needs, :context, :created_by, :decision_id, :retry_of, :key,
         (select count(*) + 1 from job where assignment_id = :assignment_id and type = :type),
         :attempts, :no_work, :resume_session, :now);
 
@@ -93,10 +93,14 @@ select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.wai
   from job join assignment on assignment.id = job.assignment_id
  where job.id = :id and job.state = 'waiting' and job.waits_for in ('ai', 'lock');
 
+-- forget_session
+update job set resume_session = null where id = :id;
+
 -- put_back_job
--- Its run is over and it is to be tried again.
+-- Its run is over and it is to be tried again: at a time, or when one of these AIs may take it.
 update job
-   set state = 'waiting', waits_for = 'time', run_after = coalesce(:run_after, :now),
+   set state = 'waiting', waits_for = case when :waits_on is null then 'time' else 'ai' end,
+       waits_on = :waits_on, run_after = coalesce(:run_after, :now),
        outcome = :outcome,
        resume_session = :resume_session, answer = :answer,
        attempts = attempts + (:counter is 'attempts'),

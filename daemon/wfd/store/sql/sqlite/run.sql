@@ -1,8 +1,8 @@
 -- add_run
-insert into run (job_id, assignment_id, namespace_id, state, worker, harness, ai, lease_until,
-                 started_at, resumed)
-values (:job_id, :assignment_id, :namespace_id, 'running', :worker, :harness, :harness,
-        :now + :ttl_ms, :now, :resumed)
+insert into run (job_id, assignment_id, namespace_id, state, worker, harness, ai, account, route,
+                 is_probe, lease_until, started_at, resumed)
+values (:job_id, :assignment_id, :namespace_id, 'running', :worker, :harness, :ai, :account,
+        :route, :is_probe, :now + :ttl_ms, :now, :resumed)
 returning *;
 
 -- add_run_by_hand
@@ -38,9 +38,13 @@ select * from run where id = :id;
 
 -- seen_of_run
 -- What has become known of a run since it was leased. No row back means the lease is lost.
-select cancel_reason, session_id, spawned_at, model, retries
+select cancel_reason, session_id, resumed, spawned_at, model, retries
   from run
  where id = :id and state = 'running';
+
+-- run_before
+-- The last run of a job, and with which AI it was.
+select id, ai from run where job_id = :job_id order by id desc limit 1;
 
 -- runs_of_job
 select * from run where job_id = :job_id order by id;

@@ -87,7 +87,7 @@ create index job_due on job (run_after) where state = 'waiting' and waits_for = 
 create index job_open on job (assignment_id, id)
     where state in ('queued', 'waiting', 'running');
 create index job_by_assignment on job (assignment_id, id);
-create index job_parked_for_ai on job (priority desc, id)
+create index job_parked_for_ai on job (waits_on, priority desc, id)
     where state = 'waiting' and waits_for = 'ai';
 create index job_parked_for_lock on job (namespace_id, priority desc, id)
     where state = 'waiting' and waits_for = 'lock';

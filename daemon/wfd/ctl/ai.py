@@ -1,0 +1,207 @@
+"""wfctl ai: the AIs, how they stand, and what a person does about it."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from wfd.adapters import client
+from wfd.adapters.place import place
+from wfd.ctl.scene import json_option
+from wfd.domain.errors import BadInput, Broken, NotRunning, TryLater
+from wfd.edge.ai_list import print_ais
+from wfd.edge.here import refuse_in_a_run
+from wfd.edge.shell import Group, is_terminal, print_document
+from wfd.edge.words import duration, one_line
+from wfd.store.alone import reading, utc_ms
+
+if TYPE_CHECKING:
+    from wfd.ports import Read
+
+CHECK_TIMEOUT_S = 200.0  # longer than the daemon lets a check take
+
+
+@click.group(cls=Group)
+def ai() -> None:
+    """The AIs: instances of a harness, each with an account whose limits it shares."""
+
+
+@ai.command("list")
+@json_option
+def list_ais(as_json: bool) -> None:
+    """All of them, with what holds them back.
+
+    Columns: name, harness, account, state, running, waiting jobs, labels and (capabilities),
+    cost of recent runs, where it is defined.
+    """
+    with reading(place().store_path) as read:
+        found = list(ais_now(read, with_spend=True).values())
+    if as_json:
+        print_document({"ais": found})
+    else:
+        print_ais(found, utc_ms())
+
+
+@ai.command()
+@click.argument("name")
+@click.option("--harness", help="claude, codex, gemini or sim; else the one of its name.")
+@click.option("--model", help="Instead of that of its harness.")
+@click.option("--account", help="The login whose limits it shares; else that of its harness.")
+@click.option("--label", "labels", multiple=True, metavar="LABEL")
+@click.option("--capability", "capabilities", multiple=True, metavar="CAPABILITY")
+@click.option("--limit", type=click.IntRange(1), help="Runs at once.")
+@click.option(
+    "--env", "env", multiple=True, metavar="A=B",
+    help="The agent's variable A gets the value of the daemon's B; 'A=' withholds A.",
+)  # fmt: skip
+@click.option("--binary", metavar="PATH")
+@json_option
+def register(
+    name: str,
+    harness: str | None,
+    model: str | None,
+    account: str | None,
+    labels: tuple[str, ...],
+    capabilities: tuple[str, ...],
+    limit: int | None,
+    env: tuple[str, ...],
+    binary: str | None,
+    as_json: bool,
+) -> None:
+    """Define an AI, or define it anew. No secret is told here, only names of variables."""
+    answer = _write(
+        "ai.register",
+        name=name,
+        harness=harness,
+        model=model,
+        account=account,
+        labels=list(labels),
+        capabilities=list(capabilities),
+        limit=limit,
+        env=dict(_pair(one) for one in env),
+        binary=binary,
+    )
+    told = f"{name} {'is registered' if answer['created'] else 'is defined anew'}"
+    _tell(answer, name, told, f"wfctl ai check {name}", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@json_option
+def unregister(name: str, as_json: bool) -> None:
+    """Forget an AI that was registered and has no run on."""
+    answer = _write("ai.unregister", name=name)
+    _tell(answer, name, f"{name} is no longer registered", "wfctl ai list", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@click.option("--add", multiple=True, metavar="LABEL")
+@click.option("--remove", multiple=True, metavar="LABEL")
+@json_option
+def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
+    """Give an AI labels, or take them away. Prints those that it has then."""
+    if not add and not remove:
+        raise BadInput("say --add LABEL or --remove LABEL")
+    answer = _write("ai.label", name=name, add=list(add), remove=list(remove))
+    labels = answer["labels"]
+    assert isinstance(labels, list)
+    told = f"{name} has the labels: {', '.join(labels) or 'none'}"
+    _tell(answer, " ".join(labels), told, "wfctl ai list", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@json_option
+def disable(name: str, as_json: bool) -> None:
+    """Let nothing new start on an AI. What runs goes on."""
+    answer = _write("ai.disable", name=name)
+    _tell(answer, name, f"{name} is disabled", f"wfctl ai enable {name}", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@json_option
+def enable(name: str, as_json: bool) -> None:
+    """Let an AI work again that was disabled."""
+    answer = _write("ai.enable", name=name)
+    _tell(answer, name, f"{name} is enabled", "wfctl ai list", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@json_option
+def resume(name: str, as_json: bool) -> None:
+    """Lift the hold of its account and take it for whole: what waits for it starts."""
+    answer = _write("ai.resume", name=name)
+    done = ["its account is held no more"] if answer["holds"] else []
+    done += ["it is no longer broken"] if answer["was_broken"] else []
+    told = f"{name}: {' and '.join(done) or 'nothing held it back'}"
+    _tell(answer, name, told, "wfctl queue", as_json=as_json)
+
+
+@ai.command()
+@click.argument("name")
+@json_option
+def check(name: str, as_json: bool) -> None:
+    """Run an AI once with a tiny prompt in a scratch folder. A success closes its breaker.
+
+    Exit code 1 when it does not work. Needs the daemon, which has the agents' environment.
+    """
+    refuse_in_a_run(os.environ)
+    answer = client.call(place().socket_path, "ai.check", {"name": name}, timeout_s=CHECK_TIMEOUT_S)
+    assert isinstance(answer, dict)
+    if as_json:
+        print_document(answer)
+    else:
+        click.echo(_checked(name, answer))
+    if not answer["works"]:
+        raise SystemExit(1)
+
+
+def _checked(name: str, answer: Mapping[str, object]) -> str:
+    took = answer["took_ms"]
+    assert isinstance(took, int)
+    how = "works" if answer["works"] else f"does not work ({answer['outcome']})"
+    said = one_line(str(answer["said"]), 300)
+    return f"{name} {how}, after {duration(took)}" + (f": {said}" if said else "")
+
+
+def ais_now(read: "Read", *, with_spend: bool = False) -> "dict[str, Mapping[str, object]]":
+    """How each AI stands, by name: as the daemon sees them, and found out here if none answers."""
+    values = {"with_spend": with_spend}
+    try:
+        answer = client.call(place().socket_path, "ai.list", values)
+    except (NotRunning, TryLater, Broken):
+        from wfd.app import ais  # late: configuration is slow to import
+
+        found = ais(place(), read, with_spend=with_spend)
+    else:
+        assert isinstance(answer, dict)
+        found = answer["ais"]
+    return {str(one["name"]): one for one in found}
+
+
+def _pair(text: str) -> tuple[str, str | None]:
+    name, sign, source = text.partition("=")
+    if not name or not sign:
+        raise BadInput(f"'{text}' is no pair A=B of names of variables")
+    return name, source or None
+
+
+def _write(command: str, **values: object) -> dict[str, object]:
+    from wfd.send import send  # late: a slip in the call needs no socket
+
+    return send(place(), command, values)
+
+
+def _tell(
+    answer: dict[str, object], plain: str, told: str, next_step: str, *, as_json: bool
+) -> None:
+    if as_json:
+        print_document(answer)
+    elif is_terminal():
+        click.echo(f"{told}\n  {next_step}")
+    else:
+        click.echo(plain)

@@ -1,0 +1,43 @@
+"""A hand-off: what an AI must know that goes on with what another has begun."""
+
+from dataclasses import dataclass
+
+from wfd.domain.run import Run
+from wfd.rules.clip import clip
+from wfd.rules.quote import quote
+
+MAX_ANSWER = 12_000  # characters
+MAX_STAT = 3_000
+MAX_PATCH = 20_000
+
+
+@dataclass(frozen=True)
+class HandOff:
+    before: Run  # the last run of this job, by another AI
+    stat: str  # what the job has changed so far
+    patch: str
+
+
+def hand_off_words(hand_off: HandOff) -> str:
+    """The section of a prompt. All that the other has said or done is quoted as data."""
+    run = hand_off.before
+    parts = [
+        "## What another agent has begun",
+        f"You go on with work that another agent ({run.ai}) was given in the same words as you. It"
+        f" ended as {run.outcome or 'interrupted'} and does not come back; you do not see its"
+        " session. The workspace is the one that it worked in.",
+    ]
+    if run.message:
+        parts += ["Why it ended:", quote(run.message, "message")]
+    if run.answer and run.answer.strip():
+        said = clip(run.answer, MAX_ANSWER)
+        parts += ["It said at last, which is a claim and no proof:", quote(said, "earlier answer")]
+    if hand_off.stat.strip():
+        parts += ["The files that differ since this job began:"]
+        parts += [quote(clip(hand_off.stat, MAX_STAT), "changed files")]
+        parts += ["What stands there, as a patch; the files themselves are in the workspace:"]
+        parts += [quote(clip(hand_off.patch, MAX_PATCH), "patch")]
+    else:
+        parts += ["No change of it has been kept so far."]
+    parts += ["Look at what is there, keep what is right, and finish what you were asked to do."]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,120 @@
+"""wfctl ai, and what a list and a page say of a job that waits for an AI."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.edge.shelf import NOW, Call, Shelf
+
+from wfd.ports import Tx
+
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def configured(shelf: Shelf, tmp_path: Path) -> Shelf:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    ais = {"work": {"harness": "claude", "account": "firm", "labels": ["strong"], "limit": 2}}
+    (folder / "config.json").write_text(json.dumps({"ais": ais}))
+    return shelf
+
+
+def a_held_job(tx: Tx) -> None:
+    tx.insert(
+        "add_hold", account="firm", until=tx.now + 9 * HOUR, is_reset_known=True,
+        reason="usage limit \x1b[2J", probes=0, run_id=None, now=tx.now,
+    )  # fmt: skip
+    tx.run("move_job", id=1, state="waiting", was="queued", waits_for="ai", waits_on="gone,work")
+
+
+def test_the_list_has_columns_for_programs(configured: Shelf, wfctl: Call) -> None:
+    rows = {row.split("\t")[0]: row.split("\t") for row in wfctl("ai", "list").out.splitlines()}
+    assert rows["work"] == [
+        "work", "claude", "firm", "ok", "0/2", "0", "strong", "", "configured",
+    ]  # fmt: skip
+    assert rows["sim"][-1] == "implied"
+    told = json.loads(wfctl("ai", "list", "--json").out)["ais"]
+    assert {one["name"] for one in told} == {"claude", "codex", "gemini", "sim", "work"}
+
+
+def test_a_job_that_waits_for_an_ai_says_for_whom_until_when_and_why(
+    configured: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wfd.ctl import ai, scene
+
+    monkeypatch.setattr(scene, "utc_ms", lambda: NOW)
+    monkeypatch.setattr("wfd.app.utc_ms", lambda: NOW)
+    monkeypatch.setattr(ai, "utc_ms", lambda: NOW)
+    configured.write("create", namespace="blue", north_star="green", type="plan")
+    configured.work(a_held_job)
+    said = wfctl("job", "1").out
+    assert re.search(r"waits_for\tgone; or work, held until .*\d\d:00 \(in 9h\): usage limit", said)
+    assert "\x1b[2J" not in said
+    assert "released_by\tthe daemon, when one of them is free" in said
+    told = json.loads(wfctl("job", "1", "--json").out)
+    assert told["waits"]["waits_for"].startswith("gone; or work, held until")
+    assert "work\tclaude\tfirm\theld until" in wfctl("ai", "list").out
+
+
+def test_one_that_only_a_person_releases_names_the_command(configured: Shelf, wfctl: Call) -> None:
+    configured.write("create", namespace="blue", north_star="green", type="plan")
+    configured.work(a_held_job)
+    wfctl("ai", "resume", "work")
+    wfctl("ai", "disable", "work")
+    said = wfctl("job", "1").out
+    assert "work, disabled" in said
+    assert "released_by\ta person: 'wfctl ai enable work'" in said
+
+
+def test_the_commands_answer_with_the_plain_value_or_a_document(
+    configured: Shelf, wfctl: Call
+) -> None:
+    assert wfctl("ai", "register", "spare", "--harness", "sim", "--env", "A=B").out == "spare\n"
+    assert json.loads(wfctl("ai", "register", "spare", "--harness", "sim", "--json").out) == {
+        "ai": "spare", "created": False,
+    }  # fmt: skip
+    assert wfctl("ai", "label", "spare", "--add", "x", "--add", "y").out == "x y\n"
+    assert json.loads(wfctl("ai", "disable", "spare", "--json").out)["enabled"] is False
+    assert wfctl("ai", "unregister", "spare").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("register", "work"), 4, "under ais.work"),
+        (("register", "x", "--harness", "sim", "--env", "A"), 2, "no pair A=B"),
+        (("label", "work"), 2, "say --add LABEL or --remove LABEL"),
+        (("resume", "clod"), 3, "no AI 'clod'"),
+        (("check", "work"), 6, "the daemon is not running"),
+    ],
+)
+def test_what_is_off_is_said_with_the_way_out(
+    configured: Shelf, wfctl: Call, words: tuple[str, ...], code: int, why: str
+) -> None:
+    said = wfctl("ai", *words)
+    assert (said.code, why in said.err) == (code, True), said
+
+
+def test_an_agent_may_look_and_change_nothing(
+    configured: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WFD_RUN_ID", "R1")
+    assert wfctl("ai", "list").code == 0
+    assert wfctl("ai", "resume", "work").code == 4
+    assert wfctl("ai", "check", "work").code == 4
+
+
+def test_a_configured_ai_whose_harness_nobody_knows_is_refused(
+    configured: Shelf, wfctl: Call, tmp_path: Path
+) -> None:
+    file = tmp_path / "config" / "config.json"
+    file.write_text(json.dumps({"ais": {"work": {"harness": "clod"}}}))
+    said = wfctl("ai", "list")
+    assert said.code == 2
+    assert "'ais.work.harness': no harness 'clod' (did you mean 'codex'?)" in said.err
+    file.write_text(json.dumps({"ais": {"a b": {}}}))
+    assert "letters, digits" in wfctl("ai", "list").err
+    file.write_text(json.dumps({"ais": {"work": {"lables": []}}}))
+    assert "no key 'lables' (did you mean 'labels'?)" in wfctl("ai", "list").err

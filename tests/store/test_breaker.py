@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.store.ending import end
 from tests.store.ground import Ground
-from tests.store.test_holds import events, has_ais, taken
+from tests.store.test_holds import asked_of_ais, events, has_ais, taken
 
 from wfd.domain.ai import Ai, AiRow
 from wfd.domain.job import JobState
@@ -83,7 +83,9 @@ def test_tries_of_a_broken_ai_are_bounded_and_then_a_person_is_needed(ground: Gr
     assert taken(ground, 9) == []
     assert ground.take().next_due is None
     assert events(ground, "ai.needs") == ["ai.needs_person"]
+    assert [(one.state, one.subject) for one in asked_of_ais(ground)] == [("open", "sim")]
     ground.send("ai.resume", name="sim")
+    assert [one.state for one in asked_of_ais(ground)] == ["withdrawn"]
     assert len(taken(ground, 9)) == 9
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.store.ending import end
 from tests.store.ground import Ground
 
+from wfd.commands.ask import question
 from wfd.domain.ai import Ai, Hold, Origin
 from wfd.domain.event import Event
+from wfd.domain.ids import QuestionId
 from wfd.domain.job import JobState, WaitsFor
 from wfd.domain.outcome import Kind
+from wfd.domain.question import Question, QuestionKind
 
 MINUTE = 60_000
 
@@ -32,6 +36,13 @@ def has_ais(ground: Ground, *ais: Ai) -> None:
 
 def holds(ground: Ground) -> list[Hold]:
     return ground.do(lambda tx: tx.all(Hold, "open_holds"))
+
+
+def asked_of_ais(ground: Ground) -> list[Question]:
+    """The questions that belong to no assignment, as they came."""
+    rows = ground.connection.execute("select id from question where assignment_id is null")
+    found = [ground.do(partial(question, question_id=QuestionId(row[0]))) for row in rows]
+    return [one for one in found if one.kind is QuestionKind.AI]
 
 
 def events(ground: Ground, *kinds: str) -> list[str]:
@@ -129,8 +140,12 @@ def test_a_probe_that_meets_the_limit_extends_it_and_after_24_a_person_is_needed
     ground.now += 30 * 86_400_000
     assert taken(ground, 9) == []
     assert events(ground, "ai.needs_person") == ["ai.needs_person"]
+    [asked] = asked_of_ais(ground)
+    assert (asked.state, asked.subject) == ("open", "account sim")
+    assert "wfctl ai resume sim" in asked.text
     answer = ground.send("ai.resume", name="sim")
     assert answer == {"ai": "sim", "holds": 1, "was_broken": False}
+    assert [one.state for one in asked_of_ais(ground)] == ["withdrawn"]
     assert len(taken(ground, 9)) == 9
 
 

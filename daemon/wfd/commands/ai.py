@@ -3,12 +3,14 @@
 import json
 from dataclasses import dataclass, field
 
+from wfd.commands.ask import close_question
 from wfd.commands.house import House, HouseOf
 from wfd.commands.record import event_of_none
 from wfd.commands.roster import Roster, roster
 from wfd.domain.ai import AiRow, Hold, Origin, is_name
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, unknown
 from wfd.domain.ids import AssignmentId
+from wfd.domain.question import Question, QuestionKind, QuestionState
 from wfd.ports import Read, Tx
 from wfd.rules.route import Standing
 
@@ -181,6 +183,12 @@ def lift(tx: Tx, hold: Hold, by: str) -> None:
     """End a hold. The worker's next look releases what waited for it."""
     if tx.run("lift_hold", id=hold.id, by=by, now=tx.now):
         event_of_none(tx, "hold.lifted", account=hold.account, by=by, reason=hold.reason)
+        _withdraw(tx, subject_of(hold.account))
+
+
+def subject_of(account: str) -> str:
+    """What a question about an account is about; an AI may have the same name."""
+    return f"account {account}"
 
 
 def mend(tx: Tx, name: str, by: str) -> bool:
@@ -191,7 +199,15 @@ def mend(tx: Tx, name: str, by: str) -> bool:
     tx.run("set_health", name=name, failures=0, broken_until=None, reason=None, probes=0)
     if row.broken_until is not None:
         event_of_none(tx, "ai.mended", ai=name, by=by, reason=row.broken_reason)
+        _withdraw(tx, name)
     return row.broken_until is not None
+
+
+def _withdraw(tx: Tx, subject: str) -> None:
+    """Nobody is needed any more."""
+    about = tx.all(Question, "open_questions_about", kind=QuestionKind.AI, subject=subject)
+    for asked in about:
+        close_question(tx, asked, QuestionState.WITHDRAWN)
 
 
 def let_try(tx: Tx, assignment_id: AssignmentId) -> None:

@@ -5,10 +5,12 @@ from typing import Literal
 
 from structlog.typing import FilteringBoundLogger
 
-from wfd.commands.ai import lift, mend
+from wfd.commands.ai import lift, mend, subject_of
+from wfd.commands.ask import NewQuestion, ask
 from wfd.commands.record import event_of_none
 from wfd.domain.ai import AiRow, Hold
 from wfd.domain.outcome import Conclusion
+from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
 from wfd.ports import Tx
 from wfd.rules.after import holds_account
@@ -62,7 +64,9 @@ def _hold(tx: Tx, run: Run, told: Conclusion, policy: Policy, roll: float) -> li
         found.append(Finding("hold.extended", account, now.until, reason))
     limit = policy.limit(outcome.kind)
     if limit is not None and now.probes >= limit > (before.probes if before else 0):
-        found.append(Finding("ai.needs_person", account, None, f"its limit never ends: {reason}"))
+        words = f"its limit never ends: {reason}"
+        found.append(Finding("ai.needs_person", account, None, words))
+        _ask(tx, run, subject_of(account), f"the account {account}: {words}")
     return _told(tx, run, account, found)
 
 
@@ -86,8 +90,19 @@ def _write(tx: Tx, run: Run, row: AiRow | None, now: Health, policy: Policy) -> 
     reason = now.reason or ""
     found = [Finding("ai.broken", run.ai, now.broken_until, reason)]
     if now.probes >= policy.breaker.probes:
-        found.append(Finding("ai.needs_person", run.ai, None, f"every try failed: {reason}"))
+        words = f"every try failed: {reason}"
+        found.append(Finding("ai.needs_person", run.ai, None, words))
+        _ask(tx, run, run.ai, f"the AI {run.ai}: {words}")
     return _told(tx, run, run.account or run.ai, found)
+
+
+def _ask(tx: Tx, run: Run, subject: str, words: str) -> None:
+    """It belongs to no assignment: all that need it wait."""
+    way_out = f"see to it, then: wfctl ai check {run.ai}, or: wfctl ai resume {run.ai}"
+    new = NewQuestion(
+        QuestionKind.AI, Asker.POLICY, f"{words}; {way_out}", subject=subject, run_id=run.id
+    )
+    ask(tx, None, new)
 
 
 def _told(tx: Tx, run: Run, account: str, found: list[Finding]) -> list[Finding]:

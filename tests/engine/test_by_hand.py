@@ -303,4 +303,4 @@ async def test_a_pm_is_no_work_by_hand_whatever_the_defaults_say(bench: "Bench")
     bench.flags |= {"harnessDefaults": {"default": "hand"}}
     async with bench.running() as engine:
         one = await engine.create("Greet")
-        assert "no harness 'hand'" in str((await engine.settled(one)).reason)
+        assert "no AI or harness 'hand'" in str((await engine.settled(one)).reason)

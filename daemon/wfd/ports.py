@@ -281,6 +281,13 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Conflicting:
+    """Two branches that cannot be merged without a person or an agent."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Diff:
     patch: Path
     files: int
@@ -290,12 +297,32 @@ class Diff:
 
 
 class Workspaces(Protocol):
+    """An assignment as one of its lanes sees it has the workspace and the branch of that lane."""
+
     def path(self, namespace: Namespace, assignment: Assignment) -> Path:
         """Where the assignment's workspace lies, or would lie."""
         ...
 
     async def prepare(self, namespace: Namespace, assignment: Assignment) -> Workspace:
         """The assignment's workspace, made from the base if it is not there."""
+        ...
+
+    async def base(self, namespace: Namespace, assignment: Assignment) -> tuple[str, str]:
+        """Where the assignment's branch begins, commit and tree, pinned from now on."""
+        ...
+
+    async def merge(
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        lane: Assignment,
+        job_id: JobId,
+        run_id: RunId,
+    ) -> Snapshot | Conflicting:
+        """A commit of the assignment's head and the lane's; the same again for the same job.
+
+        The branch and the workspace stay where they are.
+        """
         ...
 
     async def snapshot(
@@ -342,6 +369,10 @@ class Workspaces(Protocol):
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
         """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
+        ...
+
+    async def retire(self, namespace: Namespace, assignment: Assignment) -> None:
+        """Drop the branch of a lane that was merged, if it is where the daemon left it."""
         ...
 
 

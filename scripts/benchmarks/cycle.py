@@ -17,8 +17,9 @@ import anyio
 
 from benchmarks.result import Delivered
 from wfd.adapters.assets import policy_file
+from wfd.commands.closing import close_job
 from wfd.commands.house import House
-from wfd.commands.queue import NewJob, close_job, enqueue, get_assignment
+from wfd.commands.queue import NewJob, enqueue, get_assignment
 from wfd.config import Config, RepositoryConfig
 from wfd.domain.ids import AssignmentId
 from wfd.domain.job import By

@@ -6,7 +6,8 @@ import pytest
 from tests.edge.shelf import Call, Shelf
 
 from wfd.commands.ask import NewQuestion
-from wfd.commands.queue import cancel_open_jobs, get_assignment
+from wfd.commands.closing import cancel_open_jobs
+from wfd.commands.queue import get_assignment
 from wfd.commands.settle import stop_and_ask
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.ids import AssignmentId

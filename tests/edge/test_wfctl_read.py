@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.edge.shelf import NOW, Call, Shelf, make_repository
 
-from wfd.commands.queue import close_job, get_job
+from wfd.commands.closing import close_job
+from wfd.commands.queue import get_job
 from wfd.domain.assignment import Assignment
 from wfd.domain.job import Job, JobState
 from wfd.domain.outcome import Kind
@@ -27,8 +28,8 @@ def test_the_queue_has_plain_columns_off_a_terminal(shelf: Shelf, wfctl: Call) -
 
     assert said.code == 0
     assert said.out.split("\n") == [
-        "J1\tA1\tblue\tplan\tqueued\t0\t\t\t2027-01-15T08:00:00.000Z",
-        "J2\tA1\tblue\timplement\twaiting\t0\t\tlane\t2027-01-15T08:00:00.000Z",
+        "J1\tA1\tblue\tplan\tqueued\t0\t\t\t2027-01-15T08:00:00.000Z\tmain\t",
+        "J2\tA1\tblue\timplement\twaiting\t0\t\tlane\t2027-01-15T08:00:00.000Z\tmain\t",
         "",
     ]
 

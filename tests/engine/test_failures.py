@@ -7,6 +7,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
+from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, NotAllowed
 from wfd.engine import finish
 from wfd.ports import Snapshot, Tx
@@ -249,14 +250,14 @@ async def test_a_run_that_fails_right_after_it_moved_the_branch_is_taken_on_from
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.plays({"implement": [[EDIT]]})
-    set_head = finish._set_head
+    stand_at = finish.stand_at
 
-    def fails_at_first(tx: Tx, run_id: "RunId", taken: Snapshot) -> None:
+    def fails_at_first(tx: Tx, seen: Assignment, run_id: "RunId", taken: Snapshot) -> None:
         if run_id == 1:
             raise RuntimeError("nobody foresaw this")
-        set_head(tx, run_id, taken)
+        stand_at(tx, seen, run_id, taken)
 
-    monkeypatch.setattr(finish, "_set_head", fails_at_first)
+    monkeypatch.setattr(finish, "stand_at", fails_at_first)
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "complete"

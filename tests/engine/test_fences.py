@@ -7,7 +7,8 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from wfd.commands.queue import close_job, get_assignment, get_job, set_state
+from wfd.commands.closing import close_job
+from wfd.commands.queue import get_assignment, get_job, set_state
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.job import JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome

@@ -44,6 +44,7 @@ def test_the_block_of_a_finished_job_says_all_that_policy_goes_by() -> None:
         "gates_open": [],
         "findings": [],
         "open_jobs": [],
+        "unmerged": [],
         "attempts_left": 2,
         "jobs_left": 18,
         "cost_left_usd": 20.0,

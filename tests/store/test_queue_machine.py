@@ -15,14 +15,17 @@ from tests.store import queue_laws
 from tests.store.ending import end
 from tests.store.ground import TTL_MS, Ground
 
+from wfd.commands.closing import close_lane
 from wfd.domain.assignment import AssignmentState
-from wfd.domain.errors import BadInput, LeaseLost, NotAllowed
+from wfd.domain.dependency import OnFailure
+from wfd.domain.errors import BadInput, LeaseLost, NotAllowed, NotFound
 from wfd.domain.ids import JobId, RunId
 from wfd.domain.job import JobState
+from wfd.domain.lane import LaneState
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.engine.close import Closed
-from wfd.ports import Tx
+from wfd.ports import Snapshot, Tx
 from wfd.rules.after import Again, Elsewhere, Judge
 from wfd.rules.daily import DAY_MS
 from wfd.rules.policy import Caps, DailyCaps, Gates
@@ -38,6 +41,8 @@ workers = st.sampled_from(WORKERS)
 priorities = st.integers(-1, 2)
 keys = st.none() | st.sampled_from(KEYS)
 types = st.sampled_from(["plan", "implement", "review"])
+locks = st.sampled_from([(), ("src",), ("src/a/**",), ("docs",), ("**/x", "docs/*")])
+then = st.sampled_from(OnFailure)
 kinds = st.sampled_from(sorted(set(Kind) - {Kind.CANCELLED}))
 
 
@@ -53,7 +58,8 @@ def _answer(decision: str) -> str:
 
 
 answers = st.sampled_from(
-    [_answer(d) for d in ("insert_job", "retry", "complete", "block", "dance")] + ["All fine!"]
+    [_answer(d) for d in ("insert_job", "retry", "proceed", "complete", "block", "dance")]
+    + ["All fine!"]
 )
 
 
@@ -86,6 +92,18 @@ class QueueMachine(RuleBasedStateMachine):
             self.laws_hold()
             self.create(namespace, None, first, p)
 
+    @initialize(globs=st.lists(locks, min_size=2, max_size=4), order=st.booleans(), p=priorities)
+    def begin_beside(self, globs: list[tuple[str, ...]], order: bool, p: int) -> None:
+        """An assignment of parallel jobs, and one that comes after them."""
+        self.laws_hold()
+        self.create("a", None, None, p)
+        self.laws_hold()
+        for number, glob in enumerate(globs):
+            self.insert_in_order(0, [0] if order and number else [], OnFailure.WAIT, glob or ("x",),
+                                 True, p)  # fmt: skip
+            self.laws_hold()
+        self.insert_in_order(0, [0, 1], OnFailure.WAIT, (), False, p)
+
     # --- a person --------------------------------------------------------------
 
     @rule(namespace=st.sampled_from("ab"), key=keys, job_type=st.none() | types, p=priorities)
@@ -104,6 +122,39 @@ class QueueMachine(RuleBasedStateMachine):
             context="do it", priority=p,
             run_after=None if delay is None else self.ground.now + delay * 1000,
         )  # fmt: skip
+
+    @precondition(lambda self: self.scene.assignments)
+    @rule(of=which, after=st.lists(which, max_size=2), if_failed=then, globs=locks,
+          parallel=st.booleans(), p=priorities)  # fmt: skip
+    def insert_in_order(
+        self, of: int, after: list[int], if_failed: OnFailure, globs: tuple[str, ...],
+        parallel: bool, p: int,
+    ) -> None:  # fmt: skip
+        assignment = list(self.scene.assignments.values())[-1 - of % len(self.scene.assignments)]
+        jobs = list(self.scene.jobs.values())
+        self._try(
+            "insert_job", namespace="ab"[assignment.namespace_id - 1], assignment=assignment.id,
+            type="implement", context="do it", priority=p, locks=globs, parallel=parallel,
+            after=[jobs[-1 - n % len(jobs)].id for n in after] if jobs else [],
+            if_failed=if_failed,
+        )  # fmt: skip
+
+    @precondition(lambda self: self.scene.jobs)
+    @rule(of=which, other=which, if_failed=then, drop=st.booleans())
+    def depend(self, of: int, other: int, if_failed: OnFailure, drop: bool) -> None:
+        jobs = list(self.scene.jobs.values())
+        job, need = jobs[-1 - of % len(jobs)], jobs[-1 - other % len(jobs)]
+        which_way = {"drop": [need.id]} if drop else {"after": [need.id], "if_failed": if_failed}
+        self._try("depend", namespace="ab"[job.namespace_id - 1], job=job.id, **which_way)
+
+    @precondition(lambda self: self.scene.lanes)
+    @rule(of=which)
+    def abandon(self, of: int) -> None:
+        lane = list(self.scene.lanes.values())[-1 - of % len(self.scene.lanes)]
+        namespace = "ab"[self.scene.assignments[lane.assignment_id].namespace_id - 1]
+        self._try(
+            "abandon_lane", namespace=namespace, assignment=lane.assignment_id, lane=lane.name
+        )
 
     @precondition(lambda self: self.scene.jobs)
     @rule(of=which, command=st.sampled_from(["cancel_job", "retry_job"]))
@@ -154,6 +205,15 @@ class QueueMachine(RuleBasedStateMachine):
         """As `end`, but all goes well: the way through the queue that most jobs take."""
         self.end(of, Kind.SUCCEEDED, answer, 0.1)
 
+    @rule(answer=answers, takes=st.integers(1, 4))
+    def go_on(self, answer: str, takes: int) -> None:
+        """The workers take what there is, and then all of that ends well."""
+        self.lease("w1", takes, None)
+        self.laws_hold()
+        for _ in range(sum(map(len, self.held.values()))):
+            self.end(0, Kind.SUCCEEDED, answer, 0.1)
+            self.laws_hold()
+
     @rule(worker=workers, after_ms=st.sampled_from([0, TTL_MS + 1]))
     def sweep(self, worker: str, after_ms: int) -> None:
         """It renews its own leases, and takes back one that another has let lapse."""
@@ -193,7 +253,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _try(self, command: str, **values: object) -> None:
         try:
             answer = self.ground.send(command, **values)
-        except (NotAllowed, BadInput):
+        except (NotAllowed, BadInput, NotFound):
             now = queue_laws.look(self.ground.connection)
             assert now == self.scene, "what is refused changes nothing"
             return
@@ -209,10 +269,26 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _close(self, run: Run, kind: Kind, answer: str, cost: float | None) -> Closed:
         reset_at = self.ground.now + 90_000 if kind is Kind.RATE_LIMITED else None
-        closed = end(self.ground, run, kind, text=answer, cost_usd=cost, reset_at=reset_at)
+        closed = end(
+            self.ground, run, kind, text=answer, cost_usd=cost, reset_at=reset_at,
+            snapshot=self._worked(run, kind),
+        )  # fmt: skip
         if isinstance(closed.next, Again | Elsewhere | Judge):
             self.counted[run.job_id] = closed.next.counter
         return closed
+
+    def _worked(self, run: Run, kind: Kind) -> Snapshot | None:
+        """What it changed, in a lane; a merge closes its lane before it ends, if all goes well."""
+        job = self.ground.job(run.job_id)
+        if job.has_own_lane and run.id % 3:
+            return Snapshot(f"c{run.id}", f"t{run.id}", "c", "t")
+        is_open = (
+            self.ground.run(run.id).state == "running" and not self.ground.run(run.id).cancel_reason
+        )
+        if job.merges is not None and kind is Kind.SUCCEEDED and is_open:
+            of, name = job.assignment_id, job.merges
+            self.ground.do(lambda tx: close_lane(tx, of, name, LaneState.MERGED))
+        return None
 
 
 def _extend(tx: Tx, run_id: RunId) -> int:

@@ -22,7 +22,7 @@ from wfd.domain.errors import Broken
 
 T = TypeVar("T")
 
-GIT_NEEDED = (2, 36)
+GIT_NEEDED = (2, 38)  # the first with merge-tree --write-tree
 DEADLINE_S = 120.0
 NOT_THERE = ""  # to update-ref, the old value of a ref that must not exist yet
 _STDERR_CHARS = 800

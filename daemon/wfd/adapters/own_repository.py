@@ -75,7 +75,7 @@ class OwnRepository:
         for ref in await self.refs(beneath):
             await self.git.run("update-ref", "-d", ref)
 
-    async def commit(self, tree: str, parent: str, message: str) -> str:
+    async def commit(self, tree: str, *parents: str, message: str) -> str:
         name, email = self.identity
         env = {
             "GIT_AUTHOR_NAME": name,
@@ -84,7 +84,8 @@ class OwnRepository:
             "GIT_COMMITTER_EMAIL": email,
         }
         git = self.git.at(self.git_dir, **env)
-        said = await git.feed([message.encode("utf-8", "replace")], "commit-tree", "-p", parent,
+        under = [word for parent in parents for word in ("-p", parent)]
+        said = await git.feed([message.encode("utf-8", "replace")], "commit-tree", *under,
                               "-F", "-", tree, end=b"\n")  # fmt: skip
         commit = said.out.decode().strip()
         self.known.trees[commit] = tree

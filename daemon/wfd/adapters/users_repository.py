@@ -127,6 +127,11 @@ class UsersRepository:
             (line.encode() for line in lines), "update-ref", "-m", "wfd", "--stdin", end=b"\n"
         )
 
+    async def drop_branch(self, branch: str, commit: str) -> None:
+        """Delete a branch that is held elsewhere, unless somebody moved it or stands on it."""
+        if await self.stood_on_in(branch) is None:
+            await self.git.ask("update-ref", "-d", f"refs/heads/{branch}", commit)
+
     async def stood_on_in(self, branch: str) -> Path | None:
         """The folder in which the branch is checked out."""
         if not self._may_be_stood_on(branch):

@@ -1,4 +1,5 @@
-"""One assignment's workspace: the clone, and what the daemon keeps beside it, out of its reach."""
+"""The workspace of an assignment or of one lane: the clone, and what the daemon keeps beside it,
+out of its reach."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ class GitWorkspace:
 
     @property
     def name(self) -> str:
-        return f"A{self.assignment.id}"
+        return self.assignment.place
 
     @property
     def exclude(self) -> Path:
@@ -88,7 +89,7 @@ class GitWorkspace:
         top = await self._agents_head()
         tree = await self.tree.write_tree(top)
         is_new = tree != await self.own.tree_of(top)
-        commit = await self.own.commit(tree, top, message) if is_new else top
+        commit = await self.own.commit(tree, top, message=message) if is_new else top
         self.tree.is_staged(commit)
         return commit
 

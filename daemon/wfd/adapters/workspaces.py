@@ -1,7 +1,8 @@
 """A workspace for each assignment: made, snapshotted, put back, and removed without loss.
 
 Under the state folder, `ns/<namespace>` holds `repo.git`, the daemon's own repository, and for
-assignment 7 the workspace `A7` with `A7.index` and `A7.exclude` beside it, out of its reach.
+assignment 7 the workspace `A7` with `A7.index` and `A7.exclude` beside it, out of its reach. Its
+lane J12 has `A7-J12` and the like.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +16,7 @@ from wfd.adapters import copies, plain_files
 from wfd.adapters.delivery import deliver
 from wfd.adapters.diff import write_diff
 from wfd.adapters.git import GitFailed
+from wfd.adapters.merging import merge
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
@@ -22,7 +24,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
 from wfd.domain.ids import JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
-from wfd.ports import Diff, Snapshot, Workspace
+from wfd.ports import Conflicting, Diff, Snapshot, Workspace
 
 _MAX_TITLE = 100
 
@@ -35,14 +37,19 @@ class GitWorkspaces:
         self._identity = identity
         self._opening: dict[NamespaceId, anyio.Lock] = {}
         self._known: dict[NamespaceId, Known] = {}
+        self._pinning = anyio.Lock()  # lanes of one assignment begin side by side
 
     def path(self, namespace: Namespace, assignment: Assignment) -> Path:
-        return self._state_dir / "ns" / str(namespace.id) / f"A{assignment.id}"
+        return self._state_dir / "ns" / str(namespace.id) / assignment.place
+
+    async def base(self, namespace: Namespace, assignment: Assignment) -> tuple[str, str]:
+        async with self._opened(namespace, assignment) as here:
+            base = await self._pinned_base(here)
+            return base, await here.own.tree_of(base)
 
     async def prepare(self, namespace: Namespace, assignment: Assignment) -> Workspace:
         async with self._opened(namespace, assignment) as here:
-            base = await _base(here)
-            await _pin_base(here, base)
+            base = await self._pinned_base(here)
             head = assignment.head_commit or base
             await _need(here, head)
             is_new = not here.is_there
@@ -102,6 +109,17 @@ class GitWorkspaces:
         async with self._opened(namespace, assignment) as here:
             await deliver(here, here.ref(f"R{run_id}"), commit, moves_branch=moves_branch)
 
+    async def merge(
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        lane: Assignment,
+        job_id: JobId,
+        run_id: RunId,
+    ) -> Snapshot | Conflicting:
+        async with self._opened(namespace, assignment) as here:
+            return await merge(here, lane, job_id, run_id)
+
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
         return await write_diff(own.git, old, new, patch)
@@ -144,6 +162,16 @@ class GitWorkspaces:
             if here.is_there:
                 await here.refuse_to_lose()
             await here.remove()
+
+    async def retire(self, namespace: Namespace, assignment: Assignment) -> None:
+        async with self._opened(namespace, assignment) as here:
+            await here.users.drop_branch(assignment.branch, here.known_head)
+
+    async def _pinned_base(self, here: GitWorkspace) -> str:
+        async with self._pinning:
+            base = await _base(here)
+            await _pin_base(here, base)
+            return base
 
     @asynccontextmanager
     async def _opened(

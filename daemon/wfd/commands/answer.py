@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wfd.commands.ask import close_question
 from wfd.commands.house import MAX_REASON, HouseOf
-from wfd.commands.queue import get_assignment
+from wfd.commands.queue import get_assignment, is_stuck
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, question_in, text_of
 from wfd.commands.settle import carry_on
@@ -138,7 +138,8 @@ def _carry_out(
         close_question(tx, asked, QuestionState.ANSWERED, said)
         return answered(asked, said, None)
     assignment = get_assignment(tx, asked.assignment_id)
-    if asked.kind in STOPPING:
+    keeps = asked.kind in STOPPING or is_stuck(assignment)
+    if keeps:
         _refuse_at_cap(tx, house_of, asked, assignment)
     close_question(tx, asked, QuestionState.ANSWERED, said)
     decision_id = decide(
@@ -151,7 +152,7 @@ def _carry_out(
         job_id=asked.job_id,
         inputs=inputs_of(asked, answer=said),
     )
-    if asked.kind in STOPPING:
+    if keeps:
         # nobody has judged the job of an agent that asked; and a "no" is no "go on"
         is_pm_first = asked.by is Asker.AGENT or kind is DecisionKind.REJECT
         assignment = carry_on(tx, assignment, By.PERSON, decision_id, is_pm_first=is_pm_first)

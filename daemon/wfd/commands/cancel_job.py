@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from wfd.commands.closing import cancel_open
 from wfd.commands.house import MAX_REASON, HouseOf
-from wfd.commands.queue import cancel_open, get_assignment, promote
+from wfd.commands.queue import get_assignment, promote_all
 from wfd.commands.record import decide
 from wfd.commands.scope import job_in, namespace_of, text_of
 from wfd.commands.settle import pause_if_idle
@@ -30,7 +31,7 @@ def cancel_job(tx: Tx, house_of: HouseOf, want: CancelJob) -> dict[str, object]:
     reason = own_words or f"a person cancelled J{job.id}"
     decide(tx, assignment, By.PERSON, DecisionKind.CANCEL, reason, job_id=job.id)
     cancel_open(tx, job, reason)
-    promote(tx, assignment.id)
+    promote_all(tx, assignment.id)
     patience = house_of(namespace_of(tx, assignment.namespace_id)).patience
     pause_if_idle(tx, assignment, reason, patience)
     now = JobState.RUNNING if job.state is JobState.RUNNING else JobState.CANCELLED

@@ -4,8 +4,9 @@ from typing import assert_never
 
 from wfd.commands.answer import inputs_of
 from wfd.commands.ask import close_question
+from wfd.commands.closing import abandon_lanes, cancel_open_jobs
 from wfd.commands.house import HouseOf
-from wfd.commands.queue import cancel_open_jobs, get_assignment, set_state
+from wfd.commands.queue import get_assignment, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import namespace_of
 from wfd.commands.settle import carry_on, pause_at_cap
@@ -39,6 +40,7 @@ def _go_without(tx: Tx, house_of: HouseOf, asked: Question, assignment: Assignme
             _decide(tx, assignment, DecisionKind.CANCEL, reason, asked)
             moved = set_state(tx, assignment, AssignmentState.CANCELLED, reason)
             cancel_open_jobs(tx, moved, reason)
+            abandon_lanes(tx, moved)
         case AtDeadline.WAIT:
             raise AssertionError("one that waits is never due")
         case _:

@@ -1,18 +1,23 @@
 """Insert a job by hand."""
 
+import json
 from dataclasses import dataclass, field
 
+from wfd.commands.closing import cancel_open
+from wfd.commands.depend import wanted_needs
 from wfd.commands.house import MAX_TEXT, House, HouseOf
 from wfd.commands.needs import needs_json
-from wfd.commands.queue import NewJob, cancel_open, enqueue
+from wfd.commands.queue import NewJob, enqueue
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
+from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput, NotAllowed, unknown
 from wfd.domain.ids import JobId, NamespaceId
-from wfd.domain.job import HAND, PM, By, Job
+from wfd.domain.job import HAND, MERGE, PM, By, Job
 from wfd.ports import Tx
+from wfd.rules import globs
 from wfd.rules.caps import breach, caps_of
 
 
@@ -29,21 +34,24 @@ class InsertJob:
     ai: str | None = None
     labels: list[str] = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)
+    after: tuple[int, ...] = ()  # jobs that must be done before it
+    if_failed: OnFailure = OnFailure.WAIT  # what then, for each of these
+    locks: tuple[str, ...] = ()  # globs of the paths that it may touch
+    parallel: bool = False  # in a lane of its own
 
 
 def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
     """{"job": id, "created": bool, "assignment_state": …}; one key makes one job."""
     assignment = assignment_in(tx, want.namespace, want.assignment)
     house = house_of(namespace_of(tx, assignment.namespace_id))
+    _refuse_reserved(want.type)
     check_type(want.type, house)
-    if want.type == PM:
-        raise BadInput(
-            "pm jobs are the daemon's own: 'wfctl note' tells the next one something, and"
-            " 'wfctl update-assignment … --status active' calls one when nothing is open"
-        )
     check_harness(want.harness, house)
     needs = needs_json(tx, house, want.ai, want.harness, want.labels, want.capabilities)
     context = text_of(want.context, "context", MAX_TEXT)
+    locks = globs.normal(want.locks)
+    if want.parallel and not locks:
+        raise BadInput("a parallel job must say what it may touch: --lock 'src/api/**'")
     known = earlier(tx, assignment.namespace_id, want.key)
     if known is not None:
         if known.assignment_id != assignment.id:
@@ -54,6 +62,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
     if over is not None:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json or start a new assignment")
 
+    after = wanted_needs(tx, assignment.namespace_id, want.after, want.if_failed)
     _take_over_first_pm(tx, assignment)
     decision_id = decide(tx, assignment, By.PERSON, DecisionKind.INSERT_JOB, "inserted by hand")
     job_id = enqueue(
@@ -69,6 +78,9 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             run_after=want.run_after,
             decision_id=decision_id,
             key=want.key,
+            is_parallel=want.parallel,
+            locks=json.dumps(locks) if locks else None,
+            after=after,
         ),
     )
     return _answer(job_id, assignment, created=True)
@@ -84,6 +96,18 @@ def earlier(tx: Tx, namespace_id: NamespaceId, key: str | None) -> Job | None:
 def check_type(name: str, house: House) -> None:
     if name not in house.types:
         raise BadInput(unknown("job type", name, house.types))
+
+
+def _refuse_reserved(job_type: str) -> None:
+    if job_type == PM:
+        raise BadInput(
+            "pm jobs are the daemon's own: 'wfctl note' tells the next one something, and"
+            " 'wfctl update-assignment … --status active' calls one when nothing is open"
+        )
+    if job_type == MERGE:
+        raise BadInput(
+            "merge jobs are the daemon's own: one follows each parallel job that is done"
+        )
 
 
 def check_harness(name: str | None, house: House) -> None:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
+from wfd.domain.dependency import Need
 from wfd.domain.evidence import Evidence
-from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.ids import JobId
+from wfd.domain.job import MAIN_LANE, PM_LANE, By, Job, JobState, WaitsFor
+from wfd.domain.lane import Lane
 from wfd.domain.namespace import Namespace
 from wfd.domain.note import Note
 from wfd.domain.question import Question
@@ -39,6 +42,7 @@ class Chain:
     steps: list[JobStep | Decision]  # in order; decisions that made a job stand in its Maker
     notes: list[Note]
     questions: list[Question]
+    lanes: list[Lane]  # beside its own
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class JobView:
     assignment: Assignment
     step: JobStep
     ahead: Job | None  # whose turn it is, when this one waits in its lane
+    needs: list[Need]  # what it comes after
+    needed_by: list[JobId]  # what comes after it
+    holder: Job | None  # who has its paths, when it waits for them
     ready_before: int  # ready jobs that a worker takes before it
 
 
@@ -77,6 +84,7 @@ def chain(read: Read, namespace: Namespace, assignment: Assignment) -> Chain:
         steps=steps,
         notes=read.all(Note, "notes_of", assignment_id=assignment.id),
         questions=read.all(Question, "questions_of", assignment_id=assignment.id),
+        lanes=read.all(Lane, "lanes_of", assignment_id=assignment.id),
     )
 
 
@@ -90,7 +98,6 @@ def job(read: Read, namespace: Namespace, found: Job) -> JobView:
         else read.one(Decision, "decision_by_id", id=found.decision_id)
     )
     before = [j for j in read.all(Job, "jobs_of", assignment_id=assignment.id) if j.id < found.id]
-    in_lane = found.waits_for is WaitsFor.LANE
     return JobView(
         namespace=namespace,
         assignment=assignment,
@@ -100,9 +107,22 @@ def job(read: Read, namespace: Namespace, found: Job) -> JobView:
             runs=read.all(Run, "runs_of_job", job_id=found.id),
             evidence=read.all(Evidence, "evidence_of_job", job_id=found.id),
         ),
-        ahead=read.one(Job, "head_of", assignment_id=assignment.id) if in_lane else None,
+        ahead=_ahead(read, found) if found.waits_for is WaitsFor.LANE else None,
+        needs=read.all(Need, "needs_of", job_id=found.id),
+        needed_by=[JobId(n) for n in read.all(int, "dependents_of", needs_job_id=found.id)],
+        holder=_holder(read, found) if found.waits_for is WaitsFor.LOCK else None,
         ready_before=_ready_before(read, found),
     )
+
+
+def _ahead(read: Read, found: Job) -> Job | None:
+    line = MAIN_LANE if found.lane == PM_LANE else found.lane
+    return read.one(Job, "head_of", assignment_id=found.assignment_id, lane=line)
+
+
+def _holder(read: Read, found: Job) -> Job | None:
+    number = (found.waits_on or "").removeprefix("J")
+    return read.one(Job, "job_by_id", id=int(number)) if number.isdigit() else None
 
 
 def last_run(read: Read, found: Job) -> Run | None:
@@ -136,6 +156,8 @@ def _maker(job: Job, decision: Decision | None, before: list[Job]) -> Maker:
 def _reason(job: Job, before: list[Job]) -> str:
     if job.retry_of is not None:
         return f"J{job.retry_of} again"
+    if job.merges is not None:
+        return f"what was done in the lane {job.merges} is to come into the assignment's branch"
     if not before:
         if job.is_pm:
             return "the assignment was created: the PM chooses the first job"

@@ -29,6 +29,7 @@ class QueuedJob:
     run_after: int | None
     priority: int
     harness: str | None
+    locks: str | None  # JSON
     outcome: Kind | None  # of its last run, when it waits for another
     created_by: By
     created_at: int
@@ -45,11 +46,29 @@ class QueuedJob:
 
 
 @dataclass(frozen=True)
+class LockedJob:
+    """A job that has paths, or waits for some."""
+
+    id: JobId
+    namespace: str
+    assignment_id: AssignmentId
+    type: str
+    lane: str
+    state: JobState
+    waits_for: WaitsFor | None
+    waits_on: str | None
+    locks: str | None  # JSON
+    merges: str | None
+    created_at: int
+
+
+@dataclass(frozen=True)
 class ListedJob:
     id: JobId
     namespace: str
     assignment_id: AssignmentId
     type: str
+    lane: str
     state: JobState
     waits_for: WaitsFor | None
     run_after: int | None
@@ -134,6 +153,12 @@ def inbox(
 def open_questions(read: "Read", namespace: Namespace | None) -> int:
     namespace_id = namespace.id if namespace else None
     return read.one(int, "count_open_questions", namespace_id=namespace_id) or 0
+
+
+def locks(read: "Read", namespace: Namespace | None, limit: int) -> list[LockedJob]:
+    """Who has paths, and then who waits for them."""
+    namespace_id = namespace.id if namespace else None
+    return read.all(LockedJob, "locks_in", namespace_id=namespace_id, limit=limit)
 
 
 def assignments(

@@ -1,7 +1,9 @@
 """The moves on the queue that commands and the engine share.
 
-An assignment has at most one job whose turn it is: queued, running, or waiting for a time or
-for its assignment. All others wait in their lane, and whoever closes that job promotes the next.
+Jobs of an assignment stand in lines: one for the lanes main and pm, and one for each lane of a
+job that was declared parallel. In each at most one has the turn: queued, running, or waiting for
+a time, for its assignment, for an AI or for paths. The others wait in their lane, and whoever
+closes that job promotes the next. A job that waits for a dependency stands in no line yet.
 """
 
 from dataclasses import dataclass
@@ -9,12 +11,25 @@ from dataclasses import dataclass
 from wfd.commands.ask import settle_questions, withdraw_questions_on
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
+from wfd.domain.dependency import After, Need, Standing
 from wfd.domain.errors import Conflict
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId
-from wfd.domain.job import MAIN_LANE, PARKED, PM, PM_LANE, By, Job, JobState, WaitsFor
+from wfd.domain.job import (
+    MAIN_LANE,
+    MERGE,
+    PARKED,
+    PM,
+    PM_LANE,
+    RESERVED,
+    By,
+    Job,
+    JobState,
+    WaitsFor,
+)
 from wfd.domain.outcome import Kind
-from wfd.domain.run import Run
-from wfd.ports import Tx
+from wfd.ports import Read, Tx
+
+STUCK = "it can go no further: "  # how the reason of an assignment begins that only waits
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,11 @@ class NewJob:
     attempts: int = 1
     no_work: int = 0
     resume_session: str | None = None
+    lane: str = MAIN_LANE
+    is_parallel: bool = False  # in a lane of its own, instead
+    locks: str | None = None  # JSON, as in Job
+    merges: str | None = None
+    after: tuple[After, ...] = ()
 
 
 def get_assignment(tx: Tx, assignment_id: AssignmentId) -> Assignment:
@@ -53,29 +73,52 @@ class _Line:
 
 
 def enqueue(tx: Tx, assignment: Assignment, new: NewJob) -> JobId:
-    """Add a job at the end of its lane, or with the turn if no other is open; its id."""
-    line = tx.one(_Line, "count_job", id=assignment.id, counts=int(new.type != PM))
+    """Add a job at the end of its line, or with the turn if no other is open; its id."""
+    counts = int(new.type not in RESERVED)
+    lane = "" if new.is_parallel else new.lane
+    line = tx.one(_Line, "count_job", id=assignment.id, counts=counts, lane=lane)
     assert line is not None, "a job has an assignment"
     place = _IN_LANE
-    if line.is_empty:
+    if new.after:
+        place = _AFTER
+    elif line.is_empty:
         place = _place(line.assignment_state, new.run_after, tx.now)
+    job = _Named(_add(tx, assignment, new, place), assignment.namespace_id, assignment.id, new.type)
+    event_of_job(tx, "job.inserted", job, by=new.created_by, retry_of=new.retry_of)
+    if new.retry_of is not None:
+        _stand_in(tx, job.id, new.retry_of)
+    if new.after:
+        for after in new.after:
+            add_need(tx, job.id, after)
+        _line_up_or_tell(tx, get_job(tx, job.id))
+        promote(tx, assignment.id, get_job(tx, job.id).lane)
+    elif line.is_empty:
+        _tell(tx, job, place, new.run_after)
+    else:
+        if new.type in RESERVED:
+            _make_way(tx, assignment.id, new.type)
+        promote(tx, assignment.id, new.lane)
+    return job.id
+
+
+def _add(tx: Tx, assignment: Assignment, new: NewJob, place: "_Place") -> JobId:
+    values = {
+        **vars(new),
+        "lane": PM_LANE if new.type == PM else new.lane,
+        "state": place[0],
+        "waits_for": place[1],
+    }
     job_id = tx.insert(
         "add_job",
         now=tx.now,
         namespace_id=assignment.namespace_id,
         assignment_id=assignment.id,
-        lane=PM_LANE if new.type == PM else MAIN_LANE,
-        state=place[0],
-        waits_for=place[1],
-        **vars(new),
+        **values,
     )
-    job = _Named(JobId(job_id), assignment.namespace_id, assignment.id, new.type)
-    event_of_job(tx, "job.inserted", job, by=new.created_by, retry_of=new.retry_of)
-    if line.is_empty:
-        _tell(tx, job, place, new.run_after)
-    else:
-        promote(tx, assignment.id)
-    return job.id
+    if new.is_parallel:
+        tx.run("name_lane", id=job_id)
+        tx.insert("add_lane", assignment_id=assignment.id, name=f"J{job_id}", now=tx.now)
+    return JobId(job_id)
 
 
 def enqueue_pm(
@@ -92,15 +135,110 @@ def enqueue_pm(
     return enqueue(tx, assignment, new)
 
 
-def promote(tx: Tx, assignment_id: AssignmentId) -> None:
+def call_pm(tx: Tx, assignment: Assignment) -> JobId:
+    """A PM job that will look at all that is so by now: one that waits already, or a new one."""
+    waiting = tx.one(int, "waiting_pm", assignment_id=assignment.id)
+    if waiting is not None:
+        promote(tx, assignment.id)
+        return JobId(waiting)
+    return enqueue_pm(tx, assignment, By.POLICY)
+
+
+def line_of(lane: str) -> str:
+    return MAIN_LANE if lane == PM_LANE else lane
+
+
+def promote(tx: Tx, assignment_id: AssignmentId, lane: str = MAIN_LANE) -> None:
     """Give the turn to the next in line, and make whoever has it ready if nothing hinders it.
 
     One that is parked stays so: what it waits for releases it.
     """
-    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id)
+    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id, lane=line_of(lane))
     if job is None or job.state is JobState.RUNNING or job.waits_for in PARKED:
         return
     _move(tx, job, _place(job.assignment_state, job.run_after, tx.now))
+
+
+def promote_all(tx: Tx, assignment_id: AssignmentId) -> None:
+    """The same in every line."""
+    promote(tx, assignment_id)
+    for lane in tx.all(str, "open_lanes_of", assignment_id=assignment_id):
+        promote(tx, assignment_id, lane)
+
+
+def _make_way(tx: Tx, assignment_id: AssignmentId, for_type: str) -> None:
+    """Take the turn from whoever has it and has not begun, for a job of the daemon's own.
+
+    A merge passes all of them, or it would wait for one that waits for the paths that are to be
+    merged. A PM passes one that waits for paths.
+    """
+    head = tx.one(_Turn, "whose_turn", assignment_id=assignment_id, lane=MAIN_LANE)
+    if head is None or head.has_begun or head.merges is not None:
+        return
+    if head.waits_for is WaitsFor.LOCK or (for_type == MERGE and head.waits_for != WaitsFor.LANE):
+        _move(tx, head, _IN_LANE)
+
+
+def needs_of(read: Read, job_id: JobId) -> list[Need]:
+    return read.all(Need, "needs_of", job_id=job_id)
+
+
+def line_up(tx: Tx, job: Job, needs: list[Need] | None = None) -> bool:
+    """Let a job that waits for dependencies join its line, if all of them are met.
+
+    The caller promotes, when all else is written: a PM that is due goes before it.
+    """
+    needs = needs_of(tx, job.id) if needs is None else needs
+    missing = [need for need in needs if need.standing is not Standing.MET]
+    if not any(need.standing is Standing.FAILED for need in missing):
+        withdraw_questions_on(tx, get_assignment(tx, job.assignment_id), job.id)
+    if missing:
+        names = ", ".join(f"J{need.id}" for need in missing)
+        if names != job.waits_on:
+            tx.run("note_wait", id=job.id, waits_on=names)
+        return False
+    _put(tx, job, _IN_LANE)
+    _set_going(tx, job.assignment_id)
+    return True
+
+
+def hold_back(tx: Tx, job: Job) -> None:
+    """Take a job that has not begun out of its line, to wait for its dependencies."""
+    if job.waits_for is not WaitsFor.DEPENDENCY:
+        _put(tx, job, _AFTER)
+    _line_up_or_tell(tx, get_job(tx, job.id))
+    promote(tx, job.assignment_id, job.lane)
+
+
+def add_need(tx: Tx, job_id: JobId, after: After) -> None:
+    tx.run("add_dependency", job_id=job_id, needs_job_id=after.job_id, on_failure=after.on_failure)
+
+
+def _line_up_or_tell(tx: Tx, job: Job) -> None:
+    if not line_up(tx, job):
+        on = get_job(tx, job.id).waits_on
+        event_of_job(tx, "job.parked", job, waits_for=WaitsFor.DEPENDENCY, on=on)
+
+
+def _stand_in(tx: Tx, retry: JobId, tried: JobId) -> None:
+    """Whoever comes after a job and has not begun comes after its retry now."""
+    for job in tx.all(Job, "not_begun_after", needs_job_id=tried):
+        tx.run("move_dependency", job_id=job.id, needs_job_id=tried, retry=retry)
+        hold_back(tx, job)
+        _set_going(tx, job.assignment_id)
+
+
+def _set_going(tx: Tx, assignment_id: AssignmentId) -> None:
+    """What was blocked for nothing but a dependency goes on."""
+    assignment = get_assignment(tx, assignment_id)
+    if is_stuck(assignment):
+        set_state(tx, assignment, AssignmentState.ACTIVE)
+
+
+def is_stuck(assignment: Assignment) -> bool:
+    """It stands still since all that is open in it comes after what failed."""
+    is_blocked = assignment.state is AssignmentState.BLOCKED
+    return is_blocked and (assignment.reason or "").startswith(STUCK)
 
 
 def park(tx: Tx, job: Job, waits_for: WaitsFor, waits_on: str) -> None:
@@ -126,15 +264,19 @@ def release(tx: Tx, job_id: JobId) -> None:
 def _move(tx: Tx, job: "_Turn", place: "_Place") -> None:
     if place == (job.state, job.waits_for):
         return
-    tx.run("move_job", id=job.id, was=job.state, state=place[0], waits_for=place[1], waits_on=None)
+    _put(tx, job, place)
     _tell(tx, job, place, job.run_after)
+
+
+def _put(tx: Tx, job: "_Turn | Job", place: "_Place") -> None:
+    tx.run("move_job", id=job.id, was=job.state, state=place[0], waits_for=place[1], waits_on=None)
 
 
 def promote_due(tx: Tx) -> int:
     """Wake the jobs whose time has come, and return how many."""
     due = tx.all(Job, "due_jobs", now=tx.now)
     for job in due:
-        promote(tx, job.assignment_id)
+        promote(tx, job.assignment_id, job.lane)
     return len(due)
 
 
@@ -151,11 +293,19 @@ class _Turn(_Named):
     state: JobState
     waits_for: WaitsFor | None
     run_after: int | None
+    lane: str
+    outcome: Kind | None
+    merges: str | None
     assignment_state: AssignmentState
+
+    @property
+    def has_begun(self) -> bool:
+        return self.state is JobState.RUNNING or self.outcome is not None
 
 
 _Place = tuple[JobState, WaitsFor | None]
 _IN_LANE: _Place = (JobState.WAITING, WaitsFor.LANE)
+_AFTER: _Place = (JobState.WAITING, WaitsFor.DEPENDENCY)
 
 
 def _place(of_assignment: AssignmentState, run_after: int | None, now: int) -> _Place:
@@ -173,46 +323,6 @@ def _tell(tx: Tx, job: _Named, place: _Place, run_after: int | None) -> None:
         event_of_job(tx, "job.queued", job)
     else:
         event_of_job(tx, "job.parked", job, waits_for=waits_for, until=run_after)
-
-
-def close_job(
-    tx: Tx,
-    job: Job,
-    state: JobState,
-    outcome: Kind | None = None,
-    answer: str | None = None,
-    counter: str | None = None,
-) -> None:
-    """End a job for good. The caller promotes the next when all else is written."""
-    if not tx.run(
-        "close_job",
-        id=job.id,
-        was=job.state,
-        state=state,
-        outcome=outcome,
-        answer=answer,
-        counter=counter,
-        now=tx.now,
-    ):
-        raise Conflict(f"J{job.id} is no longer {job.state}")
-    event_of_job(tx, "job.closed", job, state=state, outcome=outcome)
-
-
-def cancel_open_jobs(tx: Tx, assignment: Assignment, reason: str) -> None:
-    """Cancel what is not running, and ask the worker to end what is."""
-    for job in tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
-        cancel_open(tx, job, reason)
-
-
-def cancel_open(tx: Tx, job: Job, reason: str) -> None:
-    if job.state is not JobState.RUNNING:
-        close_job(tx, job, JobState.CANCELLED)
-        if job.waits_for is WaitsFor.DEPENDENCY:
-            withdraw_questions_on(tx, get_assignment(tx, job.assignment_id), job.id)
-        return
-    for run in tx.all(Run, "live_runs_of", assignment_id=job.assignment_id):
-        if run.job_id == job.id and tx.run("ask_to_cancel", id=run.id, reason=reason):
-            event_of_job(tx, "run.cancel_asked", job, run_id=run.id, reason=reason)
 
 
 def set_state(
@@ -244,13 +354,13 @@ def set_state(
         settle_questions(tx, assignment, reason, is_over=True)
     elif state is AssignmentState.ACTIVE:
         settle_questions(tx, assignment, None)
-    promote(tx, assignment.id)
+    promote_all(tx, assignment.id)
     return get_assignment(tx, assignment.id)
 
 
 def step_back(tx: Tx, assignment_id: AssignmentId) -> None:
     """Let who has the turn and waits get in line again, so that a PM goes first."""
-    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id)
+    job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id, lane=MAIN_LANE)
     if job is not None and job.waits_for in {WaitsFor.ASSIGNMENT, *PARKED}:
         _move(tx, job, _IN_LANE)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wfd.commands.abandon_lane import AbandonLane, abandon_lane
 from wfd.commands.ai import (
     LabelAi,
     ListAis,
@@ -20,6 +21,7 @@ from wfd.commands.ai import (
 from wfd.commands.answer import AnswerQuestion, Approve, Reject, answer, approve, reject
 from wfd.commands.cancel_job import CancelJob, cancel_job
 from wfd.commands.create import Create, create
+from wfd.commands.depend import Depend, depend
 from wfd.commands.house import HouseOf
 from wfd.commands.insert_job import InsertJob, insert_job
 from wfd.commands.note import AddNote, add_note
@@ -40,6 +42,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "abandon_lane": Command(AbandonLane, abandon_lane),
     "ai.disable": Command(NamedAi, disable_ai),
     "ai.enable": Command(NamedAi, enable_ai),
     "ai.label": Command(LabelAi, label_ai),
@@ -51,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     "approve": Command(Approve, approve),
     "cancel_job": Command(CancelJob, cancel_job),
     "create": Command(Create, create),
+    "depend": Command(Depend, depend),
     "insert_job": Command(InsertJob, insert_job),
     "note": Command(AddNote, add_note),
     "open_gates": Command(OpenGates, open_gates),

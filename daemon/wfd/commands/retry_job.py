@@ -6,7 +6,8 @@ from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
 from wfd.commands.house import MAX_TEXT, HouseOf
 from wfd.commands.insert_job import refuse_closed
-from wfd.commands.queue import NewJob, enqueue, enqueue_pm, get_assignment, set_state
+from wfd.commands.lanes import enqueue_retry, tried_again
+from wfd.commands.queue import NewJob, enqueue_pm, get_assignment, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import job_in, namespace_of, text_of
 from wfd.domain.assignment import Assignment, AssignmentState
@@ -52,18 +53,22 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         _refuse_a_second_pm(tx, assignment)
         new_id = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
     else:
-        new_id = enqueue(
+        tried = tried_again(tx, job)
+        if not tried.is_closed:
+            raise NotAllowed(f"J{tried.id} tries it again already; it is {tried.state}")
+        new_id = enqueue_retry(
             tx,
             assignment,
+            tried,
             NewJob(
-                type=job.type,
-                context=retry.context(job, changes) if changes else job.context,
+                type=tried.type,
+                context=retry.context(tried, changes) if changes else tried.context,
                 created_by=By.PERSON,
-                harness=job.harness,
-                needs=job.needs,
-                priority=job.priority,
+                harness=tried.harness,
+                needs=tried.needs,
+                priority=tried.priority,
                 decision_id=decision_id,
-                retry_of=job.id,
+                retry_of=tried.id,
             ),
         )
     if assignment.state is AssignmentState.BLOCKED:

@@ -2,13 +2,14 @@
 
 from wfd.commands.ask import NewQuestion, ask
 from wfd.commands.house import House
-from wfd.commands.queue import enqueue_pm, set_state, step_back
+from wfd.commands.queue import STUCK, enqueue_pm, needs_of, set_state, step_back
 from wfd.commands.record import decide
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
-from wfd.domain.job import By, Job
-from wfd.domain.question import Asker, Forbidden, Patience, QuestionKind
-from wfd.ports import Tx
+from wfd.domain.dependency import Standing
+from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.question import Asker, Forbidden, Patience, Question, QuestionKind
+from wfd.ports import Read, Tx
 from wfd.rules.caps import breach, caps_of
 
 
@@ -34,6 +35,44 @@ def pause_if_idle(tx: Tx, assignment: Assignment, reason: str, patience: Patienc
         told = f"{reason}; nothing else is open: insert a job, or set it active and the PM decides"
         new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, told)
         stop_and_ask(tx, assignment, AssignmentState.PAUSED, told, new, patience)
+        return
+    block_if_stuck(tx, assignment, patience)
+
+
+def block_if_stuck(tx: Tx, assignment: Assignment, patience: Patience) -> None:
+    """Ask a person when all that is open comes after what failed."""
+    if assignment.state is not AssignmentState.ACTIVE:
+        return
+    why = why_stuck(tx, assignment)
+    if why is None:
+        return
+    asked = tx.all(Question, "open_questions_of", assignment_id=assignment.id)
+    if any(one.kind is QuestionKind.DEPENDENCY for one in asked):  # it says the same
+        set_state(tx, assignment, AssignmentState.BLOCKED, why)
+    else:
+        new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, why)
+        stop_and_ask(tx, assignment, AssignmentState.BLOCKED, why, new, patience)
+
+
+def why_stuck(read: Read, assignment: Assignment) -> str | None:
+    """Why nothing that is open in an assignment can move by itself; None where something can."""
+    waiting = read.all(Job, "open_jobs_of", assignment_id=assignment.id)
+    if not waiting or any(job.waits_for is not WaitsFor.DEPENDENCY for job in waiting):
+        return None
+    found = None
+    for job in waiting:
+        for need in needs_of(read, job.id):
+            is_ours = need.assignment_id == assignment.id
+            # of ours no merge is due any more, or it would be open
+            is_unmerged = is_ours and need.state is JobState.DONE and need.standing is Standing.OPEN
+            if need.standing is Standing.FAILED or is_unmerged:
+                found = found or (
+                    f"{STUCK}J{job.id} comes after {need}; 'wfctl retry J{need.id}',"
+                    f" 'wfctl depend J{job.id} --drop J{need.id}' or 'wfctl cancel J{job.id}'"
+                )
+            elif need.standing is Standing.OPEN and not is_ours:
+                return None
+    return found
 
 
 def pause_at_cap(tx: Tx, assignment: Assignment, house: House) -> Assignment:
@@ -57,7 +96,8 @@ def carry_on(
 ) -> Assignment:
     """Set it active: what is in line goes on, or else a PM decides; or a PM in any case, first."""
     still = tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
-    calls_pm = not still or (is_pm_first and not any(job.is_pm for job in still))
+    can_move = bool(still) and why_stuck(tx, assignment) is None
+    calls_pm = not can_move or (is_pm_first and not any(job.is_pm for job in still))
     if calls_pm:
         step_back(tx, assignment.id)
         enqueue_pm(tx, assignment, by, decision_id=decision_id)

@@ -5,19 +5,23 @@ from typing import assert_never
 
 from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
+from wfd.commands.closing import abandon_lanes, cancel_open_jobs
 from wfd.commands.house import MAX_REASON, House, HouseOf
-from wfd.commands.queue import cancel_open_jobs, enqueue_pm, set_state
+from wfd.commands.queue import enqueue_pm, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
+from wfd.commands.settle import why_stuck
 from wfd.commands.today import over_today
 from wfd.domain.assignment import MOVES, Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job
+from wfd.domain.lane import Lane
 from wfd.ports import Read, Tx
 from wfd.rules.caps import breach, caps_of
 from wfd.rules.gates import OpenGate, open_gates
+from wfd.rules.unmerged import unmerged
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict
             decide(tx, assignment, By.PERSON, DecisionKind.CANCEL, reason)
             moved = set_state(tx, assignment, want.status, reason)
             cancel_open_jobs(tx, moved, reason)
+            abandon_lanes(tx, moved)
             return _answer(moved)
         case _:
             assert_never(want.status)
@@ -102,7 +107,8 @@ def _activate(
     settle_questions(tx, assignment, want.reason or None)
     let_try(tx, assignment.id)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)
-    if not tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
+    is_idle = not tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
+    if is_idle or why_stuck(tx, assignment) is not None:
         enqueue_pm(tx, moved, By.PERSON, want.reason or "")
     return _answer(moved)
 
@@ -115,6 +121,12 @@ def _complete(
         names = ", ".join(f"J{job.id} ({job.type}, {job.state})" for job in still)
         raise NotAllowed(
             f"A{assignment.id} has open jobs: {names}; wait for them, or 'wfctl cancel' them"
+        )
+    left = _unmerged(tx, assignment)
+    if left and not want.force:
+        raise NotAllowed(
+            f"what these have done is not merged: {', '.join(left)}; 'wfctl retry' does it again,"
+            f" 'wfctl lane abandon A{assignment.id} J…' or --force leaves it on its own branch"
         )
     gates = gates_of(tx, assignment, house)
     if gates and not want.force:
@@ -129,10 +141,19 @@ def _complete(
         By.PERSON,
         DecisionKind.COMPLETE,
         want.reason or "a person completed it",
-        inputs={"open_gates": [vars(gate) for gate in gates]},
-        is_override=bool(gates),
+        inputs={"open_gates": [vars(gate) for gate in gates], "unmerged": left},
+        is_override=bool(gates or left),
     )
+    abandon_lanes(tx, assignment)
     return _answer(set_state(tx, assignment, AssignmentState.COMPLETE, want.reason))
+
+
+def _unmerged(tx: Tx, assignment: Assignment) -> list[str]:
+    lanes = tx.all(Lane, "lanes_of", assignment_id=assignment.id)
+    if not lanes:
+        return []
+    jobs = tx.all(Job, "jobs_of", assignment_id=assignment.id)
+    return [f"J{job.id} ({job.type})" for job in unmerged(jobs, lanes)]
 
 
 def _answer(assignment: Assignment) -> dict[str, object]:

@@ -14,7 +14,8 @@ _COMMANDS = {
     for module, names in {
         "ctl.write": "create insert-job update-assignment note retry cancel",
         "ctl.inbox": "inbox answer approve reject override",
-        "ctl.lists": "queue assignments jobs",
+        "ctl.order": "depend lane",
+        "ctl.lists": "queue assignments jobs locks",
         "ctl.read": "assignment job evidence diff",
         "ctl.follow": "tail logs",
         "ctl.by_hand": "claim heartbeat finish",

@@ -1,4 +1,4 @@
-"""wfctl's lists: queue, assignments, jobs. They are asked for often, so they import little."""
+"""wfctl's lists: queue, assignments, jobs, locks. They are asked for often and import little."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import NotFound
 from wfd.domain.job import JobState, WaitsFor
 from wfd.domain.namespace import Namespace
-from wfd.edge.lists import print_assignments, print_jobs, print_queue
+from wfd.edge.lists import print_assignments, print_jobs, print_locks, print_queue
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.watch import draw_or_watch
 from wfd.edge.words import plural
@@ -35,7 +35,8 @@ def queue(
 ) -> None:
     """What is open, in the order in which it will be done.
 
-    Columns: job, assignment, namespace, type, state, priority, harness, waits for, made.
+    Columns: job, assignment, namespace, type, state, priority, harness, waits for, made, lane,
+    locks.
     """
 
     def draw() -> None:
@@ -122,6 +123,29 @@ def _ais_of(read: "Read", found: list[listing.QueuedJob]) -> "Ais":
     from wfd.ctl.ai import ais_now
 
     return ais_now(read)
+
+
+@click.command()
+@list_options
+@watch_option
+def locks(
+    namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
+) -> None:
+    """Which jobs have paths of their own, and which wait for them.
+
+    Columns: job, assignment, namespace, type, has or waits, lane, paths, waits on, made.
+    """
+
+    def draw() -> None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = listing.locks(read, here, limit)
+        if as_json:
+            print_document(found)
+            return
+        print_locks(found, now, is_all=is_all)
+        tell_cut(len(found), limit)
+
+    draw_or_watch(draw, watch_s)
 
 
 def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Assignment:

@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
-from wfd.ctl.scene import json_option, namespace_option
+from wfd.ctl.scene import if_failed_option, json_option, many_jobs, namespace_option
 from wfd.ctl.sending import send_command, tell
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState
+from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput
 from wfd.edge.shell import text_or_stdin
 from wfd.edge.when import moment
@@ -79,6 +80,10 @@ def create(
 @click.option("--type", "job_type", metavar="TYPE", required=True)
 @click.option("--context", metavar="TEXT|-", required=True, help="What the job is told.")
 @click.option("--run-after", metavar="TIME", help="30m, 2h, 1d or 2026-11-21T02:00.")
+@click.option("--after", metavar="JOB,…", type=many_jobs, default="", help="Once these are done.")
+@if_failed_option
+@click.option("--lock", "locks", metavar="GLOB", multiple=True, help="A path that it may touch.")
+@click.option("--parallel", is_flag=True, help="In a lane of its own, merged when it is done.")
 @_new_job_options
 @namespace_option
 @json_option
@@ -87,6 +92,10 @@ def insert_job(
     job_type: str,
     context: str,
     run_after: str | None,
+    after: tuple[int, ...],
+    if_failed: str | None,
+    locks: tuple[str, ...],
+    parallel: bool,
     harness: str | None,
     ai: str | None,
     labels: tuple[str, ...],
@@ -98,8 +107,14 @@ def insert_job(
 ) -> None:
     """Put a job of your own into an assignment.
 
+    With --lock it never runs beside another job of this repository that may touch the same paths;
+    globs are written as in .gitignore, from the top, and --lock may be given more than once.
+    --parallel needs one: the job then runs beside the others of its assignment.
+
     Prints the id of the job alone when it is not on a terminal.
     """
+    if if_failed is not None and not after:
+        raise BadInput("--if-failed says what happens when a job of --after fails; name one")
     answer = send_command(
         "insert_job",
         namespace,
@@ -113,6 +128,10 @@ def insert_job(
         priority=priority,
         run_after=None if run_after is None else moment(run_after, utc_ms()),
         key=key,
+        after=after,
+        if_failed=if_failed or OnFailure.WAIT,
+        locks=locks,
+        parallel=parallel,
     )
     shown = f"J{answer['job']}"
     told = f"{shown} {_made(answer)} in A{assignment_id}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wfd.domain.ids import RunId
-from wfd.domain.job import HAND
+from wfd.domain.job import HAND, MERGE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -40,6 +40,7 @@ class Ai:
 
 
 BY_HAND = Ai(HAND, HAND, HAND)  # nobody's: a person, or an agent that somebody else runs
+MERGING = Ai(MERGE, MERGE, MERGE)  # nobody's: the daemon's own work
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,16 @@ class Assignment:
     pm_wall_ms: int
     allowance: str  # JSON: what a person has added to its caps
     resumes_at: int | None  # when its pause ends by itself
+    lane: str = "main"  # whose branch, base and head these are, as domain/lane.py has it
+
+    @property
+    def place(self) -> str:
+        """The name of the workspace, and of all that belongs to it."""
+        return f"A{self.id}" if self.lane == "main" else f"A{self.id}-{self.lane}"
 
     @property
     def branch(self) -> str:
-        return f"wfd/A{self.id}"
+        return f"wfd/{self.place}"
 
     @property
     def is_closed(self) -> bool:

@@ -54,6 +54,8 @@ class By(StrEnum):
 
 PM = "pm"  # the one job type whose answer the daemon acts on
 HAND = "hand"  # stands for the harness and the AI of what somebody claims
+MERGE = "merge"  # brings a lane into main; done by the daemon itself
+RESERVED = frozenset({PM, MERGE})  # types that only the daemon inserts
 MAIN_LANE = "main"
 PM_LANE = "pm"
 
@@ -110,3 +112,13 @@ class Job:
     @property
     def is_closed(self) -> bool:
         return self.state in CLOSED
+
+    @property
+    def has_own_lane(self) -> bool:
+        """It was declared parallel, and works beside the others of its assignment."""
+        return self.lane not in (MAIN_LANE, PM_LANE)
+
+    @property
+    def has_begun(self) -> bool:
+        """A run of it is on, or has been: it may have changed what it may touch."""
+        return self.state is JobState.RUNNING or self.outcome is not None

@@ -6,6 +6,7 @@ from typing import Protocol
 from wfd.commands.inspect import Chain, JobStep
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
+from wfd.domain.lane import Lane
 from wfd.domain.question import QuestionState
 from wfd.edge.document import to_json
 from wfd.edge.inbox_page import how_to_answer, in_brief
@@ -42,6 +43,8 @@ def chain_page(
     yield from _facts(assignment)
     for cap in left:
         yield fact("left", one_line(cap))
+    for lane in chain.lanes:
+        yield fact("lane", lane.name, state_cell(lane.state), lane.view(assignment).branch)
     for gate in gates or ():
         yield fact("open_gate", gate.name, one_line(gate.why))
     for asked in chain.questions:
@@ -62,15 +65,21 @@ def chain_page(
 def chain_document(
     chain: Chain, gates: Sequence[Gate] | None, left: Sequence[str] = ()
 ) -> dict[str, object]:
-    """{"namespace", "assignment", "left": […], "chain": [{"job", …} | {"decision"}], "notes",
-    "questions", "open_gates"}"""
+    """{"namespace", "assignment", "left": […], "chain": […], "notes", "questions", "lanes",
+    "open_gates"}
+
+    A step of the chain is {"job", …} or {"decision"}.
+    """
     return {
         "namespace": chain.namespace.name,
-        "assignment": {**_object(chain.assignment), "branch": chain.assignment.branch},
+        "assignment": {**_plain(chain.assignment), "branch": chain.assignment.branch},
         "left": list(left),
         "chain": [_step_document(step) for step in chain.steps],
         "notes": to_json(chain.notes),
         "questions": to_json(chain.questions),
+        "lanes": [
+            {**_plain(lane), "branch": lane.view(chain.assignment).branch} for lane in chain.lanes
+        ],
         "open_gates": None if gates is None else [{"name": g.name, "why": g.why} for g in gates],
     }
 
@@ -97,7 +106,7 @@ def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:
     yield line(
         "job",
         f"J{job.id}",
-        job.type,
+        cell(f"{job.type} (parallel)" if job.has_own_lane else job.type, job.type),
         state,
         state_cell(job.outcome),
         cell(ago(job.created_at, now), iso(job.created_at)),
@@ -133,7 +142,7 @@ def _step_document(step: JobStep | Decision) -> object:
     }
 
 
-def _object(assignment: Assignment) -> dict[str, object]:
-    made = to_json(assignment)
+def _plain(thing: Assignment | Lane) -> dict[str, object]:
+    made = to_json(thing)
     assert isinstance(made, dict)
     return made

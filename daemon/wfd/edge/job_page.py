@@ -1,6 +1,7 @@
 """One job: its state, what it waits for and who can release it, its runs, what came of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wfd.commands.inspect import JobView
 from wfd.domain.job import Job, JobState
@@ -10,7 +11,7 @@ from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import cell, state_cell
 from wfd.edge.waiting import wait_of
-from wfd.edge.words import ago, iso, one_line
+from wfd.edge.words import ago, globs_in_words, iso, one_line
 
 _COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
 
@@ -31,6 +32,16 @@ def job_page(view: JobView, now: int, ais: Ais) -> Iterator[PageLine]:
         yield fact("closed", cell(ago(job.closed_at, now), iso(job.closed_at)))
     if job.retry_of is not None:
         yield fact("retry_of", f"J{job.retry_of}")
+    if job.has_own_lane:
+        yield fact("lane", job.lane, f"parallel; branch {_branch(view)}")
+    if job.merges is not None:
+        yield fact("merges", job.merges)
+    for need in view.needs:
+        yield fact("after", str(need), f"if that fails: {need.on_failure}")
+    if view.needed_by:
+        yield fact("before", ", ".join(f"J{id_}" for id_ in view.needed_by))
+    if job.locks is not None:
+        yield fact("locks", globs_in_words(job.locks))
     yield fact("harness", job.harness or "the default of its type")
     if job.needs is not None:
         yield fact("needs", needs_words(job.needs))
@@ -41,12 +52,22 @@ def job_page(view: JobView, now: int, ais: Ais) -> Iterator[PageLine]:
 
 
 def job_document(view: JobView, now: int, ais: Ais) -> dict[str, object]:
-    """{"job", "namespace", "waits", "made", "runs", "evidence"}"""
+    """{"job", "namespace", "waits", "after", "before", "made", "runs", "evidence"}"""
     step = view.step
     return {
         "namespace": view.namespace.name,
         "job": to_json(step.job),
         "waits": to_json(wait_of(view, now, ais)),
+        "after": [
+            {
+                "job": need.id,
+                "state": need.state.value,
+                "is": need.standing.value,
+                "if_failed": need.on_failure.value,
+            }
+            for need in view.needs
+        ],
+        "before": list(view.needed_by),
         "made": to_json(step.maker),
         "runs": to_json(step.runs),
         "evidence": to_json(step.evidence),
@@ -72,6 +93,10 @@ def _came_of_it(view: JobView, now: int) -> Iterator[PageLine]:
 def _counters(job: Job) -> str:
     counted = [(name, getattr(job, name)) for name in _COUNTERS]
     return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counted if count)
+
+
+def _branch(view: JobView) -> str:
+    return replace(view.assignment, lane=view.step.job.lane).branch
 
 
 def _outcome(job: Job) -> str | None:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from wfd.commands.listing import ListedAssignment, ListedJob, QueuedJob
-from wfd.domain.job import HAND, JobState, WaitsFor
+from wfd.commands.listing import ListedAssignment, ListedJob, LockedJob, QueuedJob
+from wfd.domain.job import HAND, MAIN_LANE, PM_LANE, JobState, WaitsFor
 from wfd.edge.ai_words import Ais, hindrance
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
-from wfd.edge.words import ago, duration, iso, one_line, spend
+from wfd.edge.words import ago, duration, globs_in_words, iso, one_line, spend
 from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (
@@ -15,6 +15,9 @@ NOTHING_OPEN = (
     "  wfctl assignments              lists what there was"
 )
 NO_ASSIGNMENT = "no assignment here yet.\n  wfctl create 'what you want'   starts one"
+NO_LOCK = (
+    "no job has paths of its own, and none waits for any.\n  wfctl insert-job … --lock 'src/**'"
+)
 NO_JOB = "no such job here.\n  wfctl assignments   lists what there is to look into"
 
 
@@ -29,8 +32,25 @@ def print_queue(jobs: Sequence[QueuedJob], now: int, ais: Ais, *, is_all: bool =
         Column("HARNESS"),
         Column("WAITS FOR", can_wrap=True),
         Column("MADE"),
+        Column("LANE", is_for_programs=all(job.lane in (MAIN_LANE, PM_LANE) for job in jobs)),
+        Column("LOCKS", can_wrap=True, is_for_programs=all(job.locks is None for job in jobs)),
     ]
     print_table(columns, [_queue_row(job, now, ais) for job in jobs], empty=NOTHING_OPEN)
+
+
+def print_locks(jobs: Sequence[LockedJob], now: int, *, is_all: bool = False) -> None:
+    columns = [
+        Column("JOB"),
+        Column("OF"),
+        Column("NAMESPACE", is_for_programs=not is_all),
+        Column("TYPE"),
+        Column("STATE"),
+        Column("LANE"),
+        Column("PATHS", can_wrap=True),
+        Column("WAITS ON"),
+        Column("MADE"),
+    ]
+    print_table(columns, [_lock_row(job, now) for job in jobs], empty=NO_LOCK)
 
 
 def print_assignments(
@@ -78,6 +98,24 @@ def _queue_row(job: QueuedJob, now: int, ais: Ais) -> list[Cell]:
         cell(job.priority),
         cell(_by(job), job.run_ai or job.harness or ""),
         cell(_waits_for(job, now, ais), job.waits_for or job.run_activity or ""),
+        cell(ago(job.created_at, now), iso(job.created_at)),
+        cell(job.lane),
+        cell(globs_in_words(job.locks)),
+    ]
+
+
+def _lock_row(job: LockedJob, now: int) -> list[Cell]:
+    waits = job.waits_for is WaitsFor.LOCK
+    state = "waits" if waits else "has them until it is merged" if job.merges else "has them"
+    return [
+        cell(f"J{job.id}"),
+        cell(f"A{job.assignment_id}"),
+        cell(job.namespace),
+        cell(job.type),
+        cell(state, "waits" if waits else "has"),
+        cell(job.lane),
+        cell("all" if job.locks is None else globs_in_words(job.locks)),
+        cell(job.waits_on if waits else ""),
         cell(ago(job.created_at, now), iso(job.created_at)),
     ]
 
@@ -147,9 +185,9 @@ def _waits_for(job: QueuedJob, now: int, ais: Ais) -> str:
                 return f"somebody: wfctl claim J{job.id}"
             return hindrance(job.waits_on, ais, now)
         case WaitsFor.DEPENDENCY:
-            return f"other jobs: {job.waits_on}"
+            return f"the end of {job.waits_on}"
         case WaitsFor.LOCK:
-            return f"its paths, which {job.waits_on} has"
+            return f"paths that {job.waits_on} has"
         case WaitsFor.ASSIGNMENT:
             reason = f": {one_line(job.assignment_reason, 60)}" if job.assignment_reason else ""
             ends = job.assignment_resumes_at

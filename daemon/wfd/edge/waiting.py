@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wfd.commands.inspect import COUNT_TO, JobView
+from wfd.domain.dependency import Need, Standing
 from wfd.domain.job import HAND, Job, JobState, WaitsFor
 from wfd.edge.ai_words import Ais, hindrance, way_out
-from wfd.edge.words import ago, local_time, one_line, plural
+from wfd.edge.words import ago, globs_in_words, local_time, one_line, plural
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ def wait_of(view: JobView, now: int, ais: Ais) -> Wait | None:
                 return Wait("somebody who does it by hand", f"whoever types: wfctl claim J{job.id}")
             return Wait(hindrance(job.waits_on, ais, now), way_out(job.waits_on, ais))
         case WaitsFor.DEPENDENCY:
-            return Wait(f"other jobs: {job.waits_on}", "the end of these jobs")
+            return _for_dependencies(job, view.needs)
         case WaitsFor.LOCK:
-            return Wait(f"its paths, which {job.waits_on} has", f"the end of {job.waits_on}")
+            return _for_paths(job, view.holder)
         case _:
             assert_never(job.waits_for)
 
@@ -61,6 +62,39 @@ def _for_lane(job: Job, ahead: Job | None) -> Wait:
         f"the end of J{ahead.id} and of what is before it in line;"
         f" 'wfctl cancel J{ahead.id}' ends J{ahead.id} now",
     )
+
+
+def _for_dependencies(job: Job, needs: list[Need]) -> Wait:
+    left = [need for need in needs if need.standing is not Standing.MET]
+    failed = [need for need in left if need.standing is Standing.FAILED]
+    still_open = [need for need in left if need.standing is Standing.OPEN]
+    names = " and ".join(map(str, left)) or job.waits_on or "other jobs"
+    ways = []
+    if still_open:
+        ways.append(f"the end of {' and of '.join(_end(need) for need in still_open)}")
+    ways += [
+        f"a person, as J{need.id} is {need.state}: 'wfctl retry J{need.id}',"
+        f" 'wfctl depend J{job.id} --drop J{need.id}' or 'wfctl cancel J{job.id}'"
+        for need in failed
+    ]
+    return Wait(f"{names}, which it comes after", "; ".join(ways) or "the daemon")
+
+
+def _end(need: Need) -> str:
+    return f"the merge of J{need.id}" if need.state is JobState.DONE else f"J{need.id}"
+
+
+def _for_paths(job: Job, holder: Job | None) -> Wait:
+    paths = f"its paths {globs_in_words(job.locks)}" if job.locks else "all paths"
+    if holder is None:
+        return Wait(f"{paths}, which {job.waits_on} has", f"the end of {job.waits_on}")
+    whose = f"J{holder.id} ({holder.type}, {holder.state})"
+    if holder.waits_for is WaitsFor.LOCK:
+        has = f"which {whose} has waited for before it"
+    else:
+        has = f"which {whose} has" + (f": {globs_in_words(holder.locks)}" if holder.locks else "")
+    ends = f"the end of J{holder.id}, and its merge" if holder.has_own_lane else "the end of it"
+    return Wait(f"{paths}, {has}", f"{ends}; 'wfctl cancel J{holder.id}' ends J{holder.id} now")
 
 
 def _for_time(job: Job, now: int) -> Wait:

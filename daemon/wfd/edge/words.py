@@ -61,6 +61,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def globs_in_words(locks: str | None) -> str:
+    """The globs of a job, as its row has them."""
+    if locks is None:
+        return ""
+    import json  # late: most lists have none
+
+    return one_line(", ".join(map(str, json.loads(locks))), 200)
+
+
 def local_time(at: int) -> str:
     """In the person's own time zone, to the second."""
     return _moment(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

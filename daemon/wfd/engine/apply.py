@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import assert_never
 
 from wfd.commands.ask import NewQuestion
+from wfd.commands.closing import abandon_lanes, close_job
+from wfd.commands.lanes import enqueue_retry
 from wfd.commands.queue import (
     NewJob,
-    close_job,
     enqueue,
     enqueue_pm,
     get_assignment,
@@ -18,6 +19,7 @@ from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision, DecisionKind
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import By, Job, JobState
+from wfd.domain.lane import Lane
 from wfd.domain.note import Note
 from wfd.domain.outcome import Conclusion, Kind
 from wfd.domain.question import Asker, QuestionKind, ToldQuestion
@@ -77,6 +79,7 @@ def facts_of(read: Read, assignment: Assignment, pm_job: Job | None, settings: S
         check_names=house.checks,
         types=house.types,
         harnesses=house.harnesses,
+        lanes=read.all(Lane, "lanes_of", assignment_id=of),
         refused=_refusal_before(read, pm_job),
     )
 
@@ -104,12 +107,13 @@ def _carry_out(
                 ),
             )
         case decisions.Retry():
-            last = facts.last_job
+            last = facts.tried_again
             assert last is not None, "a retry of nothing is refused"
             counters = retry.counters(last)
-            enqueue(
+            enqueue_retry(
                 tx,
                 assignment,
+                last,
                 NewJob(
                     type=last.type,
                     context=retry.context(last, answer.changes),
@@ -127,6 +131,7 @@ def _carry_out(
         case decisions.Proceed():
             pass  # whoever closes a run gives the turn to the next in line
         case decisions.Complete():
+            abandon_lanes(tx, assignment)  # of what failed, and was done in another way
             set_state(tx, assignment, AssignmentState.COMPLETE, answer.reason)
         case decisions.Block():
             new = NewQuestion(
@@ -148,6 +153,8 @@ def _session_to_keep(facts: Facts, settings: Settings) -> str | None:
     """The last session, where its job type goes on with it and its end does not forbid it."""
     job, run = facts.last_job, facts.last_run
     template = settings.templates.get(job.type) if job else None
+    if job is not None and job.merges is not None:
+        return None  # what it did before is not in the lane in which it begins anew
     if run is None or not isinstance(template, Template) or template.fresh_session:
         return None
     ended_well = run.outcome is Kind.SUCCEEDED

@@ -12,6 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from wfd.commands.house import MAX_TEXT
+from wfd.commands.lanes import as_seen_from
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of, text_of
 from wfd.domain.ai import BY_HAND
@@ -128,13 +129,9 @@ def _outcome(run: Run) -> Outcome:
 def _lease_of(tx: Tx, run_id: RunId) -> Lease:
     run = tx.one(Run, "run_by_id", id=run_id)
     assert run is not None, "it was there just now"
-    return Lease(
-        namespace_of(tx, run.namespace_id),
-        get_assignment(tx, run.assignment_id),
-        get_job(tx, run.job_id),
-        run,
-        BY_HAND,
-    )
+    job = get_job(tx, run.job_id)
+    assignment = as_seen_from(tx, get_assignment(tx, run.assignment_id), job)
+    return Lease(namespace_of(tx, run.namespace_id), assignment, job, run, BY_HAND)
 
 
 def _why_lost(tx: Tx, run_id: RunId) -> WfdError:

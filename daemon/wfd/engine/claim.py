@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.abc import TaskGroup
 
-from wfd.commands.queue import get_assignment, get_job, release
+from wfd.commands.lanes import as_seen_from
+from wfd.commands.locks import MAX_LOOKED_AT, blocker
+from wfd.commands.queue import get_assignment, get_job, park, release
 from wfd.commands.record import event_of_job
 from wfd.commands.scope import job_in, namespace_named, text_of
 from wfd.domain.ai import BY_HAND
@@ -53,9 +55,7 @@ async def claim(parts: Parts, group: TaskGroup, want: Claim) -> dict[str, object
 def _leased(tx: Tx, worker: str, ttl_ms: int, want: Claim) -> Lease:
     namespace = namespace_named(tx, want.namespace)
     name = text_of(want.by, "name", MAX_NAME)
-    wanted = _wanted(tx, namespace, want)
-    job = tx.one(Job, "take_this_job", id=wanted.id)
-    assert job is not None, "it was ready just now"
+    job = _taken(tx, namespace, want)
     run = tx.one(
         Run,
         "add_run_by_hand",
@@ -69,7 +69,30 @@ def _leased(tx: Tx, worker: str, ttl_ms: int, want: Claim) -> Lease:
     )
     assert run is not None, "an insert gives its row back"
     event_of_job(tx, "run.leased", job, run.id, harness=HAND, by_hand=name)
-    return Lease(namespace, get_assignment(tx, job.assignment_id), job, run, BY_HAND)
+    assignment = as_seen_from(tx, get_assignment(tx, job.assignment_id), job)
+    return Lease(namespace, assignment, job, run, BY_HAND)
+
+
+def _taken(tx: Tx, namespace: Namespace, want: Claim) -> Job:
+    """A job that runs now. One whose paths another has is passed over, if it was not named."""
+    for _ in range(MAX_LOOKED_AT):
+        wanted = _wanted(tx, namespace, want)
+        job = tx.one(Job, "take_this_job", id=wanted.id)
+        assert job is not None, "it was ready just now"
+        other = blocker(tx, job)
+        if other is None:
+            return job
+        if want.job is not None:
+            raise NotAllowed(_held(job, other))
+        park(tx, job, WaitsFor.LOCK, f"J{other.id}")
+    raise NotFound(f"the first {MAX_LOOKED_AT} jobs wait for paths; 'wfctl locks' shows whose")
+
+
+def _held(job: Job, other: Job) -> str:
+    return (
+        f"J{job.id} waits for its paths, which J{other.id} ({other.type}, {other.state}) has;"
+        " 'wfctl locks' shows who has which"
+    )
 
 
 def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:
@@ -79,6 +102,8 @@ def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:
     if want.type is not None:
         raise BadInput("name a job or a --type, not both")
     job = job_in(tx, namespace.name, JobId(want.job))
+    if job.merges is not None:
+        raise NotAllowed(f"J{job.id} is a merge job, which the daemon does by itself")
     if job.type == PM:
         raise NotAllowed(
             f"J{job.id} is a PM job, which decides for the daemon; a person decides by"
@@ -92,6 +117,8 @@ def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:
             return job
         case JobState.RUNNING:
             raise Conflict(f"J{job.id} is running already; 'wfctl job J{job.id}' says by whom")
+        case JobState.WAITING if job.waits_for is WaitsFor.LOCK and (other := blocker(tx, job)):
+            raise NotAllowed(_held(job, other))
         case JobState.WAITING:
             raise NotAllowed(f"J{job.id} waits; 'wfctl job J{job.id}' says for what")
         case JobState.DONE | JobState.FAILED | JobState.CANCELLED:

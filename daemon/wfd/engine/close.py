@@ -5,16 +5,20 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from wfd.commands.ask import NewQuestion
-from wfd.commands.queue import close_job, enqueue_pm, get_assignment, get_job, promote
+from wfd.commands.closing import close_job, close_lane, get_lane
+from wfd.commands.lanes import as_seen_from, set_head
+from wfd.commands.locks import free_paths
+from wfd.commands.queue import NewJob, call_pm, enqueue, get_assignment, get_job, promote_all
 from wfd.commands.record import decide, event_of_job
 from wfd.commands.scope import namespace_of
-from wfd.commands.settle import pause_if_idle, stop_and_ask, stop_at_cap
+from wfd.commands.settle import block_if_stuck, pause_if_idle, stop_and_ask, stop_at_cap
 from wfd.commands.today import pause_for_today
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
-from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.job import MERGE, RESERVED, By, Job, JobState, WaitsFor
+from wfd.domain.lane import LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
@@ -171,8 +175,11 @@ def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -
     )
     if spans_session:
         told = _with_own_usage(tx, told, run)
+    job, snapshot = get_job(tx, run.job_id), closing.snapshot
+    if job.has_own_lane and snapshot is not None:
+        whole = get_assignment(tx, job.assignment_id)
+        set_head(tx, as_seen_from(tx, whole, job), run.id, snapshot)
     _write_run(tx, run, closing, told)
-    job = get_job(tx, run.job_id)
     used = _used(tx, run, seen, closing, told)
     assignment = _count_run(tx, run, job, closing, used)
     _add_evidence(tx, run, closing.evidence)
@@ -184,7 +191,8 @@ def settle(tx: Tx, over: Over, next_: Next, settings: Settings) -> Closed:
     job, run = over.job, over.run
     spend = _count_spend(tx, over, is_over=not isinstance(next_, Again | Ask | Elsewhere))
     assignment = _pause_at_cap(tx, over, settings, spend)
-    promote(tx, assignment.id)
+    promote_all(tx, assignment.id)
+    free_paths(tx, job.namespace_id)
     message = over.outcome.message[:500]
     event_of_job(tx, "run.closed", job, run.id, outcome=over.outcome.kind, message=message)
     state = tx.one(str, "state_of_job", id=job.id)
@@ -262,7 +270,7 @@ def _used(tx: Tx, run: Run, seen: Seen, closing: Closing, told: Conclusion) -> U
 
 def _count_run(tx: Tx, run: Run, job: Job, closing: Closing, used: Used) -> Assignment:
     """Give the turn back; the run's assignment with what it has used up and where it stands."""
-    snapshot = closing.snapshot
+    snapshot = None if job.has_own_lane else closing.snapshot  # the lane's row has its head
     if run.by_hand is None:  # whose work takes no place of an agent's
         tx.run("give_back_turn", id=run.namespace_id)
     counted = tx.one(
@@ -295,13 +303,15 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
     match next_:
         case Judge():
             close_job(tx, job, next_.state, outcome.kind, over.answer, next_.counter)
+            is_merged_first = next_.state is JobState.DONE and _is_merge_due(tx, assignment, job)
             asked = asking.read(over.told.text) if outcome.kind is Kind.SUCCEEDED else None
-            if asked is None:
-                enqueue_pm(tx, assignment, By.POLICY)
-            else:
+            if asked is not None:
                 _ask_for_agent(tx, over, asked, settings)
+            elif not is_merged_first:
+                call_pm(tx, assignment)
         case Apply():
             apply_decision(tx, assignment, job, run, over.told, settings)
+            block_if_stuck(tx, get_assignment(tx, assignment.id), settings.house.patience)
         case Again():
             decide(
                 tx,
@@ -335,11 +345,33 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             _block(tx, assignment, run, next_.reason, settings)
         case Ended():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
-            promote(tx, assignment.id)
+            promote_all(tx, assignment.id)
             reason = outcome.message or f"J{job.id} was cancelled"
             pause_if_idle(tx, assignment, reason, settings.house.patience)
         case _:
             assert_never(next_)
+
+
+def _is_merge_due(tx: Tx, assignment: Assignment, job: Job) -> bool:
+    """Have what was done in a lane of its own merged, before a PM judges it; if there is any."""
+    if not job.has_own_lane:
+        return False
+    if not get_lane(tx, assignment.id, job.lane).has_changed:
+        close_lane(tx, assignment.id, job.lane, LaneState.MERGED)
+        return False
+    enqueue(
+        tx,
+        assignment,
+        NewJob(
+            type=MERGE,
+            context=f"Merge {replace(assignment, lane=job.lane).branch} into {assignment.branch}",
+            created_by=By.POLICY,
+            priority=job.priority,
+            locks=job.locks,
+            merges=job.lane,
+        ),
+    )
+    return True
 
 
 def _put_back(
@@ -380,7 +412,7 @@ def _count_spend(tx: Tx, over: Over, *, is_over: bool) -> Spend:
         "count_spend",
         namespace_id=over.run.namespace_id,
         day=day_of(tx.now),
-        jobs=int(is_over and not over.job.is_pm),
+        jobs=int(is_over and over.job.type not in RESERVED),
         cost_usd=used.cost_usd,
         unmeasured=int(used.is_unmeasured),
         tokens=used.tokens,

@@ -5,6 +5,7 @@ from functools import partial
 
 import anyio
 
+from wfd.commands.lanes import as_seen_from, set_head
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict, LeaseLost
 from wfd.domain.evidence import EvidenceKind, NewEvidence
@@ -74,20 +75,24 @@ async def _gather(
         lease.namespace, assignment, lease.job.id, lease.run.id, _title(lease.job)
     )
     reached(Step.TAKEN)
-    await _need_lease(parts, lease)
+    await need_lease(parts, lease)
     kept = await _keep(parts, lease, assignment, template, taken)
     did_nothing = await _did_nothing(parts, lease, ended.conclusion, taken)
     told = _judge_work(ended.conclusion, template, did_nothing)
     evidence: list[NewEvidence] = []
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
-        told, evidence = await _evidence(parts, lease, assignment, settings, template, told, kept)
+        told, evidence = await gather_evidence(
+            parts, lease, assignment, settings, template, told, kept
+        )
     return Closing(told, ended.ended_by, ended.exit_code, kept, evidence, blames_ai=ended.blames_ai)
 
 
 async def _assignment(parts: Parts, lease: Lease) -> Assignment:
     found = await parts.store.one(Assignment, "assignment_by_id", id=lease.assignment.id)
     assert found is not None
-    return found
+    if not lease.job.has_own_lane:
+        return found
+    return await parts.store.write(lambda tx: as_seen_from(tx, found, lease.job))
 
 
 async def _keep(
@@ -106,11 +111,11 @@ async def _keep(
     with anyio.CancelScope(shield=True):
         await deliver(moves_branch=True)
         reached(Step.DELIVERED)
-        await parts.store.write(lambda tx: _set_head(tx, lease.run.id, taken))
+        await parts.store.write(lambda tx: stand_at(tx, assignment, lease.run.id, taken))
     return taken
 
 
-async def _need_lease(parts: Parts, lease: Lease) -> None:
+async def need_lease(parts: Parts, lease: Lease) -> None:
     """Raise LeaseLost unless it is still ours: whoever has the job now may be in the workspace."""
     ttl_ms = parts.settings.config.lease_ttl_ms
     is_ours = await parts.store.write(
@@ -120,8 +125,9 @@ async def _need_lease(parts: Parts, lease: Lease) -> None:
         raise LeaseLost(lease.run.id)
 
 
-def _set_head(tx: Tx, run_id: RunId, taken: Snapshot) -> None:
-    if not tx.run("set_head", run_id=run_id, commit=taken.commit, tree=taken.tree):
+def stand_at(tx: Tx, seen: Assignment, run_id: RunId, taken: Snapshot) -> None:
+    """Say where a run has moved the branch of its lane. Raises LeaseLost."""
+    if not set_head(tx, seen, run_id, taken):
         raise LeaseLost(run_id)
 
 
@@ -150,7 +156,7 @@ def _judge_work(told: Conclusion, template: Template, did_nothing: bool) -> Conc
     return told
 
 
-async def _evidence(
+async def gather_evidence(
     parts: Parts,
     lease: Lease,
     assignment: Assignment,
@@ -159,6 +165,7 @@ async def _evidence(
     told: Conclusion,
     kept: Snapshot,
 ) -> tuple[Conclusion, list[NewEvidence]]:
+    """The diff, the checks at what is kept, the verdict; and the conclusion that follows."""
     folder = parts.folder_of(lease.run.id)
     evidence: list[NewEvidence] = []
     if template.writes is not Writes.NEVER:

@@ -1,15 +1,18 @@
 """What is looked after at leisure: questions that nobody answers, workspaces, the store's log.
 
-The workspace of an assignment that ended is removed; its branch and every snapshot stay.
+The workspace of what has ended is removed; every snapshot stays, and so does the branch, but for
+that of a lane that was merged.
 """
 
 import anyio
 
 from wfd.commands.deadline import expire_due
+from wfd.commands.lanes import set_up
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, WfdError
 from wfd.domain.ids import AssignmentId
+from wfd.domain.lane import Lane, LaneState
 from wfd.domain.question import Question
 from wfd.domain.run import Run
 from wfd.engine.parts import Parts
@@ -20,11 +23,14 @@ MUCH_LOG = 64 * 1024**2  # bytes; it is at most a quarter of that if nobody stan
 
 async def housekeep(parts: Parts) -> None:
     refused: set[AssignmentId] = set()
+    lanes_refused: set[str] = set()
     was_told = False
     while True:
         try:
             was_told = _tell_of_log(parts, was_told)
             await expire_questions(parts)
+            for lane in await parts.store.all(Lane, "closed_lanes_with_workspace"):
+                await _remove_lane(parts, lane, lanes_refused)
             for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
@@ -63,8 +69,39 @@ async def expire_questions(parts: Parts) -> None:
     parts.wake()
 
 
-def _is_live(parts: Parts, assignment_id: AssignmentId) -> bool:
-    return any(live.lease.assignment.id == assignment_id for live in parts.live.values())
+async def _remove_lane(parts: Parts, lane: Lane, refused: set[str]) -> None:
+    """Nobody works in it any more: a closed lane never opens again."""
+    whole = await parts.store.one(Assignment, "assignment_by_id", id=lane.assignment_id)
+    assert whole is not None, "a lane has an assignment"
+    seen = lane.view(whole)
+    if seen.place in refused or _is_live(parts, whole.id, lane.name):
+        return
+    if await _is_in_hand(parts, whole.id):
+        return
+    namespace = await parts.store.write(lambda tx: namespace_of(tx, whole.namespace_id))
+    try:
+        await parts.workspaces.remove(namespace, seen)
+        if lane.state is LaneState.MERGED:
+            await parts.workspaces.retire(namespace, seen)
+    except (WfdError, OSError) as error:
+        refused.add(seen.place)
+        reason = str(error)
+        parts.log.warning("workspace.kept", assignment_id=whole.id, lane=lane.name, reason=reason)
+        return
+    await parts.store.write(lambda tx: set_up(tx, seen, is_set_up=False))
+    parts.log.info("workspace.removed", assignment_id=whole.id, lane=lane.name)
+
+
+async def _is_in_hand(parts: Parts, assignment_id: AssignmentId) -> bool:
+    runs = await parts.store.all(Run, "live_runs_of", assignment_id=assignment_id)
+    return any(run.by_hand is not None for run in runs)
+
+
+def _is_live(parts: Parts, assignment_id: AssignmentId, lane: str | None = None) -> bool:
+    leases = [live.lease for live in parts.live.values()]
+    return any(
+        lease.assignment.id == assignment_id and lane in (None, lease.job.lane) for lease in leases
+    )
 
 
 async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentId]) -> None:

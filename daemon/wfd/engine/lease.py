@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from wfd.commands.house import House
+from wfd.commands.lanes import as_seen_from
 from wfd.commands.queue import get_assignment, park, promote_due
 from wfd.commands.record import decide, event_of_job
 from wfd.commands.today import end_pauses, over_today, pause_for_today
@@ -131,7 +132,8 @@ def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Le
     event_of_job(tx, "run.leased", job, run.id, harness=run.harness, ai=run.ai)
     assignment = get_assignment(tx, job.assignment_id)
     _tell_failover(tx, assignment, job, run, may)
-    return Lease(namespace, assignment, job, run, may.ai, may.why_not)
+    seen = as_seen_from(tx, assignment, job)
+    return Lease(namespace, seen, job, run, may.ai, may.why_not)
 
 
 def _in_own_session(tx: Tx, job: Job, may: Go) -> Job:

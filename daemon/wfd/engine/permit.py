@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wfd.commands.house import House
+from wfd.commands.locks import blocker
 from wfd.commands.roster import Roster, roster
 from wfd.commands.scope import namespace_of
-from wfd.domain.ai import Ai, Hold
+from wfd.domain.ai import MERGING, Ai, Hold
 from wfd.domain.ids import NamespaceId, RunId
 from wfd.domain.job import HAND, Job, WaitsFor
 from wfd.domain.namespace import Namespace
@@ -32,6 +33,8 @@ from wfd.rules.route import (
 )
 
 UsualOf = Callable[[Namespace, str], Usual]
+
+_MERGE_ROUTE = json.dumps({"rule": "the daemon merges by itself", "passed": []})
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Desk:
 
     def took(self, go: Go) -> None:
         """A run begins."""
+        if go.ai is MERGING:
+            return
         one = self.ais.get(go.ai.name)
         if one is None or go.is_probe:
             self.__dict__.pop("ais", None)  # what its try holds back is known to the store alone
@@ -102,9 +107,14 @@ class Desk:
         return route(needs, usual, job.type, self.ais, known)
 
     def permit(self, namespace: Namespace, job: Job) -> Go | Park:
+        if job.merges is not None:
+            return Go(MERGING, _MERGE_ROUTE)
         self._namespaces[namespace.id] = namespace
         if not job.is_pm and self._is_for_hands(namespace, job):
-            return Park(WaitsFor.AI, HAND)  # until somebody claims it
+            return Park(WaitsFor.AI, HAND)  # until somebody claims it, which looks at its paths
+        other = blocker(self._read, job)
+        if other is not None:
+            return Park(WaitsFor.LOCK, f"J{other.id}")
         before = run_before(self._read, job)
         verdict = self.verdict(job, before)
         match verdict:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import anyio.to_thread
 
+from wfd.commands.lanes import as_seen_from, set_up
+from wfd.commands.queue import get_assignment
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
 from wfd.domain.errors import Broken, Conflict, LeaseLost, WfdError
@@ -76,15 +78,10 @@ class Ready:
 
 async def make_ready(parts: Parts, lease: Lease) -> Ready:
     """The workspace, its set-up and baseline, and the prompt. Raises NotReady."""
-    settings = _settings(parts, lease)
+    settings = settings_for(parts, lease)
     template = _template(settings, lease.job)
-    folder = await _empty_folder(parts, lease.run)
-    workspace = await _workspace(parts, lease)
-    assignment = lease.assignment
-    if assignment.base_commit is None:
-        assignment = await _record_base(parts, lease, workspace)
-    if workspace.is_new or not assignment.is_set_up:
-        await _set_up(parts, lease, assignment, settings, workspace)
+    folder = await empty_folder(parts, lease.run)
+    workspace, assignment = await ready_workspace(parts, lease, settings)
     left = await left_by_another(parts, lease, workspace, folder)
     words = await _prompt(parts, lease, assignment, settings, template, left)
     return Ready(settings, template, workspace, assignment, folder, words)
@@ -113,7 +110,21 @@ async def prepare(parts: Parts, lease: Lease) -> Prepared:
     return Prepared(settings, template, harness, workspace, assignment, folder, ask, room, run_seq)
 
 
-def _settings(parts: Parts, lease: Lease) -> Settings:
+async def ready_workspace(
+    parts: Parts, lease: Lease, settings: Settings
+) -> tuple[Workspace, Assignment]:
+    """The workspace, set up, and the assignment with its base. Raises NotReady."""
+    lease = await _begin_lane(parts, lease)
+    workspace = await _workspace(parts, lease)
+    assignment = lease.assignment
+    if assignment.base_commit is None:
+        assignment = await _record_base(parts, lease, workspace)
+    if workspace.is_new or not assignment.is_set_up:
+        await _set_up(parts, lease, assignment, settings, workspace)
+    return workspace, assignment
+
+
+def settings_for(parts: Parts, lease: Lease) -> Settings:
     try:
         return parts.settings.of(lease.namespace)
     except WfdError as error:
@@ -135,7 +146,7 @@ def _harness(parts: Parts, lease: Lease) -> Harness:
     return parts.harnesses[lease.run.harness]
 
 
-async def _empty_folder(parts: Parts, run: Run) -> RunFolder:
+async def empty_folder(parts: Parts, run: Run) -> RunFolder:
     """The run's folder. Whatever lies there already, an agent has put there.
 
     Its number was easily foreseen, and some CLIs have their home in it: they would take settings
@@ -154,6 +165,24 @@ def _clear(folder: RunFolder) -> None:
         shutil.rmtree(folder.path)
     else:
         folder.path.unlink(missing_ok=True)
+
+
+async def _begin_lane(parts: Parts, lease: Lease) -> Lease:
+    """A lane begins where the assignment's branch stands when its first run does."""
+    if not lease.job.has_own_lane or lease.assignment.base_commit is not None:
+        return lease
+    whole = await parts.store.write(lambda tx: get_assignment(tx, lease.assignment.id))
+    try:
+        commit, tree = await parts.workspaces.base(lease.namespace, whole)
+    except (Broken, Conflict) as error:
+        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+
+    def begin(tx: Tx) -> Assignment:
+        tx.run("set_base", id=whole.id, commit=commit, tree=tree)
+        tx.run("begin_lane", assignment_id=whole.id, name=lease.job.lane)
+        return as_seen_from(tx, get_assignment(tx, whole.id), lease.job)
+
+    return replace(lease, assignment=await parts.store.write(begin))
 
 
 async def _workspace(parts: Parts, lease: Lease) -> Workspace:
@@ -210,11 +239,12 @@ async def _set_up(
     )
     if baseline:
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    whole = await parts.store.write(lambda tx: get_assignment(tx, assignment.id))
     at_head = {"tree": workspace.head_tree, "commit_id": workspace.head_commit}
     kind = (
         EvidenceKind.BASELINE
-        if workspace.head_tree == workspace.base_tree
-        else EvidenceKind.CHECK  # the workspace was made again in mid-course
+        if workspace.head_tree == whole.base_tree
+        else EvidenceKind.CHECK  # the workspace was made in mid-course
     )
     evidence += [_as(kind, piece, **at_head) for piece in baseline]
 
@@ -227,7 +257,7 @@ async def _set_up(
                 now=tx.now,
                 **vars(piece),
             )
-        tx.run("set_up", id=assignment.id, is_set_up=True)
+        set_up(tx, assignment, is_set_up=True)
 
     await parts.store.write(record)
 

@@ -8,6 +8,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from wfd.commands.house import House
+from wfd.commands.lanes import as_seen_from
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.roster import ai_of
 from wfd.commands.scope import namespace_of
@@ -19,6 +20,7 @@ from wfd.engine import by_hand
 from wfd.engine.close import Closing
 from wfd.engine.exit import Exit
 from wfd.engine.finish import finish, finish_cancelled
+from wfd.engine.merge import merge
 from wfd.engine.parts import Ended, Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, stderr_of
 from wfd.engine.steps import Step, reached
@@ -84,6 +86,9 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
 async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> Closing:
     lease = live.lease
     try:
+        if lease.job.merges is not None:
+            async with places:
+                return await merge(parts, lease)
         # in a thread: a long transcript must not keep the leases of others from being renewed
         ended = live.over = await anyio.to_thread.run_sync(_ended, parts, lease)
         if ended.conclusion.outcome.kind is not Kind.LOST:  # its checks may take long
@@ -101,13 +106,9 @@ async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter)
 def _take_over(tx: Tx, house: House, run: Run, ttl_ms: int) -> Lease:
     tx.run("extend_lease", id=run.id, ttl_ms=ttl_ms, now=tx.now)
     tx.run("record_activity", id=run.id, activity=None, retries=run.retries)
-    return Lease(
-        namespace_of(tx, run.namespace_id),
-        get_assignment(tx, run.assignment_id),
-        get_job(tx, run.job_id),
-        run,
-        ai_of(tx, house, run),
-    )
+    job, ai = get_job(tx, run.job_id), ai_of(tx, house, run)
+    assignment = as_seen_from(tx, get_assignment(tx, run.assignment_id), job)
+    return Lease(namespace_of(tx, run.namespace_id), assignment, job, run, ai)
 
 
 def _ended(parts: Parts, lease: Lease) -> Ended:

@@ -13,6 +13,7 @@ from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
 from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
+from wfd.engine.merge import merge
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
 from wfd.engine.steps import Step, reached
@@ -87,6 +88,8 @@ async def _attempted(parts: Parts, live: LiveRun) -> Closing:
 
 async def _attempt(parts: Parts, live: LiveRun) -> Closing:
     try:
+        if live.lease.job.merges is not None:
+            return await merge(parts, live.lease)
         prepared = await prepare(parts, live.lease)
     except NotReady as error:
         conclusion = Conclusion(error.outcome)

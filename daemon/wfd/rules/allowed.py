@@ -18,9 +18,9 @@ def why_no_job(facts: Facts) -> str | None:
 
 
 def why_no_retry(facts: Facts) -> str | None:
-    if facts.last_job is None:
+    if facts.tried_again is None:
         return "there is no job to retry yet; insert one"
-    spent = retry.spent(facts.last_job, facts.caps)
+    spent = retry.spent(facts.tried_again, facts.caps)
     if spent:
         return f"{spent}; insert another kind of job, or block"
     return why_no_job(facts)
@@ -43,6 +43,9 @@ def why_not_complete(facts: Facts) -> str | None:
     if facts.open_jobs:
         names = ", ".join(f"J{job.id} ({job.type}, {job.state})" for job in facts.open_jobs)
         return f"other jobs are still open: {names}"
+    if facts.unmerged:
+        names = ", ".join(f"J{job.id} ({job.type})" for job in facts.unmerged)
+        return f"what these have done is not merged: {names}; retry it, or block"
     if facts.gates_open:
         return "gates are open: " + "; ".join(str(gate) for gate in facts.gates_open)
     return None

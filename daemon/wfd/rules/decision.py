@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import unknown
-from wfd.domain.job import PM
+from wfd.domain.job import RESERVED
 from wfd.rules import retry
 from wfd.rules.allowed import (
     NOTHING_TO_CHANGE,
@@ -176,8 +176,8 @@ def _sentence(error: ValidationError) -> str:
 
 def _refuse_job(decision: InsertJob, facts: Facts) -> str | None:
     known = ", ".join(facts.types)
-    if decision.type == PM:
-        return f"pm jobs are the daemon's own; known job types: {known}"
+    if decision.type in RESERVED:
+        return f"{decision.type} jobs are the daemon's own; known job types: {known}"
     if decision.type not in facts.types:
         return unknown("job type", decision.type[:100], facts.types)
     if decision.harness is not None and decision.harness not in facts.harnesses:
@@ -201,7 +201,7 @@ def _judged_already(job_type: str, facts: Facts) -> str | None:
 
 def _refuse_retry(decision: Retry, facts: Facts) -> str | None:
     forbidden = why_no_retry(facts)
-    if forbidden or facts.last_job is None:
+    if forbidden or facts.tried_again is None:
         return forbidden
     if not decision.changes:
         return "retry needs changes: the same again would end the same way"
@@ -209,7 +209,7 @@ def _refuse_retry(decision: Retry, facts: Facts) -> str | None:
         return "these changes were tried already; change something else, or block"
     if len(decision.changes) > MAX_CONTEXT:
         return _too_long("changes", decision.changes)
-    return _judged_already(facts.last_job.type, facts)
+    return _judged_already(facts.tried_again.type, facts)
 
 
 def _refuse_complete(decision: Complete, facts: Facts) -> str | None:

@@ -7,7 +7,8 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision, DecisionKind
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.ids import JobId, RunId
-from wfd.domain.job import PM, By, Job, JobState
+from wfd.domain.job import RESERVED, By, Job, JobState
+from wfd.domain.lane import Lane
 from wfd.domain.note import Note
 from wfd.domain.question import ToldQuestion
 from wfd.domain.run import Run
@@ -19,6 +20,7 @@ from wfd.rules.gates import OpenGate, newest_check, newest_verdict, open_gates
 from wfd.rules.loops import failed_here, stuck
 from wfd.rules.policy import Caps, Gates
 from wfd.rules.share import pm_share
+from wfd.rules.unmerged import left_lying, unmerged
 from wfd.rules.verdict import findings
 
 MAX_FINDINGS = 40
@@ -32,7 +34,9 @@ class Facts:
     questions: tuple[ToldQuestion, ...]  # that a person has answered, or nobody in time
     activation: str | None  # what the person who called for this decision said
     chain: tuple[Link, ...]
-    last_job: Job | None  # the last closed job that is no PM's
+    last_job: Job | None  # the last closed job that is no PM's, or by which a lane has halted
+    tried_again: Job | None  # what a retry of it does again: of a merge, what was to be merged
+    unmerged: tuple[Job, ...]  # done in lanes of their own that are not merged
     last_run: Run | None
     diff: Evidence | None  # of the last run
     open_jobs: tuple[Job, ...]  # all but the PM job that asks
@@ -58,7 +62,7 @@ class Facts:
 
     @property
     def attempts_left(self) -> int:
-        used = self.last_job.attempts if self.last_job else 0
+        used = self.tried_again.attempts if self.tried_again else 0
         return max(0, self.caps.attempts - used)
 
     @property
@@ -81,6 +85,7 @@ def gather(
     check_names: Sequence[str],
     types: Collection[str],
     harnesses: Collection[str],
+    lanes: Sequence[Lane] = (),
     refused: str | None = None,
 ) -> Facts:
     """The facts of an assignment, from all of its rows.
@@ -90,7 +95,8 @@ def gather(
     tree = assignment.head_tree or assignment.base_tree
     base_tree = assignment.base_tree
     caps = cap_rules.caps_of(assignment, caps)
-    last_job = _last_closed(jobs)
+    last_job = left_lying(jobs, lanes) or _last_closed(jobs)
+    tried_again = _tried_again(last_job, jobs)
     last_run = max(
         (r for r in runs if last_job and r.job_id == last_job.id), key=lambda r: r.id, default=None
     )
@@ -103,6 +109,8 @@ def gather(
         activation=_activation(pm_job, jobs, decisions),
         chain=links(jobs, runs, evidence, decisions),
         last_job=last_job,
+        tried_again=tried_again,
+        unmerged=tuple(unmerged(jobs, lanes)),
         last_run=last_run,
         diff=_diff(evidence, last_run.id if last_run else None),
         open_jobs=tuple(j for j in jobs if not j.is_closed and (not pm_job or j.id != pm_job.id)),
@@ -123,8 +131,8 @@ def gather(
         breach=cap_rules.breach(assignment, caps),
         stuck=stuck(evidence, decisions, caps.reviews),
         failed_here=failed_here(verdicts, decisions),
-        tried=_tried(last_job, {job.id: job for job in jobs}),
-        types=tuple(sorted(set(types) - {PM})),
+        tried=_tried(tried_again, {job.id: job for job in jobs}),
+        types=tuple(sorted(set(types) - RESERVED)),
         harnesses=tuple(sorted(harnesses)),
         refused=refused,
     )
@@ -151,6 +159,7 @@ def wfd_facts(facts: Facts) -> dict[str, object]:
         "gates_open": [gate.name for gate in facts.gates_open],
         "findings": _findings(facts.verdicts),
         "open_jobs": [f"J{job.id}" for job in facts.open_jobs],
+        "unmerged": [f"J{job.id}" for job in facts.unmerged],
         "attempts_left": facts.attempts_left,
         "jobs_left": facts.jobs_left,
         "cost_left_usd": cap_rules.budget_left(facts.assignment, facts.caps),
@@ -167,6 +176,12 @@ def wfd_facts(facts: Facts) -> dict[str, object]:
 def _last_closed(jobs: Iterable[Job]) -> Job | None:
     closed = (job for job in jobs if job.is_closed and not job.is_pm)
     return max(closed, key=lambda job: (job.closed_at or 0, job.id), default=None)
+
+
+def _tried_again(last: Job | None, jobs: Iterable[Job]) -> Job | None:
+    if last is None or last.merges is None:
+        return last
+    return max((job for job in jobs if job.lane == last.merges), key=lambda job: job.id)
 
 
 def _activation(

@@ -41,7 +41,8 @@ def _first(row: Sequence[object]) -> Any:
 def _dataclass_reader(into: type[Any], columns: Sequence[str]) -> Callable[[Sequence[object]], Any]:
     hints = typing.get_type_hints(into)
     wanted = [f.name for f in dataclasses.fields(into)]
-    missing = [name for name in wanted if name not in columns]
+    by_default = {f.name for f in dataclasses.fields(into) if f.default is not dataclasses.MISSING}
+    missing = [name for name in wanted if name not in columns and name not in by_default]
     if missing:
         raise TypeError(f"{into.__name__} wants columns that the statement lacks: {missing}")
     is_wanted = [name in wanted for name in columns]

@@ -14,13 +14,15 @@ update assignment
  where id = :id and state = :was;
 
 -- count_job
--- One more is coming, of which a PM's is not counted; whether the line that it joins is empty.
+-- One more is coming, of which the daemon's own are not counted; whether its line is empty.
 update assignment
    set jobs = jobs + :counts
  where id = :id
 returning state as assignment_state,
           not exists (select 1 from job where assignment_id = assignment.id
-                         and state in ('queued', 'waiting', 'running')) as is_empty;
+                         and state in ('queued', 'waiting', 'running')
+                         and waits_for is not 'dependency'
+                         and (lane = :lane or (:lane = 'main' and lane = 'pm'))) as is_empty;
 
 -- count_run
 -- What a finished run used up, and where it moved the branch, if it did. A cost of null was not

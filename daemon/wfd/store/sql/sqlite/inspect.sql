@@ -79,3 +79,16 @@ select count(*) from (
        and (priority, -id) > (:priority, -:id)
      limit :limit
 );
+
+-- locks_in
+-- Who has paths and who waits for some: what runs, what has begun in a lane of its own, merges.
+select j.*, n.name as namespace
+  from job j
+  join namespace n on n.id = j.namespace_id
+ where j.state in ('queued', 'waiting', 'running')
+   and (:namespace_id is null or j.namespace_id = :namespace_id)
+   and (j.waits_for is 'lock'
+        or (j.locks is not null
+            and (j.state = 'running' or j.outcome is not null or j.merges is not null)))
+ order by j.waits_for is 'lock', j.id
+ limit :limit;

@@ -1,9 +1,9 @@
 -- add_job
 insert into job (namespace_id, assignment_id, type, lane, state, waits_for, run_after, priority,
-                 harness, needs, context, created_by, decision_id, retry_of, idempotency_key, type_seq,
-                 attempts, no_work, resume_session, created_at)
+                 harness, needs, locks, merges, context, created_by, decision_id, retry_of,
+                 idempotency_key, type_seq, attempts, no_work, resume_session, created_at)
 values (:namespace_id, :assignment_id, :type, :lane, :state, :waits_for, :run_after, :priority,
-        :harness, :needs, :context, :created_by, :decision_id, :retry_of, :key,
+        :harness, :needs, :locks, :merges, :context, :created_by, :decision_id, :retry_of, :key,
         (select count(*) + 1 from job where assignment_id = :assignment_id and type = :type),
         :attempts, :no_work, :resume_session, :now);
 
@@ -25,22 +25,34 @@ select * from job
  order by id;
 
 -- head_of
--- The job whose turn it is in an assignment: it keeps its place while it waits.
+-- The job whose turn it is in a line of an assignment: it keeps its place while it waits. The
+-- lanes main and pm are one line, and one that waits for a dependency stands in none.
 select * from job
  where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
-   and waits_for is not 'lane'
+   and (waits_for is null or waits_for not in ('lane', 'dependency'))
+   and (lane = :lane or (:lane = 'main' and lane = 'pm'))
  order by id
  limit 1;
 
 -- whose_turn
--- The head of an assignment, or else the next in its line: a PM job that is due goes before all
--- that was inserted meanwhile. The open states are named for the index job_open: the closed jobs
--- of a long assignment are not looked at.
+-- The head of a line, or else the next in it: a merge that is due goes first, then a PM job, before
+-- all that was inserted meanwhile. The open states are named for the index job_open: the closed
+-- jobs of a long assignment are not looked at.
 select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
-       job.run_after, assignment.state as assignment_state
+       job.run_after, job.lane, job.outcome, job.merges, assignment.state as assignment_state
   from job join assignment on assignment.id = job.assignment_id
  where job.assignment_id = :assignment_id and job.state in ('queued', 'waiting', 'running')
- order by waits_for is 'lane', lane = 'pm' desc, priority desc, job.id
+   and job.waits_for is not 'dependency'
+   and (job.lane = :lane or (:lane = 'main' and job.lane = 'pm'))
+ order by waits_for is 'lane', merges is not null desc, lane = 'pm' desc, priority desc, job.id
+ limit 1;
+
+-- waiting_pm
+-- A PM job that has yet to begin decides on all that is so by then.
+select id from job
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+   and state <> 'running' and type = 'pm'
+ order by id
  limit 1;
 
 -- take_job
@@ -65,7 +77,7 @@ select job.* from job join assignment on assignment.id = job.assignment_id
 -- ready_to_claim
 -- What a worker would take first, without what only the daemon may do.
 select * from job
- where namespace_id = :namespace_id and state = 'queued' and type <> 'pm'
+ where namespace_id = :namespace_id and state = 'queued' and type not in ('pm', 'merge')
    and (:type is null or type = :type)
  order by priority desc, id
  limit 1;
@@ -87,14 +99,40 @@ update job
    set state = :state, waits_for = :waits_for, waits_on = :waits_on
  where id = :id and state = :was;
 
+-- name_lane
+-- A job that has a lane of its own gives it its name.
+update job set lane = 'J' || id where id = :id;
+
+-- note_wait
+-- It waits on for the same, which by now is somebody else.
+update job set waits_on = :waits_on where id = :id and state = 'waiting';
+
 -- parked_job
 select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
-       job.run_after, assignment.state as assignment_state
+       job.run_after, job.lane, job.outcome, job.merges, assignment.state as assignment_state
   from job join assignment on assignment.id = job.assignment_id
  where job.id = :id and job.state = 'waiting' and job.waits_for in ('ai', 'lock');
 
 -- forget_session
 update job set resume_session = null where id = :id;
+
+-- parked_for_lock
+select * from job
+ where namespace_id = :namespace_id and state = 'waiting' and waits_for = 'lock'
+ order by priority desc, id
+ limit :limit;
+
+-- running_with_locks
+select * from job
+ where namespace_id = :namespace_id and state = 'running' and locks is not null
+ order by id;
+
+-- begun_jobs_of
+-- Open jobs that may have changed something already, and merges that are due.
+select * from job
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+   and type <> 'pm' and (state = 'running' or outcome is not null or merges is not null)
+ order by id;
 
 -- put_back_job
 -- Its run is over and it is to be tried again: at a time, or when one of these AIs may take it.

@@ -247,6 +247,9 @@ create table lane (
     primary key (assignment_id, name)
 ) strict;
 
+create index lane_with_workspace on lane (assignment_id, name)
+    where state in ('merged', 'abandoned') and is_set_up = 1;
+
 create table dependency (
     job_id integer not null references job (id),
     needs_job_id integer not null references job (id),

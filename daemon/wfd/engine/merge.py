@@ -1,0 +1,89 @@
+"""The story of a merge: what a parallel job has done comes into the branch of its assignment.
+
+It takes its turn, its lease and its end like any other job, but no agent runs.
+"""
+
+from dataclasses import replace
+
+import anyio
+
+from wfd.commands.closing import close_lane, get_lane
+from wfd.domain.assignment import Assignment
+from wfd.domain.errors import Broken, Conflict, LeaseLost
+from wfd.domain.lane import Lane, LaneState
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.template import Template
+from wfd.engine.close import Closing
+from wfd.engine.finish import gather_evidence, need_lease, stand_at
+from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.prepare import NotReady, empty_folder, ready_workspace, settings_for
+from wfd.ports import Conflicting, Snapshot, Tx
+
+MAX_NAMED = 50  # paths of a conflict
+
+_MERGE = Template(type="merge", path="", body="", body_line=1, checks=None)  # with all checks
+
+
+async def merge(parts: Parts, lease: Lease) -> Closing:
+    """Merge, deliver, stand at it and run the checks. Done again, it comes to the same commit."""
+    try:
+        settings = settings_for(parts, lease)
+        await empty_folder(parts, lease.run)
+        _, assignment = await ready_workspace(parts, lease, settings)
+        return await _merged(parts, lease, assignment, settings)
+    except NotReady as error:
+        return replace(_closing(error.outcome), evidence=error.evidence)
+    except LeaseLost:
+        raise
+    except (Broken, Conflict, OSError) as error:  # a person clears the way, and it is tried again
+        return _closing(Outcome(Kind.USAGE, str(error)))
+
+
+async def _merged(
+    parts: Parts, lease: Lease, assignment: Assignment, settings: Settings
+) -> Closing:
+    job, run = lease.job, lease.run
+    assert job.merges is not None, "this job merges a lane"
+    name = job.merges
+    lane = await parts.store.write(lambda tx: get_lane(tx, assignment.id, name))
+    seen = lane.view(assignment)
+    made = await parts.workspaces.merge(lease.namespace, assignment, seen, job.id, run.id)
+    if isinstance(made, Conflicting):
+        return _closing(Outcome(Kind.FAILED, _conflict(assignment, lane, made)))
+    await need_lease(parts, lease)
+    # together, though somebody ends the run now: gates speak of the tree that the branch holds
+    with anyio.CancelScope(shield=True):
+        await _keep(parts, lease, assignment, lane, made)
+    told = Conclusion(Outcome(Kind.SUCCEEDED), text=f"Merged {seen.branch}.")
+    told, evidence = await gather_evidence(parts, lease, assignment, settings, _MERGE, told, made)
+    return Closing(told, EndedBy.NONE, None, made, evidence)
+
+
+async def _keep(
+    parts: Parts, lease: Lease, assignment: Assignment, lane: Lane, made: Snapshot
+) -> None:
+    await parts.workspaces.deliver(
+        lease.namespace, assignment, lease.run.id, made.commit, moves_branch=True
+    )
+
+    def record(tx: Tx) -> None:
+        stand_at(tx, assignment, lease.run.id, made)
+        close_lane(tx, assignment.id, lane.name, LaneState.MERGED)
+
+    await parts.store.write(record)
+    await parts.workspaces.restore(lease.namespace, assignment, made.commit)
+
+
+def _conflict(assignment: Assignment, lane: Lane, made: Conflicting) -> str:
+    named = ", ".join(made.paths[:MAX_NAMED])
+    more = len(made.paths) - MAX_NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    branch = lane.view(assignment).branch
+    return (
+        f"{branch} conflicts with {assignment.branch} in {named}{rest}; nothing was changed."
+        f" A retry does the work of {lane.name} again on top of {assignment.branch}"
+    )
+
+
+def _closing(outcome: Outcome) -> Closing:
+    return Closing(Conclusion(outcome, text=outcome.message), EndedBy.NONE, None)

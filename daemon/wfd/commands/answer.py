@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 
 from wfd.commands.ask import close_question
+from wfd.commands.dependencies import is_stuck
 from wfd.commands.house import MAX_REASON, HouseOf
-from wfd.commands.queue import get_assignment, is_stuck
+from wfd.commands.queue import get_assignment
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, question_in, text_of
 from wfd.commands.settle import carry_on

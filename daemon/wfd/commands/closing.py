@@ -1,8 +1,9 @@
 """How a job ends, and a lane: whoever waited for it is looked at in the same transaction."""
 
 from wfd.commands.ask import NewQuestion, ask, withdraw_questions_on
+from wfd.commands.dependencies import needs_of
 from wfd.commands.locks import free_paths
-from wfd.commands.queue import get_assignment, line_up, needs_of, promote_all
+from wfd.commands.queue import get_assignment, line_up, promote_all
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.commands.settle import pause_if_idle
 from wfd.domain.assignment import Assignment

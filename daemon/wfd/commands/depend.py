@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wfd.commands.closing import get_lane
+from wfd.commands.dependencies import needs_of
 from wfd.commands.house import HouseOf
 from wfd.commands.queue import (
     add_need,
@@ -11,7 +12,6 @@ from wfd.commands.queue import (
     get_job,
     hold_back,
     line_up,
-    needs_of,
     promote,
 )
 from wfd.commands.record import event_of_job

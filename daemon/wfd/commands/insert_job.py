@@ -7,9 +7,10 @@ from wfd.commands.closing import cancel_open
 from wfd.commands.depend import wanted_needs
 from wfd.commands.house import MAX_TEXT, House, HouseOf
 from wfd.commands.needs import needs_json
-from wfd.commands.queue import NewJob, enqueue
+from wfd.commands.queue import NewJob, enqueue, get_assignment
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
+from wfd.commands.settle import block_if_stuck
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import DecisionKind
 from wfd.domain.dependency import OnFailure
@@ -83,7 +84,9 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
             after=after,
         ),
     )
-    return _answer(job_id, assignment, created=True)
+    if after:
+        block_if_stuck(tx, assignment, house.patience)
+    return _answer(job_id, get_assignment(tx, assignment.id), created=True)
 
 
 def earlier(tx: Tx, namespace_id: NamespaceId, key: str | None) -> Job | None:

@@ -9,6 +9,7 @@ closes that job promotes the next. A job that waits for a dependency stands in n
 from dataclasses import dataclass
 
 from wfd.commands.ask import settle_questions, withdraw_questions_on
+from wfd.commands.dependencies import is_stuck, needs_of, why_stuck
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import After, Need, Standing
@@ -27,9 +28,7 @@ from wfd.domain.job import (
     WaitsFor,
 )
 from wfd.domain.outcome import Kind
-from wfd.ports import Read, Tx
-
-STUCK = "it can go no further: "  # how the reason of an assignment begins that only waits
+from wfd.ports import Tx
 
 
 @dataclass(frozen=True)
@@ -179,10 +178,6 @@ def _make_way(tx: Tx, assignment_id: AssignmentId, for_type: str) -> None:
         _move(tx, head, _IN_LANE)
 
 
-def needs_of(read: Read, job_id: JobId) -> list[Need]:
-    return read.all(Need, "needs_of", job_id=job_id)
-
-
 def line_up(tx: Tx, job: Job, needs: list[Need] | None = None) -> bool:
     """Let a job that waits for dependencies join its line, if all of them are met.
 
@@ -231,14 +226,8 @@ def _stand_in(tx: Tx, retry: JobId, tried: JobId) -> None:
 def _set_going(tx: Tx, assignment_id: AssignmentId) -> None:
     """What was blocked for nothing but a dependency goes on."""
     assignment = get_assignment(tx, assignment_id)
-    if is_stuck(assignment):
+    if is_stuck(assignment) and why_stuck(tx, assignment) is None:
         set_state(tx, assignment, AssignmentState.ACTIVE)
-
-
-def is_stuck(assignment: Assignment) -> bool:
-    """It stands still since all that is open in it comes after what failed."""
-    is_blocked = assignment.state is AssignmentState.BLOCKED
-    return is_blocked and (assignment.reason or "").startswith(STUCK)
 
 
 def park(tx: Tx, job: Job, waits_for: WaitsFor, waits_on: str) -> None:

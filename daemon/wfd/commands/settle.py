@@ -1,15 +1,15 @@
 """What cannot go on by itself is stopped, and a person is asked."""
 
 from wfd.commands.ask import NewQuestion, ask
+from wfd.commands.dependencies import why_stuck
 from wfd.commands.house import House
-from wfd.commands.queue import STUCK, enqueue_pm, needs_of, set_state, step_back
+from wfd.commands.queue import enqueue_pm, set_state, step_back
 from wfd.commands.record import decide
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
-from wfd.domain.dependency import Standing
-from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.job import By, Job
 from wfd.domain.question import Asker, Forbidden, Patience, Question, QuestionKind
-from wfd.ports import Read, Tx
+from wfd.ports import Tx
 from wfd.rules.caps import breach, caps_of
 
 
@@ -52,27 +52,6 @@ def block_if_stuck(tx: Tx, assignment: Assignment, patience: Patience) -> None:
     else:
         new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, why)
         stop_and_ask(tx, assignment, AssignmentState.BLOCKED, why, new, patience)
-
-
-def why_stuck(read: Read, assignment: Assignment) -> str | None:
-    """Why nothing that is open in an assignment can move by itself; None where something can."""
-    waiting = read.all(Job, "open_jobs_of", assignment_id=assignment.id)
-    if not waiting or any(job.waits_for is not WaitsFor.DEPENDENCY for job in waiting):
-        return None
-    found = None
-    for job in waiting:
-        for need in needs_of(read, job.id):
-            is_ours = need.assignment_id == assignment.id
-            # of ours no merge is due any more, or it would be open
-            is_unmerged = is_ours and need.state is JobState.DONE and need.standing is Standing.OPEN
-            if need.standing is Standing.FAILED or is_unmerged:
-                found = found or (
-                    f"{STUCK}J{job.id} comes after {need}; 'wfctl retry J{need.id}',"
-                    f" 'wfctl depend J{job.id} --drop J{need.id}' or 'wfctl cancel J{job.id}'"
-                )
-            elif need.standing is Standing.OPEN and not is_ours:
-                return None
-    return found
 
 
 def pause_at_cap(tx: Tx, assignment: Assignment, house: House) -> Assignment:

@@ -6,11 +6,11 @@ from typing import assert_never
 from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
 from wfd.commands.closing import abandon_lanes, cancel_open_jobs
+from wfd.commands.dependencies import why_stuck
 from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import enqueue_pm, set_state
 from wfd.commands.record import decide
 from wfd.commands.scope import assignment_in, namespace_of, text_of
-from wfd.commands.settle import why_stuck
 from wfd.commands.today import over_today
 from wfd.domain.assignment import MOVES, Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind

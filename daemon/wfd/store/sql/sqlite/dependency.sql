@@ -14,7 +14,7 @@ select need.id, need.assignment_id, need.type, need.state, lane.state as lane_st
   join job need on need.id = dependency.needs_job_id
   left join lane on lane.assignment_id = need.assignment_id and lane.name = need.lane
  where dependency.job_id = :job_id
- order by need.id;
+ order by dependency.needs_job_id;
 
 -- dependents_of
 select job_id from dependency where needs_job_id = :needs_job_id order by job_id;
@@ -24,14 +24,14 @@ select job_id from dependency where needs_job_id = :needs_job_id order by job_id
 select job.* from dependency join job on job.id = dependency.job_id
  where dependency.needs_job_id = :needs_job_id
    and job.state = 'waiting' and job.waits_for = 'dependency'
- order by job.id;
+ order by dependency.job_id;
 
 -- not_begun_after
 -- The open jobs that come after this one and have not begun.
 select job.* from dependency join job on job.id = dependency.job_id
  where dependency.needs_job_id = :needs_job_id
    and job.state in ('queued', 'waiting') and job.outcome is null
- order by job.id;
+ order by dependency.job_id;
 
 -- move_dependency
 -- A retry stands for the job that it tries again.

@@ -24,6 +24,13 @@ select * from job
  where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
  order by id;
 
+-- in_some_line
+-- An open job that does not wait for a dependency.
+select id from job
+ where assignment_id = :assignment_id and state in ('queued', 'waiting', 'running')
+   and waits_for is not 'dependency'
+ limit 1;
+
 -- head_of
 -- The job whose turn it is in a line of an assignment: it keeps its place while it waits. The
 -- lanes main and pm are one line, and one that waits for a dependency stands in none.

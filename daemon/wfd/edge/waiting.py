@@ -93,7 +93,7 @@ def _for_paths(job: Job, holder: Job | None) -> Wait:
         has = f"which {whose} has waited for before it"
     else:
         has = f"which {whose} has" + (f": {globs_in_words(holder.locks)}" if holder.locks else "")
-    ends = f"the end of J{holder.id}, and its merge" if holder.has_own_lane else "the end of it"
+    ends = f"the end of J{holder.id}" + (", and its merge" if holder.has_own_lane else "")
     return Wait(f"{paths}, {has}", f"{ends}; 'wfctl cancel J{holder.id}' ends J{holder.id} now")
 
 

@@ -70,8 +70,10 @@ async def _keep(
         stand_at(tx, assignment, lease.run.id, made)
         close_lane(tx, assignment.id, lane.name, LaneState.MERGED)
 
-    await parts.store.write(record)
+    # before the head says so: a workspace that lacks what its head has would look like an agent's
+    # that took it back
     await parts.workspaces.restore(lease.namespace, assignment, made.commit)
+    await parts.store.write(record)
 
 
 def _conflict(assignment: Assignment, lane: Lane, made: Conflicting) -> str:

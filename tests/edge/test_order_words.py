@@ -1,0 +1,105 @@
+"""What dependencies, locks and lanes look like to a person and to a program."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.edge.shelf import Call, Shelf
+
+from wfd.commands.queue import get_job
+from wfd.domain.ids import JobId
+from wfd.domain.job import WaitsFor
+from wfd.engine.lease import Terms, take_work
+from wfd.ports import Tx
+
+
+@pytest.fixture
+def insert(shelf: Shelf) -> Callable[..., int]:
+    """A job of A1, beside the plan J1 that it has."""
+    shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
+
+    def inserted(**values: object) -> int:
+        wanted = {"assignment": 1, "type": "implement", "context": "do", **values}
+        return int(str(shelf.write("insert_job", namespace="blue", **wanted)["job"]))
+
+    return inserted
+
+
+def take(tx: Tx) -> int:
+    terms = Terms(9, None, "w", 60_000, lambda namespace, job: "sim")
+    return len(take_work(tx, terms).leases)
+
+
+def line(page: str, tag: str) -> str:
+    return next(row for row in page.splitlines() if row.startswith(f"{tag}\t"))
+
+
+def test_a_job_says_what_it_comes_after_and_who_can_release_it(
+    wfctl: Call, insert: Callable[..., int]
+) -> None:
+    insert(after=(1,))
+    page = wfctl("job", "J2").out
+    assert line(page, "waits_for") == "waits_for\tJ1 (plan, queued), which it comes after"
+    assert line(page, "released_by") == "released_by\tthe end of J1"
+    assert line(page, "after") == "after\tJ1 (plan, queued)\tif that fails: wait"
+    assert line(wfctl("job", "J1").out, "before") == "before\tJ2"
+    told = json.loads(wfctl("job", "J2", "--json").out)
+    assert told["after"] == [{"job": 1, "state": "queued", "is": "open", "if_failed": "wait"}]
+    assert told["job"]["waits_on"] == "J1"
+
+
+def test_a_job_whose_dependency_failed_names_every_way_out(
+    shelf: Shelf, wfctl: Call, insert: Callable[..., int]
+) -> None:
+    insert(after=(1,))
+    shelf.write("cancel_job", namespace="blue", job=1)
+    released_by = line(wfctl("job", "J2").out, "released_by")
+    assert released_by == (
+        "released_by\ta person, as J1 is cancelled: 'wfctl retry J1',"
+        " 'wfctl depend J2 --drop J1' or 'wfctl cancel J2'"
+    )
+
+
+def test_a_job_that_waits_for_paths_says_whose_they_are(
+    shelf: Shelf, wfctl: Call, insert: Callable[..., int]
+) -> None:
+    shelf.work(take)  # J1, which declares nothing
+    insert(locks=("src/**", "docs"), parallel=True)
+    shelf.work(take)
+    assert shelf.work(lambda tx: get_job(tx, JobId(2))).waits_for is WaitsFor.LOCK
+    page = wfctl("job", "J2").out
+    assert line(page, "waits_for") == (
+        "waits_for\tits paths docs, src/**, which J1 (plan, running) has"
+    )
+    assert line(page, "released_by").endswith("'wfctl cancel J1' ends J1 now")
+    assert line(page, "lane") == "lane\tJ2\tparallel; branch wfd/A1-J2"
+    assert line(wfctl("assignment", "A1").out, "lane") == "lane\tJ2\topen\twfd/A1-J2"
+    rows = [row.split("\t")[:8] for row in wfctl("locks").out.splitlines()]
+    assert rows == [["J2", "A1", "blue", "implement", "waits", "J2", "docs, src/**", "J1"]]
+    (told,) = json.loads(wfctl("locks", "--json").out)
+    assert (told["locks"], told["waits_on"]) == (["docs", "src/**"], "J1")
+    waiting = next(row for row in wfctl("queue").out.splitlines() if row.startswith("J2"))
+    assert waiting.split("\t")[-2:] == ["J2", "docs, src/**"]
+
+
+def test_a_cycle_and_an_option_that_says_nothing_are_refused(
+    wfctl: Call, insert: Callable[..., int]
+) -> None:
+    insert(after=(1,))
+    said = wfctl("depend", "J1", "--after", "J2")
+    assert (said.code, "J1 → J2 → J1" in said.err) == (4, True)
+    said = wfctl("insert-job", "A1", "--type", "plan", "--context", "x", "--if-failed", "run")
+    assert (said.code, "--after" in said.err) == (2, True)
+    said = wfctl("insert-job", "A1", "--type", "plan", "--context", "x", "--after", "J1,x")
+    assert (said.code, "'x' is not the id of a job" in said.err) == (2, True)
+
+
+def test_depend_and_insert_job_print_what_a_program_wants(
+    wfctl: Call, insert: Callable[..., int]
+) -> None:
+    insert()
+    assert wfctl("depend", "J2", "--after", "J1", "--if-failed", "cancel").out == "waiting\n"
+    assert wfctl("depend", "2", "--drop", "1", "--json").code == 0
+    words = ["--type", "implement", "--context", "x", "--after", "J1,J2", "--lock", "src"]
+    assert wfctl("insert-job", "A1", *words, "--lock", "docs", "--parallel").out == "J3\n"
+    assert wfctl("lane", "abandon", "A1", "J3").code == 4, "a job is to work in it"

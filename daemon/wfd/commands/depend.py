@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wfd.commands.closing import get_lane
 from wfd.commands.dependencies import needs_of
 from wfd.commands.house import HouseOf
+from wfd.commands.locks import free_paths
 from wfd.commands.queue import (
     add_need,
     get_assignment,
@@ -56,6 +57,7 @@ def depend(tx: Tx, house_of: HouseOf, want: Depend) -> dict[str, object]:
     if len(needs_of(tx, job.id)) > MAX_NEEDS:
         raise BadInput(f"J{job.id} would come after more than {MAX_NEEDS} jobs")
     _place(tx, job)
+    free_paths(tx, job.namespace_id)  # others may have waited behind it
     patience = house_of(namespace_of(tx, job.namespace_id)).patience
     block_if_stuck(tx, get_assignment(tx, job.assignment_id), patience)
     now = get_job(tx, job.id)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from wfd.commands.inspect import Maker
 from wfd.domain.evidence import Evidence, EvidenceKind
+from wfd.domain.job import MERGE
 from wfd.domain.run import Run, RunState
 from wfd.edge.ai_words import route_words
 from wfd.edge.evidence_words import findings_of, result_of
@@ -69,6 +70,8 @@ def _tried_again(run: Run) -> str | None:
 def _cost(run: Run) -> str:
     if run.outcome is None or run.by_hand is not None:
         return ""
+    if run.harness == MERGE:
+        return "by the daemon"
     if run.spawned_at is None:
         return "never started"
     return money(run.cost_usd) if run.cost_usd is not None else f"cost {money(None)}"

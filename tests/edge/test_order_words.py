@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.edge.shelf import Call, Shelf
+from tests.edge.shelf import Call, Shelf, house_of
 
 from wfd.commands.queue import get_job
 from wfd.domain.ids import JobId
 from wfd.domain.job import WaitsFor
 from wfd.engine.lease import Terms, take_work
 from wfd.ports import Tx
+from wfd.rules.route import Usual
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def insert(shelf: Shelf) -> Callable[..., int]:
 
 
 def take(tx: Tx) -> int:
-    terms = Terms(9, None, "w", 60_000, lambda namespace, job: "sim")
+    terms = Terms(9, None, "w", 60_000, house_of(None), lambda namespace, job_type: Usual("sim"))
     return len(take_work(tx, terms).leases)
 
 

@@ -74,7 +74,8 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
     if assignment.state is AssignmentState.BLOCKED:
         settle_questions(tx, assignment, changes)
         let_try(tx, assignment.id)
-        set_state(tx, assignment, AssignmentState.ACTIVE)
+        if get_assignment(tx, assignment.id).state is AssignmentState.BLOCKED:  # still
+            set_state(tx, assignment, AssignmentState.ACTIVE)
     return {"job": new_id}
 
 

@@ -7,13 +7,15 @@ from tests.store.ending import end
 from tests.store.ground import Ground
 
 from wfd.commands.closing import close_lane
+from wfd.commands.lanes import set_head
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.domain.ids import AssignmentId
 from wfd.domain.job import Job, JobState
-from wfd.domain.lane import LaneState
+from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Kind
 from wfd.engine.parts import Lease
 from wfd.ports import Snapshot
+from wfd.rules.daily import Spend, day_of
 
 SRC, DOCS = ("src/**",), ("docs/**",)
 
@@ -276,3 +278,58 @@ def test_a_stale_end_frees_no_path_twice(ground: Ground) -> None:
     running = [id_ for id_ in take(ground) if not ground.job(id_).is_pm]
     assert running == [others[0]]
     assert {waits(ground, id_)[2] for id_ in others[1:]} == {f"J{others[0]}"}
+
+
+@pytest.mark.usefixtures("one")
+def test_an_agent_that_asks_in_a_lane_is_merged_and_judged_after_the_answer(
+    ground: Ground,
+) -> None:
+    asking = own(ground, *SRC)
+    lease = take(ground)[asking]
+    says = 'Half is done.\n```json wfd-question\n{"question": "EUR or USD?"}\n```\n'
+    snapshot = Snapshot("c2", "t2", "c", "t")
+    end(ground, lease.run, Kind.SUCCEEDED, text=says, snapshot=snapshot)
+    assert ground.assignment(1).state == "blocked"
+    assert waits(ground, newest(ground).id) == ("waiting", "assignment", None)
+    ground.send("answer", assignment=1, text="EUR")
+    leases = take(ground)
+    assert [lease.job.merges for lease in leases.values()] == [f"J{asking}"]
+    for lease in leases.values():
+        merged(ground, lease)
+    assert [lease.job.is_pm for lease in take(ground).values()] == [True]
+
+
+@pytest.mark.usefixtures("one")
+def test_a_merge_needs_no_ai_and_counts_against_no_cap_on_jobs(ground: Ground) -> None:
+    job = own(ground, *SRC)
+    done(ground, take(ground)[job])
+    values = {"account": "sim", "run_id": 1, "now": ground.now, "probes": 0, "reason": "limit"}
+    until = {"until": ground.now + 9_000_000, "is_reset_known": True}
+    ground.do(lambda tx: tx.insert("add_hold", **values, **until))
+    [lease] = take(ground).values()
+    assert (lease.job.type, lease.run.ai, lease.run.account) == ("merge", "merge", "merge")
+    merged(ground, lease)
+    spend = ground.do(lambda tx: tx.one(Spend, "spend_on", namespace_id=1, day=day_of(tx.now)))
+    assert spend is not None
+    assert spend.jobs == 1
+    assert ground.assignment(1).jobs == 1
+
+
+@pytest.mark.usefixtures("one")
+def test_a_lane_has_its_head_from_the_run_that_ended_in_it(ground: Ground) -> None:
+    job = own(ground, *SRC)
+    lease = take(ground)[job]
+    assert lease.assignment.lane == f"J{job}"
+    done(ground, lease)
+    [lane] = ground.do(lambda tx: tx.all(Lane, "lanes_of", assignment_id=1))
+    assert lane.head_commit == f"c{lease.run.id}"
+    assert ground.assignment(1).head_commit is None, "that of the assignment comes by the merge"
+
+
+@pytest.mark.usefixtures("one")
+def test_a_run_whose_lease_is_lost_moves_no_head_of_a_lane(ground: Ground) -> None:
+    job = own(ground, *SRC)
+    lease = take(ground)[job]
+    done(ground, lease, Kind.INTERRUPTED)
+    late = Snapshot("late", "late", "c", "t")
+    assert not ground.do(lambda tx: set_head(tx, lease.assignment, lease.run.id, late))

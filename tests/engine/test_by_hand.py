@@ -299,6 +299,46 @@ async def test_a_job_that_is_cancelled_while_it_is_made_ready_is_not_handed_over
         assert bench.survivors(run.id) == []
 
 
+async def test_a_claim_heeds_the_paths_that_another_job_has(bench: "Bench") -> None:
+    async with bench.opened() as engine, anyio.create_task_group() as group:
+        one = await engine.create("Greet")
+        for glob in ("src/**", "src/api/**", "docs/**"):
+            await engine.send(
+                "insert_job", assignment=one, type="implement", context="Do", locks=(glob,),
+                parallel=True,
+            )  # fmt: skip
+        first = (await engine.jobs(one))[1].id
+        await claimed(engine, group, job=first)
+        with pytest.raises(NotAllowed, match=rf"its paths, which J{first} \(implement, running\)"):
+            await claimed(engine, group, job=first + 1)
+        taken = await claimed(engine, group, type="implement")
+        assert taken["job"] == first + 2, "one that has to wait is passed over"
+        parked = (await engine.jobs(one))[2]
+        assert (parked.waits_for, parked.waits_on) == (WaitsFor.LOCK, f"J{first}")
+        with pytest.raises(NotAllowed, match=f"its paths, which J{first} "):
+            await claimed(engine, group, job=parked.id)
+
+
+async def test_a_parallel_job_by_hand_is_done_in_its_lane_and_merged(bench: "Bench") -> None:
+    bench.configures(gates={"review": False, "uat": False})
+    async with bench.running() as engine, anyio.create_task_group() as group:
+        one = await engine.create("Greet")
+        await engine.send(
+            "insert_job", assignment=one, type="implement", context="Do", harness="hand",
+            locks=("*.txt",), parallel=True,
+        )  # fmt: skip
+        job = (await engine.jobs(one))[-1]
+        taken = await claimed(engine, group, job=job.id)
+        assert Path(str(taken["workspace"])).name.endswith(job.lane)
+        writes(taken)
+        await finishes(engine, group, taken["run"])
+        assert (await engine.settled(one)).state == "complete"
+        merge = next(other for other in await engine.jobs(one) if other.merges)
+        with pytest.raises(NotAllowed, match="a merge job, which the daemon does by itself"):
+            await claimed(engine, group, job=merge.id)
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
 async def test_a_pm_is_no_work_by_hand_whatever_the_defaults_say(bench: "Bench") -> None:
     bench.flags |= {"harnessDefaults": {"default": "hand"}}
     async with bench.running() as engine:

@@ -12,8 +12,9 @@ import structlog
 from anyio.abc import TaskGroup
 
 import wfd
-from wfd.adapters import socket
+from wfd.adapters import containment, socket
 from wfd.adapters.checks import ShellChecks
+from wfd.adapters.containment import Containment
 from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.place import Place
@@ -96,17 +97,22 @@ def _log_file(place: Place, elsewhere: str | None) -> Path:
 
 
 async def _serve(place: Place, settings: LiveSettings) -> None:
+    # before orphans are adopted: those of the probe are nobody's
+    contained = await containment.choose(settings.config.containment)
     store = await SqliteStore.open(place.store_path)
     try:
-        parts = _assemble(place, settings, store)
+        parts = _assemble(place, settings, store, contained)
+        _tell(parts, contained)
         await _live(place, settings, parts)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()
 
 
-def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts:
-    spawner = LocalSpawner(owner=place.key, adopts=become_subreaper())
+def _assemble(
+    place: Place, settings: LiveSettings, store: SqliteStore, contained: Containment
+) -> Parts:
+    spawner = LocalSpawner(owner=place.key, adopts=become_subreaper(), containment=contained)
     return Parts(
         store=store,
         spawner=spawner,
@@ -127,11 +133,25 @@ def _assemble(place: Place, settings: LiveSettings, store: SqliteStore) -> Parts
     )
 
 
+def _tell(parts: Parts, contained: Containment) -> None:
+    """What this machine does not offer, and the way out."""
+    missed = {missed.level: missed.why for missed in contained.missed}
+    if contained.refusal is not None:
+        parts.log.error("containment.refused", reason=contained.refusal, way_out=contained.way_out)
+    elif missed:
+        parts.log.info("containment.missed", missed=missed, way_out=contained.way_out)
+
+
 async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:
     """From the first look at what an earlier life left, to the last run closed."""
     stopping = Stopping()
     started_at = utc_ms()
-    parts.log.info("daemon.started", pid=os.getpid(), version=wfd.__version__)
+    parts.log.info(
+        "daemon.started",
+        pid=os.getpid(),
+        version=wfd.__version__,
+        containment=parts.spawner.containment,
+    )
     async with anyio.create_task_group() as group:
         group.start_soon(_heed_signals, parts, settings, stopping, name="signals")
         left = await recover.end_orphans(parts)
@@ -244,6 +264,8 @@ def _controls(
             "limit": settings.config.limits.jobs,
             "draining": parts.is_stopping,
             "questions": await parts.store.one(int, "count_open_questions", namespace_id=None),
+            "containment": parts.spawner.containment,
+            "refusal": parts.spawner.refusal,
         }
 
     async def stop(values: dict[str, object]) -> object:

@@ -168,6 +168,7 @@ class Config(RepositoryConfig):
     grace_ms: Count = 10_000
     drain_ms: Count = 30_000
     poll_ms: Annotated[int, Field(ge=10)] = 5_000
+    containment: Literal["auto", "required", "off"] = "auto"
     log: LogConfig = LogConfig()
     harnesses: dict[str, HarnessConfig] = {}
     ais: dict[Name, AiConfig] = {}
@@ -193,6 +194,7 @@ _FROM_ENVIRONMENT = {
     "WFD_GRACE_MS": ("graceMs",),
     "WFD_DRAIN_MS": ("drainMs",),
     "WFD_POLL_MS": ("pollMs",),
+    "WFD_CONTAINMENT": ("containment",),
 }
 
 

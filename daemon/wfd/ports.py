@@ -195,8 +195,8 @@ class Process(Protocol):
         """Its exit code; negative for a signal."""
         ...
 
-    def signal(self, number: int) -> None:
-        """To the process itself, not to its group; nothing if it is gone."""
+    async def signal(self, number: int) -> None:
+        """To the agent itself, not to its group; nothing if it is gone."""
         ...
 
 
@@ -212,6 +212,16 @@ class Command:
 
 
 class Spawner(Protocol):
+    @property
+    def containment(self) -> str:
+        """What keeps the processes of a run together, as one word."""
+        ...
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing is started here, if nothing is."""
+        ...
+
     async def spawn(self, command: Command) -> Process:
         """Start it in a session of its own. Raises FileNotFoundError for an unknown binary."""
         ...

@@ -166,7 +166,7 @@ class _Ended:
     async def wait(self) -> int:
         return 0
 
-    def signal(self, number: int) -> None:
+    async def signal(self, number: int) -> None:
         """It is gone."""
 
 

@@ -173,10 +173,10 @@ async def test_a_signal_reaches_the_process_itself_and_not_its_children(
 ) -> None:
     process = await spawner.spawn(bash(tmp_path, "sleep 60 & echo $!; wait"))
     [child] = await pids(tmp_path, 1)
-    process.signal(signal.SIGTERM)
+    await process.signal(signal.SIGTERM)
     assert await process.wait() == -signal.SIGTERM
     assert is_alive(child)
-    process.signal(signal.SIGTERM)  # it is gone: nothing happens
+    await process.signal(signal.SIGTERM)  # it is gone: nothing happens
     assert await spawner.end_tree("R1", process.birth) == 1
 
 

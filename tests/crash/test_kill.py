@@ -1,11 +1,22 @@
-"""kill -9 at each part of a run: nothing is lost, nothing is doubled, and the work goes on."""
+"""kill -9 at each part of a run: nothing is lost, nothing is doubled, and the work goes on.
+
+Without namespaces, so that agents outlive their daemon and the next start has to find them.
+"""
 
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.daemon_process import Daemon
+
+
+@pytest.fixture(autouse=True)
+def uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFD_CONTAINMENT", "off")
+
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 CHAIN = ["implement:done", "pm:done"]

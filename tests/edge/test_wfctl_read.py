@@ -159,9 +159,17 @@ def test_a_run_without_an_agent_yet_says_what_is_being_done(shelf: Shelf, wfctl:
     }
     run_id = shelf.work(lambda tx: tx.insert("add_run", **begun))
     assert "preparing" in wfctl("job", "J1").out
-    birth = {"pid": 1, "pid_start": 1, "boot_id": "b", "now": NOW}
+    birth = {"pid": 1, "pid_start": 1, "boot_id": "b", "containment": "bwrap", "now": NOW}
     shelf.work(lambda tx: tx.run("record_spawn", id=run_id, **birth))
     assert "preparing" not in wfctl("job", "J1").out
+
+
+def test_what_contained_a_run_is_told_with_its_job(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
+    shelf.work(a_run_that_tries_again)
+    assert "contained_by\tbwrap\n" in wfctl("job", "J1").out
+    (run,) = json.loads(wfctl("job", "J1", "--json").out)["runs"]
+    assert run["containment"] == "bwrap"
 
 
 def test_what_the_cli_of_a_run_does_instead_of_working_is_shown_where_one_looks(
@@ -226,7 +234,7 @@ def a_run_that_tries_again(tx: Tx) -> None:
         now=NOW, ttl_ms=1000, resumed=None, ai="sim", account=None, route=None, is_probe=False,
     )  # fmt: skip
     tx.run("move_job", id=1, state="running", was="queued", waits_for=None, waits_on=None)
-    tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", now=NOW)
+    tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", containment="bwrap", now=NOW)
     words = "tries again (2) after 4s: \x1b[2J limit"
     tx.run("record_activity", id=1, activity=words, retries=5)
 
@@ -441,7 +449,7 @@ def a_run_with_evidence(tx: Tx, answer: str = "done", patch: Path | None = None)
         route=None,
         is_probe=False,
     )
-    tx.run("record_spawn", id=run_id, pid=1, pid_start=1, boot_id="b", now=NOW)
+    tx.run("record_spawn", id=run_id, pid=1, pid_start=1, boot_id="b", containment="bwrap", now=NOW)
     tx.run("move_job", id=job_id, was="queued", state="running", waits_for=None, waits_on=None)
     nothing = dict.fromkeys(
         ["message", "reset_at", "session_id", "cli_version", "model", "cost_usd", "tokens_in",

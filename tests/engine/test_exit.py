@@ -96,6 +96,6 @@ async def _killed(engine: "Opened") -> "tuple[AssignmentId, Run]":
     terms = engine.terms(worker="killed", ttl_ms=1000)
     taken = await parts.store.write(lambda tx: take_work(tx, terms))
     run = taken.leases[0].run
-    birth = {"pid": None, "pid_start": None, "boot_id": None, "now": 1}
+    birth = dict.fromkeys(("pid", "pid_start", "boot_id", "containment")) | {"now": 1}
     await parts.store.write(lambda tx: tx.run("record_spawn", id=run.id, **birth))
     return one, run

@@ -282,6 +282,19 @@ def test_what_it_spawns_outlives_it_and_carries_its_environment(agent: Agent, ki
         os.kill(pid, signal.SIGKILL)
 
 
+def test_what_it_hides_has_no_environment_no_parent_and_no_ear_for_term(agent: Agent) -> None:
+    signals, _ = agent.run({"spawn": {"kind": "hidden", "seconds": 60}}, WFD_RUN_ID="R101")
+    (pid,) = [int(s.text) for s in signals if isinstance(s, ToolReturned)]
+    try:
+        _until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0060\0")
+        assert Path(f"/proc/{pid}/environ").read_bytes() == b""
+        assert os.getsid(pid) not in (agent.running[0].pid, os.getsid(0))
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, 0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
 # --- signals ------------------------------------------------------------------
 
 

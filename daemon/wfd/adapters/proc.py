@@ -114,6 +114,21 @@ def see(pid: int) -> Seen | None:
     return Seen(pid, int(fields[19]), int(fields[1]), int(fields[3]), is_alive, environment)
 
 
+def children(pid: int) -> list[int]:
+    """The pids of its children, adopted ones too, if it has one thread."""
+    if _tells_children():
+        return [int(child) for child in _read(f"{PROC}/{pid}/task/{pid}/children").split()]
+    return [seen.pid for seen in look().by_parent.get(pid, ())]
+
+
+def inner_pids(pid: int) -> tuple[int, ...]:
+    """Its numbers in the PID namespaces that it is in below this one, the innermost last."""
+    for line in _read(f"{PROC}/{pid}/status").split(b"\n"):
+        if line.startswith(b"NSpid:"):
+            return tuple(map(int, line.split()[2:]))
+    return ()
+
+
 def environ(pid: int) -> bytes:
     """The environment it was started with, each NAME=value between zero bytes."""
     return b"\0" + _read(f"{PROC}/{pid}/environ")
@@ -128,6 +143,12 @@ def is_readable(seen: Seen) -> bool:
         return os.stat(f"{PROC}/{seen.pid}").st_uid != os.geteuid()  # noqa: PTH116
     except OSError:
         return False
+
+
+@cache
+def _tells_children() -> bool:
+    """Most kernels are built so."""
+    return Path(PROC, "thread-self/children").exists()
 
 
 def _listed() -> dict[int, int]:

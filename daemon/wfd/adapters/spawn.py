@@ -1,5 +1,6 @@
 """Processes: started in a session of their own, ended with all that they have started."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,17 +16,22 @@ from anyio.abc import Process as AnyioProcess
 
 from wfd.adapters import marks, proc, tree
 from wfd.adapters.bystanders import Bystanders
+from wfd.adapters.containment import UNCONTAINED, Containment
 from wfd.adapters.proc import Seen, Table
 from wfd.adapters.tree import Tree
 from wfd.domain.errors import Broken
 from wfd.ports import Birth, Command
 
+_AGENT_IS_THERE_S = 1.0
+_LOOK_AGAIN_S = 0.002
+
 
 class LocalProcess:
-    """A child of this daemon. Implements ports.Process."""
+    """A child of this daemon, or the wrapper around an agent. Implements ports.Process."""
 
-    def __init__(self, process: AnyioProcess, birth: Birth) -> None:
+    def __init__(self, process: AnyioProcess, birth: Birth, containment: Containment) -> None:
         self._process = process
+        self._containment = containment
         self.birth = birth
 
     @property
@@ -34,14 +40,30 @@ class LocalProcess:
         return self._process.returncode is None
 
     async def wait(self) -> int:
-        return await self._process.wait()
+        return self._containment.exit_code(await self._process.wait())
 
-    def signal(self, number: int) -> None:
+    async def signal(self, number: int) -> None:
+        """To the agent itself, within a second of its birth; its wrapper would hide its end.
+
+        A wrapper that has not come to start it by then is killed.
+        """
+        agent: int | None = None
+        with anyio.move_on_after(_AGENT_IS_THERE_S):
+            while self.is_running and agent is None:
+                agent = self._containment.agent_of(self.birth.pid)
+                if agent is None:
+                    await anyio.sleep(_LOOK_AGAIN_S)
+        if agent is None:
+            self._kill(self.birth.pid, signal.SIGKILL)
+        else:
+            self._kill(agent, number)
+
+    def _kill(self, pid: int, number: int) -> None:
         # By pid: asyncio's own send_signal polls, and so may take the exit code that its
         # watcher waits for.
         if self.is_running:
             with suppress(ProcessLookupError):
-                os.kill(self.birth.pid, number)
+                os.kill(pid, number)
 
 
 # Whoever asks which children of this daemon are strangers must know those of all spawners.
@@ -53,40 +75,58 @@ class LocalSpawner:
     """Starts processes on this machine. Implements ports.Spawner.
 
     `owner` tells one daemon's R1 from another's; the tree carries it as WFD_OWNER beside
-    WFD_RUN_ID. `adopts` says that `become_subreaper()` worked in this process.
+    WFD_RUN_ID. `adopts` says that `become_subreaper()` worked in this process. The thread that
+    spawns must live as long as the process: what is contained ends with it.
 
     A tree is known by its marks in the environment, by descent and by session, and what
-    `observe` saw of it stays known. Without a PID namespace this can be escaped: a process
-    that clears its environment, takes a session of its own and loses its parent between two
-    observations cannot be told from another run's. It is then ended with the last run that
-    lives beside it; without `adopts`, never. What belongs to another user cannot be killed.
+    `observe` saw of it stays known. In a PID namespace that is all of it, since all descend from
+    its first process. Without one it can be escaped: a process that clears its environment, takes
+    a session of its own and loses its parent between two observations cannot be told from another
+    run's. It is then ended with the last run that lives beside it; without `adopts`, never. What
+    belongs to another user cannot be killed.
 
     Children that the daemon starts by other means must stay in its own session, as git does:
     one in a session of its own that no spawner knows is taken for such a stray.
     """
 
-    def __init__(self, *, owner: str = "", adopts: bool = False) -> None:
+    def __init__(
+        self, *, owner: str = "", adopts: bool = False, containment: Containment = UNCONTAINED
+    ) -> None:
         self._owner = owner
         self._adopts = adopts
+        self._contained = containment
         self._births: dict[str, list[Birth]] = {}  # by tag, until end_tree
         self._observed: dict[str, Tree] = {}
         self._bystanders = Bystanders()
         self._limit = anyio.CapacityLimiter(2)  # looks are work for the processor
 
+    @property
+    def containment(self) -> str:
+        return self._contained.level
+
+    @property
+    def refusal(self) -> str | None:
+        return self._contained.refusal
+
     async def spawn(self, command: Command) -> LocalProcess:
-        """Start it in a session of its own.
+        """Start it in a session of its own, and contained.
 
         Raises FileNotFoundError for an unknown binary, PermissionError for one that is not
-        executable, another OSError for what the system refuses to execute, and Broken if the
-        folder or the input is not there.
+        executable, and Broken if the folder or the input is not there, or if it may not be
+        started uncontained. What the system refuses to execute is another OSError, or else
+        what its wrapper says and exits with.
         """
+        if self.refusal is not None:
+            raise Broken(f"cannot start {command.argv[0]}: {self.refusal}")
         if not command.cwd.is_dir():
             raise Broken(f"cannot start {command.argv[0]}: there is no folder {command.cwd}")
+        if self._contained.prefix:
+            _must_be_there(command)
         env = dict(command.env) | self._marks(command.tag)
         # A cancelled spawn must not leave a process that nobody knows.
         with ExitStack() as files, _announced(), anyio.CancelScope(shield=True):
             process = await anyio.open_process(
-                command.argv,
+                self._contained.wrapped(command.argv),
                 stdin=files.enter_context(_input(command)),
                 stdout=files.enter_context(_output(command.stdout)),
                 stderr=files.enter_context(_output(command.stderr))
@@ -96,7 +136,7 @@ class LocalSpawner:
                 env=env,
                 start_new_session=True,
             )
-            born = LocalProcess(process, proc.birth_of(process.pid))
+            born = LocalProcess(process, proc.birth_of(process.pid), self._contained)
             _forget_ended()
             _spawned[process.pid] = born
             self._births.setdefault(command.tag, []).append(born.birth)
@@ -194,6 +234,22 @@ class LocalSpawner:
                 os.killpg(birth.pid, signal.SIGKILL)
                 killed += 1
         return killed
+
+
+def _must_be_there(command: Command) -> None:
+    """Raise what the system would, for a wrapper only says it.
+
+    Looked for as the wrapper does: on the PATH that it is given.
+    """
+    name = command.argv[0]
+    folders = [command.cwd]
+    if os.sep not in name:
+        folders = [Path(folder) for folder in command.env.get("PATH", os.defpath).split(os.pathsep)]
+    there = [file for folder in folders if os.access(file := folder / name, os.F_OK)]
+    if not there:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    if not any(os.access(file, os.X_OK) and file.is_file() for file in there):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
 
 def _adopted(table: Table) -> list[Seen]:

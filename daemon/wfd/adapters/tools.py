@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from wfd.adapters.spawn import LocalSpawner
+from wfd.domain.errors import Broken
 from wfd.ports import Command, Spawner
 
 _KEPT_ENV = ("PATH", "LANG", "TMPDIR")
@@ -51,6 +52,8 @@ async def probe(
             )
         except OSError as error:
             return Probe(found, None, f"{path} does not start: {error.strerror}")
+        except Broken as error:
+            return Probe(found, None, str(error))
     if code is None:
         return Probe(found, None, f"{path} did not answer in {timeout_s:g} s")
     version = _VERSION.search(text)

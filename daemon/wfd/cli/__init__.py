@@ -35,6 +35,9 @@ def start(
 
         started = start_detached(place(), config_file, jobs, log_file)
         click.echo(f"wfd runs (pid {started.pid}); its log is {started.log}")
+        if started.refusal is not None:
+            click.echo(f"wfd: no agent will be started: {started.refusal}", err=True)
+            click.echo("    see the way out: wfd doctor", err=True)
         return 0
     from wfd.app import serve
 
@@ -160,6 +163,7 @@ def _print_status(answer: dict[str, Any]) -> None:
             "started_at": iso(answer["started_at"]),
             "running": ",".join(answer["running"]) or "-",
             "by_hand": ",".join(answer["by_hand"]) or "-",
+            "refusal": answer["refusal"] or "-",
         }
         del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
@@ -173,3 +177,6 @@ def _print_status(answer: dict[str, Any]) -> None:
     if answer["questions"]:
         waiting = plural(answer["questions"], "question")
         click.secho(f"  {waiting} for you: wfctl inbox --all", fg="yellow")
+    click.echo(f"  contained by: {answer['containment']}")
+    if answer["refusal"] is not None:
+        click.echo(f"  no agent is started: {answer['refusal']}; see: wfd doctor")

@@ -1,12 +1,12 @@
 """The agent CLIs of this machine, each really run: where, which version, and with what login."""
 
 import os
-import platform
 from collections.abc import Iterator
 
 import anyio
 
 from wfd.adapters.assets import user_dir
+from wfd.adapters.containment import Containment, Wanted
 from wfd.adapters.tools import Probe, probe
 from wfd.cli.finding import Finding, Level
 from wfd.config import Config
@@ -16,7 +16,7 @@ from wfd.ports import Harness
 from wfd_runners import harnesses
 
 
-def agent_findings(config: Config) -> Iterator[Finding]:
+def agent_findings(config: Config, contained: Containment) -> Iterator[Finding]:
     """One finding for each harness. One that a default names must be there."""
     needed = set(config.harness_defaults.values())
     for name in sorted(needed - {HAND, *harnesses()}):
@@ -32,14 +32,22 @@ def agent_findings(config: Config) -> Iterator[Finding]:
             level = Level.FAIL if name in needed else Level.WARN
             yield _missing(name, level, seen.error or "it told no version")
         else:
-            yield _found(harness, seen, seen.version)
+            yield _found(harness, seen, seen.version, contained)
 
 
-def containment() -> str:
-    """What keeps an agent's processes together on this machine, in words."""
-    if platform.system() == "Linux":
-        return "subreaper + environment scan; no sandbox yet"
-    return "none on this system; agents run as you do"
+def containment_finding(wanted: Wanted, contained: Containment) -> Finding:
+    """What keeps the processes of a run together on this machine, and what would do so better."""
+    words = contained.level.words
+    if contained.prefix:
+        return Finding(Level.OK, "containment", words)
+    if wanted == "off":
+        return Finding(Level.WARN, "containment", f"{words}; switched off", _SWITCH_ON)
+    level = Level.WARN if contained.refusal is None else Level.FAIL
+    detail = "; ".join([words, *map(str, contained.missed)])
+    return Finding(level, "containment", detail, contained.way_out)
+
+
+_SWITCH_ON = "set containment to auto: a process that hides from its run's end is ended then, too"
 
 
 def _missing(name: str, level: Level, error: str) -> Finding:
@@ -50,10 +58,10 @@ def _missing(name: str, level: Level, error: str) -> Finding:
     return Finding(level, f"harness {name}", error, way_out)
 
 
-def _found(harness: Harness, seen: Probe, version: str) -> Finding:
+def _found(harness: Harness, seen: Probe, version: str, contained: Containment) -> Finding:
     login = harness.login(os.environ)
     problems = [words for words in (_untried(harness, version), _no_login(harness, login)) if words]
-    facts = [f"{version} ({seen.found})", _login(login), f"contained by: {containment()}"]
+    facts = [f"{version} ({seen.found})", _login(login), f"contained by: {contained.level}"]
     level = Level.WARN if problems else Level.OK
     return Finding(level, f"harness {harness.name}", "; ".join(facts), "; ".join(problems))
 

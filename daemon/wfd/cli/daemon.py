@@ -20,6 +20,7 @@ _PAUSE_S = 0.05
 class Started:
     pid: int
     log: Path
+    refusal: str | None  # why it will start no agent
 
 
 def start_detached(
@@ -44,8 +45,9 @@ def start_detached(
             start_new_session=True,
             cwd=place.state_dir,
         )
-    _wait_for_answer(place, child, log, said_from)
-    return Started(child.pid, log)
+    answer = _wait_for_answer(place, child, log, said_from)
+    refusal = answer["refusal"]
+    return Started(child.pid, log, None if refusal is None else str(refusal))
 
 
 def ask(place: Place, command: str, **values: object) -> dict[str, object]:
@@ -94,12 +96,14 @@ def _argv(config_file: Path | None, jobs: int | None, log_file: Path | None) -> 
 
 def _wait_for_answer(
     place: Place, child: subprocess.Popen[bytes], log: Path, said_from: int
-) -> None:
+) -> dict[str, object]:
+    """What it says of itself."""
     deadline = time.monotonic() + START_DEADLINE_S
     while child.poll() is None:
         try:
-            if ask(place, "daemon.status")["pid"] == child.pid:
-                return
+            answer = ask(place, "daemon.status")
+            if answer["pid"] == child.pid:
+                return answer
         except (NotRunning, TryLater):
             pass
         if time.monotonic() > deadline:

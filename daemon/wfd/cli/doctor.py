@@ -12,12 +12,13 @@ from typing import TypeVar
 import anyio
 import click
 
+from wfd.adapters import containment
 from wfd.adapters.assets import user_dir
 from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
-from wfd.cli.agents_found import agent_findings, containment
+from wfd.cli.agents_found import agent_findings, containment_finding
 from wfd.cli.finding import Finding, Level
 from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
 from wfd.domain.errors import NotFound, WfdError
@@ -41,14 +42,16 @@ def findings() -> list[Finding]:
     where = _or_finding("state folder", place)
     config = _or_finding("configuration", _config)
     if isinstance(config, Config):
-        found += agent_findings(config)
+        contained = anyio.run(containment.choose, config.containment)
+        found += agent_findings(config, contained)
+        found.append(containment_finding(config.containment, contained))
     else:
         found.append(config)
     if isinstance(where, Place):
         found += [*_state_folder(where), _store(where), _daemon(where), *_repository(where)]
     else:
         found.append(where)
-    return [*found, _containment()]
+    return found
 
 
 def print_findings(found: Sequence[Finding]) -> None:
@@ -198,12 +201,6 @@ def _trust(namespace: Namespace) -> Finding:
 def _untrusted(detail: str) -> Finding:
     way_out = "look at it, then run: wfd trust"
     return Finding(Level.FAIL, "repository's configuration", detail, way_out)
-
-
-def _containment() -> Finding:
-    if platform.system() == "Linux":
-        return Finding(Level.OK, "containment", containment())
-    return Finding(Level.WARN, "containment", containment())
 
 
 def _numbers(version: str) -> tuple[int, ...]:

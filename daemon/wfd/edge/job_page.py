@@ -80,6 +80,8 @@ def _came_of_it(view: JobView, now: int) -> Iterator[PageLine]:
         yield Blank()
     for run in step.runs:
         yield from run_lines(run, now, depth=1)
+        if run.containment is not None:
+            yield fact("contained_by", run.containment, depth=2)
         mine = [one for one in step.evidence if one.run_id == run.id]
         yield from evidence_lines(mine, depth=2)
     if step.job.context:

@@ -87,6 +87,9 @@ async def _attempted(parts: Parts, live: LiveRun) -> Closing:
 
 
 async def _attempt(parts: Parts, live: LiveRun) -> Closing:
+    if parts.spawner.refusal is not None:
+        outcome = Outcome(Kind.USAGE, f"{parts.spawner.refusal}; see: wfd doctor")
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
     try:
         if live.lease.job.merges is not None:
             return await merge(parts, live.lease)
@@ -168,6 +171,7 @@ async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth)
             pid=birth.pid,
             pid_start=birth.pid_start,
             boot_id=birth.boot_id,
+            containment=parts.spawner.containment,
             now=tx.now,
         )
     )
@@ -180,6 +184,7 @@ async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth)
         type=lease.job.type,
         harness=prepared.harness.name,
         pid=birth.pid,
+        containment=parts.spawner.containment,
         resumed=prepared.ask.resume,
     )
 

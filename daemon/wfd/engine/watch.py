@@ -261,7 +261,7 @@ class _Watch:
 
     async def _end(self) -> None:
         """Ask the agent itself to end, wait for its last words, then end its whole tree."""
-        self._process.signal(self._harness.graceful_signal)
+        await self._process.signal(self._harness.graceful_signal)
         with anyio.move_on_after(self._clocks.grace_ms / 1000):
             await self._exited.wait()
             return

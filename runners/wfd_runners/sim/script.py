@@ -45,7 +45,7 @@ SECONDS = ("a number of seconds", _is_number)
 WHOLE = ("a whole number", _is_whole)
 TRUE = ("true", _is_true)
 
-SPAWNS = ("child", "setsid", "double_fork", "ignore_term")
+SPAWNS = ("child", "setsid", "double_fork", "ignore_term", "hidden")
 
 STEPS: dict[str, tuple[str, Check]] = {
     "say": WORDS,

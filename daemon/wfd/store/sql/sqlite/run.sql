@@ -85,7 +85,8 @@ update run
 
 -- record_spawn
 update run
-   set pid = :pid, pid_start = :pid_start, boot_id = :boot_id, spawned_at = :now
+   set pid = :pid, pid_start = :pid_start, boot_id = :boot_id, containment = :containment,
+       spawned_at = :now
  where id = :id and state = 'running';
 
 -- record_session

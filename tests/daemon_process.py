@@ -312,6 +312,18 @@ def _say(*argv: str) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+def running(line: str) -> list[int]:
+    """Processes with this command line, such as "sleep 300.5", whose they may be."""
+    wanted = "".join(f"{word}\0" for word in line.split()).encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                if (folder / "cmdline").read_bytes() == wanted:
+                    found.append(int(folder.name))
+    return found
+
+
 def _environments() -> Iterator[tuple[int, set[bytes]]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():

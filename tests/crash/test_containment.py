@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.daemon_process import running
 
 from wfd.adapters.containment import Level
 
@@ -32,13 +33,7 @@ def seconds() -> Iterator[float]:
 
 
 def sleepers(seconds: float) -> list[int]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):
-                if (folder / "cmdline").read_bytes() == f"sleep\0{seconds}\0".encode():
-                    found.append(int(folder.name))
-    return found
+    return running(f"sleep {seconds}")
 
 
 def on_a_machine_that_offers(daemon: "Daemon", level: Level) -> None:

@@ -151,9 +151,8 @@ def prefix_of(level: Level, paths: Mapping[str, str], *, is_root: bool) -> tuple
     refuse to work.
     """
     if level is Level.BWRAP:
-        rights = ("--cap-add", "ALL") if is_root else ()  # it would take them all
         files = ("--dev-bind", "/", "/", "--proc", "/proc")
-        return (paths["bwrap"], "--unshare-pid", "--die-with-parent", *rights, *files, "--")
+        return (paths["bwrap"], "--unshare-pid", "--die-with-parent", *files, "--")
     user = () if is_root else ("--user", "--map-current-user")
     return (
         *(paths["setpriv"], "--pdeathsig", "KILL"),

@@ -135,11 +135,12 @@ def _assemble(
 
 def _tell(parts: Parts, contained: Containment) -> None:
     """What this machine does not offer, and the way out."""
-    missed = {missed.level: missed.why for missed in contained.missed}
     if contained.refusal is not None:
         parts.log.error("containment.refused", reason=contained.refusal, way_out=contained.way_out)
-    elif missed:
-        parts.log.info("containment.missed", missed=missed, way_out=contained.way_out)
+    elif contained.missed:
+        tell = parts.log.info if contained.prefix else parts.log.warning
+        missed = list(map(str, contained.missed))
+        tell("containment.missed", missed=missed, way_out=contained.way_out)
 
 
 async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:

@@ -127,6 +127,8 @@ class Daemon:
             "WFD_CONFIG_DIR": str(folder / "config"),
             "WFD_SIM_HOME": str(folder / "sim"),
         }
+        if "WFD_CONTAINMENT" in os.environ:  # to see what it costs
+            self.environ["WFD_CONTAINMENT"] = os.environ["WFD_CONTAINMENT"]
         self.place: Place = place(self.state_dir)
         self._make_repository()
 

@@ -1,5 +1,6 @@
 """PID namespaces around real processes: what is as it was, and that nothing leads out."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import anyio
 import pytest
 from tests.measured import measured
 
-from wfd.adapters import containment, proc
+from wfd.adapters import containment, proc, tree
 from wfd.adapters.containment import Containment, Level, Missed
 from wfd.adapters.spawn import LocalProcess, LocalSpawner
 from wfd.domain.errors import Broken
@@ -264,6 +265,19 @@ async def test_what_hides_ends_when_its_wrapper_is_killed(
     assert await process.wait() == -signal.SIGKILL
     await until_none(seconds)
     await spawner.end_tree("R1", process.birth)
+
+
+async def test_a_run_that_has_ended_leaves_no_zombie(
+    contained: Containment, tmp_path: Path
+) -> None:
+    assert tree.become_subreaper()
+    spawner = LocalSpawner(owner=uuid.uuid4().hex, adopts=True, containment=contained)
+    for number in range(5):
+        process = await spawner.spawn(command(tmp_path, "true", tag=f"R{number}"))
+        await process.wait()
+        await spawner.end_tree(f"R{number}", process.birth)
+    ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)
+    assert [seen for seen in proc.look().by_parent.get(os.getpid(), ()) if not seen.is_alive] == []
 
 
 SPAWNS = """

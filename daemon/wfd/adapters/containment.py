@@ -193,7 +193,7 @@ async def _probed(contained: Containment) -> str | None:
 
 def _barrier() -> str:
     """What stands in the way of namespaces, and the way out, as far as the system tells."""
-    return "; ".join(_barriers()) or "look what forbids PID namespaces to this user"
+    return "; ".join(_barriers()) or f"see what it says: {_BY_HAND}"
 
 
 def _barriers() -> Iterator[str]:
@@ -210,6 +210,8 @@ def _barriers() -> Iterator[str]:
             " --cap-add SYS_ADMIN"
         )
 
+
+_BY_HAND = "unshare --user --pid --fork --mount-proc true"
 
 # With which value it forbids namespaces, with which not, and whether it does so to root
 _SYSCTLS = (

@@ -188,6 +188,8 @@ class LocalSpawner:
         )
         found = tree.members(replace(known, marks=borne, births=known.births + given), table)
         strays = _adopted(table) if self._adopts else []
+        # the first process of a namespace is one: its wrapper does not wait for it
+        tree.reap(seen.pid for seen in strays if not seen.is_alive)
         if strays and not self._births.keys() - births.keys():
             pids = frozenset((seen.pid, seen.start) for seen in strays)
             found += tree.members(Tree(remembered=pids), table)

@@ -54,9 +54,9 @@ def starts(daemon: "Daemon", level: Level) -> None:
 
 
 def leaves(seconds: float) -> list[dict[str, object]]:
-    """A process of each kind that is hard to find."""
+    """A process of each kind that is hard to find, by the first run alone."""
     kinds = ("setsid", "double_fork", "ignore_term", "hidden")
-    return [{"spawn": {"kind": kind, "seconds": seconds}} for kind in kinds]
+    return [{"spawn": {"kind": kind, "seconds": seconds}, "run": 1} for kind in kinds]
 
 
 @pytest.mark.parametrize("level", list(STOP_AT), ids=str)
@@ -66,10 +66,9 @@ def test_nothing_survives(
 ) -> None:
     here = tmp_path / "here"
     on_a_machine_that_offers(daemon, level)
-    wait = [] if end == "normal" else [{"sleep": 300}]
-    steps = [*leaves(seconds), {"touch": str(here)}, *wait, EDIT]
-    daemon.plays({"implement": [steps]})
-    daemon.registers(timeoutMs={"implement": 2000 if end == "timed out" else 60_000})
+    wait = [] if end == "normal" else [{"sleep": 300, "run": 1}]
+    daemon.plays({"implement": [[*leaves(seconds), {"touch": str(here)}, *wait, EDIT]]})
+    daemon.registers(timeoutMs={"implement": 3000 if end == "timed out" else 60_000})
     starts(daemon, level)
     one = daemon.create()
     daemon.until_there(here)
@@ -85,7 +84,6 @@ def test_nothing_survives(
             if level in NAMESPACES:  # at once; without them it takes the next start
                 daemon.until(lambda: not daemon.survivors(run.id), "all gone")
                 daemon.until(lambda: not sleepers(seconds), "the one that hides gone, too")
-            daemon.plays({"implement": [[EDIT]]})
             daemon.start()
 
     daemon.until(lambda: daemon.runs(one)[0].state == "closed", "the run closed")

@@ -239,15 +239,14 @@ class LocalSpawner:
 
 
 def _must_be_there(command: Command) -> None:
-    """Raise what the system would, for a wrapper only says it.
+    """Raise what the system would of a program, for a wrapper only says it.
 
-    Looked for as the wrapper does: on the PATH that it is given.
+    Looked for as the wrapper does: on the PATH that it is given, and from where it stands.
     """
     name = command.argv[0]
-    folders = [command.cwd]
-    if os.sep not in name:
-        folders = [Path(folder) for folder in command.env.get("PATH", os.defpath).split(os.pathsep)]
-    there = [file for folder in folders if os.access(file := folder / name, os.F_OK)]
+    folders = [""] if os.sep in name else command.env.get("PATH", os.defpath).split(os.pathsep)
+    files = [command.cwd / folder / name for folder in folders]
+    there = [file for file in files if os.access(file, os.F_OK)]
     if not there:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     if not any(os.access(file, os.X_OK) and file.is_file() for file in there):

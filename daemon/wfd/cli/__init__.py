@@ -163,7 +163,7 @@ def _print_status(answer: dict[str, Any]) -> None:
             "started_at": iso(answer["started_at"]),
             "running": ",".join(answer["running"]) or "-",
             "by_hand": ",".join(answer["by_hand"]) or "-",
-            "refusal": answer["refusal"] or "-",
+            "refusal": answer.get("refusal") or "-",
         }
         del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
@@ -177,6 +177,6 @@ def _print_status(answer: dict[str, Any]) -> None:
     if answer["questions"]:
         waiting = plural(answer["questions"], "question")
         click.secho(f"  {waiting} for you: wfctl inbox --all", fg="yellow")
-    click.echo(f"  contained by: {answer['containment']}")
-    if answer["refusal"] is not None:
+    click.echo(f"  contained by: {answer.get('containment', 'unknown')}")
+    if answer.get("refusal") is not None:
         click.echo(f"  no agent is started: {answer['refusal']}; see: wfd doctor")

@@ -1,10 +1,13 @@
 """The only place where rooms are put together."""
 
+import faulthandler
 import os
 import random
 import signal
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -18,6 +21,7 @@ from wfd.adapters.containment import Containment
 from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.place import Place
+from wfd.adapters.sd_notify import ServiceManager
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
@@ -31,16 +35,19 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import WfdError
 from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
-from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, worker
+from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, watchdog, worker
 from wfd.engine.check_ai import check_ai
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
 from wfd.ports import Read
+from wfd.reload import Reloading
 from wfd.settings import LiveSettings, Sources
 from wfd.store.alone import write_alone
 from wfd.store.store import SqliteStore, utc_ms
 from wfd_runners import harnesses
+
+STOP_MARGIN_MS = 60_000  # for snapshots and what else follows the end of an agent
 
 
 class SystemClock:
@@ -55,23 +62,26 @@ def serve(
 
     Raises AlreadyRunning for a second daemon, BadConfig, or Broken for a store of no use.
     """
+    manager = ServiceManager.taken_from(os.environ, os.getpid())  # first: no child may have it
     settings = LiveSettings(place, Sources(config_file, flags), tuple(sorted(harnesses())))
     lock = DaemonLock(place)
     lock.acquire()
     try:
         log = settings.config.log
         configure(log.level, _log_file(place, log.file), to_stdout=to_stdout)
-        _run(place, settings)
+        _run(place, settings, manager)
     finally:
         lock.release()
     return 0
 
 
-def _run(place: Place, settings: LiveSettings) -> None:
+def _run(place: Place, settings: LiveSettings, manager: ServiceManager) -> None:
     """Serve; what ends it is raised as itself and not as a group of one."""
     watch_without_threads()
+    if manager.watchdog_s is not None:
+        faulthandler.enable()  # a watchdog ends us by SIGABRT: its journal shows where we hung
     try:
-        anyio.run(_serve, place, settings)
+        anyio.run(_serve, place, settings, manager)
     except BaseExceptionGroup as group:
         cause: BaseException = group
         while isinstance(cause, BaseExceptionGroup) and len(cause.exceptions) == 1:
@@ -96,14 +106,14 @@ def _log_file(place: Place, elsewhere: str | None) -> Path:
     return file
 
 
-async def _serve(place: Place, settings: LiveSettings) -> None:
+async def _serve(place: Place, settings: LiveSettings, manager: ServiceManager) -> None:
     # before orphans are adopted: those of the probe are nobody's
     contained = await containment.choose(settings.config.containment)
     store = await SqliteStore.open(place.store_path)
     try:
         parts = _assemble(place, settings, store, contained)
         _tell(parts, contained)
-        await _live(place, settings, parts)
+        await _live(place, settings, parts, manager)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()
@@ -143,10 +153,13 @@ def _tell(parts: Parts, contained: Containment) -> None:
         tell("containment.missed", missed=missed, way_out=contained.way_out)
 
 
-async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:
+async def _live(
+    place: Place, settings: LiveSettings, parts: Parts, manager: ServiceManager
+) -> None:
     """From the first look at what an earlier life left, to the last run closed."""
     stopping = Stopping()
     started_at = utc_ms()
+    reloading = _reloading(settings, parts, manager)
     parts.log.info(
         "daemon.started",
         pid=os.getpid(),
@@ -154,104 +167,78 @@ async def _live(place: Place, settings: LiveSettings, parts: Parts) -> None:
         containment=parts.spawner.containment,
     )
     async with anyio.create_task_group() as group:
-        group.start_soon(_heed_signals, parts, settings, stopping, name="signals")
+        group.start_soon(_heed_signals, reloading, stopping, name="signals")
         left = await recover.end_orphans(parts)
         door = Door(
             parts.store,
             settings.house_of,
-            _controls(parts, settings, stopping, started_at) | _by_hand(parts, group),
+            _controls(parts, settings, stopping, started_at, reloading) | _by_hand(parts, group),
             parts.wake,
         )
         await group.start(socket.serve, place.socket_path, door.handle, name="socket")
         group.start_soon(heartbeat.beat, parts, name="heartbeat")
         group.start_soon(housekeep.housekeep, parts, name="housekeep")
         recover.conclude_all(parts, group, left)
-        group.start_soon(_watch_files, parts, settings, name="watch configuration")
-        await _work_until_told(parts, group, stopping)
+        group.start_soon(reloading.watch_files, name="watch configuration")
+        await _work_until_told(parts, group, stopping, manager)
         parts.log.info("daemon.stopped", pid=os.getpid())
         group.cancel_scope.cancel()
 
 
-async def _work_until_told(parts: Parts, group: TaskGroup, stopping: Stopping) -> None:
+async def _work_until_told(
+    parts: Parts, group: TaskGroup, stopping: Stopping, manager: ServiceManager
+) -> None:
     async with anyio.create_task_group() as working:
         working.start_soon(worker.work, parts, group, name="worker")
+        manager.ready(_in_words(parts))
+        if manager.watchdog_s is not None:
+            tell = partial(_tell_alive, parts, manager)
+            group.start_soon(watchdog.watch, parts, manager.watchdog_s, tell, name="watchdog")
         await stopping.wait()
         parts.log.info("daemon.draining", running=len(parts.live))
+        config = parts.settings.config
+        within_ms = config.drain_ms + config.grace_ms + STOP_MARGIN_MS
+        manager.stopping(f"stops; {_in_words(parts)}", within_ms)
         await stopping.drain(parts)
         working.cancel_scope.cancel()
 
 
-async def _heed_signals(parts: Parts, settings: LiveSettings, stopping: Stopping) -> None:
+def _tell_alive(parts: Parts, manager: ServiceManager) -> None:
+    manager.alive()
+    manager.status(_in_words(parts))
+
+
+def _in_words(parts: Parts) -> str:
+    return f"{parts.agents} of {parts.settings.config.limits.jobs} jobs run"
+
+
+def _reloading(settings: LiveSettings, parts: Parts, manager: ServiceManager) -> Reloading:
+    def after() -> None:
+        parts.wake()
+        manager.reloaded(_in_words(parts))
+
+    return Reloading(settings, parts.log, manager.reloading, after)
+
+
+async def _heed_signals(reloading: Reloading, stopping: Stopping) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         async for number in received:
             if number == signal.SIGHUP:
-                _reload_loudly(parts, settings)
+                reloading.loudly()
             else:
                 stopping.ask()
 
 
-async def _watch_files(parts: Parts, settings: LiveSettings) -> None:
-    """Reload when the daemon's own configuration changes on disk."""
-    stopped = anyio.Event()
-    async with anyio.create_task_group() as group:
-        group.start_soon(_set_at_the_end, stopped, name="end of watching")
-        try:
-            while not stopped.is_set():
-                await _watch_folders(parts, settings, stopped)
-        # no watches left, say, or none work here: SIGHUP and `wfd reload` do the same
-        except (OSError, RuntimeError) as error:
-            parts.log.warning("config.not_watched", error=str(error))
-        group.cancel_scope.cancel()
-
-
-async def _watch_folders(parts: Parts, settings: LiveSettings, stopped: anyio.Event) -> None:
-    """Until other folders have to be watched."""
-    from watchfiles import awatch
-
-    names = {str(file) for file in settings.files}
-    folders = _folders_to_watch(settings)
-    async for changes in awatch(
-        *folders,
-        step=1000,
-        debounce=1000,
-        rust_timeout=60_000,  # short ones would wake an idle daemon for nothing
-        recursive=False,
-        stop_event=stopped,
-    ):
-        has_moved = _folders_to_watch(settings) != folders
-        if has_moved or any(path in names for _, path in changes):
-            _reload_loudly(parts, settings)
-        if has_moved:
-            return
-
-
-async def _set_at_the_end(stopped: anyio.Event) -> None:
-    """The watching thread cannot be cancelled, and looks at this event instead."""
-    try:
-        await anyio.sleep_forever()
-    finally:
-        stopped.set()
-
-
-def _folders_to_watch(settings: LiveSettings) -> set[Path]:
-    """Those of the files, or what is there of the way to them: a folder may be made later."""
-    ways = ([file.parent, *file.parent.parents] for file in settings.files)
-    return {next(folder for folder in way if folder.is_dir()) for way in ways}
-
-
-def _reload_loudly(parts: Parts, settings: LiveSettings) -> None:
-    try:
-        parts.log.info("config.reloaded", changed=settings.reload())
-    except (WfdError, OSError) as error:
-        parts.log.error("config.refused", error=str(error), kept="the last good configuration")
-    parts.wake()
-
-
 def _controls(
-    parts: Parts, settings: LiveSettings, stopping: Stopping, started_at: int
+    parts: Parts,
+    settings: LiveSettings,
+    stopping: Stopping,
+    started_at: int,
+    reloading: Reloading,
 ) -> dict[str, Control]:
     async def status(values: dict[str, object]) -> object:
         runs = await parts.store.all(Run, "live_runs")
+        refused = reloading.refused
         return {
             "pid": os.getpid(),
             "version": wfd.__version__,
@@ -267,6 +254,7 @@ def _controls(
             "questions": await parts.store.one(int, "count_open_questions", namespace_id=None),
             "containment": parts.spawner.containment,
             "refusal": parts.spawner.refusal,
+            "config_refused": None if refused is None else asdict(refused),
         }
 
     async def stop(values: dict[str, object]) -> object:
@@ -274,10 +262,7 @@ def _controls(
         return {"running": len(parts.live)}
 
     async def reload(values: dict[str, object]) -> object:
-        changed = settings.reload()
-        parts.log.info("config.reloaded", changed=changed)
-        parts.wake()
-        return {"changed": changed}
+        return {"changed": reloading.now()}
 
     async def check(values: dict[str, object]) -> object:
         return await check_ai(parts, str(values.get("name")))

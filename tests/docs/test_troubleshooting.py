@@ -80,6 +80,7 @@ SAID_BY_THE_CODE = [
     "forbids nothing that could be gone past; answer it",
     "was finished already",
     "could not be made ready:",
+    "watchdog.silent",
 ]
 MEANS_NO_LOGIN = {
     "claude": claude.by_words,

@@ -10,7 +10,7 @@ import wfd
 from wfd.adapters.place import place
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
-from wfd.edge.words import ago, iso, plural
+from wfd.edge.words import ago, iso, plural, tame
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,6 +129,32 @@ def demo(harness: str, plain: bool) -> int:
     return run_demo(harness, plain=plain)
 
 
+@wfd_command.command("install-service")
+@click.option("--system", is_flag=True, help="For the whole machine, run by you; systemd only.")
+@click.option("--print", "is_dry", is_flag=True, help="Show the unit, and write nothing.")
+@click.option("--for", "kind", type=click.Choice(["systemd", "launchd"]), hidden=True)
+def install_service(system: bool, is_dry: bool, kind: str | None) -> None:
+    """Have systemd or launchd keep the daemon running: write its unit, and say what to type."""
+    from wfd.cli.service import install, unit_here
+
+    refuse_in_a_run(os.environ)
+    unit = unit_here(place(), system=system, kind=kind)
+    if is_dry:
+        click.echo(unit.text, nl=False)
+    else:
+        click.echo(install(unit))
+
+
+@wfd_command.command("uninstall-service")
+@click.option("--system", is_flag=True, help="The one for the whole machine.")
+def uninstall_service(system: bool) -> None:
+    """Stop the service and remove its unit. State, configuration and keys stay."""
+    from wfd.cli.service import uninstall, unit_here
+
+    refuse_in_a_run(os.environ)
+    click.echo(uninstall(unit_here(place(), system=system, kind=None)))
+
+
 @wfd_command.command()
 def version() -> None:
     """The version of wfd."""
@@ -156,6 +182,7 @@ def _print_status(answer: dict[str, Any]) -> None:
     from wfd.store.alone import utc_ms
 
     doing = "stopping, takes nothing new" if answer["draining"] else "running"
+    refused = answer.get("config_refused")  # a daemon of before an update does not say
     if not is_terminal():
         rows = {
             "state": doing,
@@ -164,6 +191,7 @@ def _print_status(answer: dict[str, Any]) -> None:
             "running": ",".join(answer["running"]) or "-",
             "by_hand": ",".join(answer["by_hand"]) or "-",
             "refusal": answer.get("refusal") or "-",
+            "config_refused": _refused(refused),
         }
         del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
@@ -180,3 +208,11 @@ def _print_status(answer: dict[str, Any]) -> None:
     click.echo(f"  contained by: {answer.get('containment', 'unknown')}")
     if answer.get("refusal") is not None:
         click.echo(f"  no agent is started: {answer['refusal']}; see: wfd doctor")
+    if refused:
+        since = ago(refused["since"], utc_ms())
+        click.secho(f"  the configuration on disk was refused {since}", fg="yellow", nl=False)
+        click.secho(f", the last good one counts: {tame(refused['error'])}", fg="yellow")
+
+
+def _refused(refused: dict[str, Any] | None) -> str:
+    return "-" if refused is None else tame(f"{iso(refused['since'])} {refused['error']}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wfd.ctl.scene import json_option, namespace_option, scene
-from wfd.domain.errors import NotFound
+from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.document import dumps
 from wfd.edge.shell import Group, print_document
@@ -56,14 +56,33 @@ def _effective(
     from wfd.adapters.assets import user_dir
     from wfd.config import layers, load, origins
 
-    found = layers(user_dir() / "config.json", config_file, {})
-    config = load(found)
+    try:
+        found = layers(user_dir() / "config.json", config_file, {})
+        config = load(found)
+    except BadConfig as error:
+        raise BadConfig(f"{error}{_of_daemon()}") from None
     values = config.model_dump(by_alias=True)
     set_by = origins(found)
     if namespace is None:
         return values, set_by
     own, own_origins = _of_repository(namespace, config)
     return {**values, **own}, {**set_by, **own_origins}
+
+
+def _of_daemon() -> str:
+    """What a running daemon makes of a configuration that is off."""
+    from wfd.adapters import client
+    from wfd.adapters.place import place
+    from wfd.edge.words import ago
+    from wfd.store.alone import utc_ms
+
+    try:
+        answer = client.call(place().socket_path, "daemon.status", {})
+    except WfdError:
+        return ""
+    refused = answer.get("config_refused") if isinstance(answer, dict) else None
+    when = f" refused it {ago(refused['since'], utc_ms())} and" if refused else ""
+    return f"; the daemon{when} goes on with the last good one"
 
 
 def _of_repository(namespace: Namespace, config: Any) -> tuple[dict[str, Any], dict[str, str]]:

@@ -31,10 +31,11 @@ class Stopping:
                 group.cancel_scope.cancel()
         for live in list(parts.live.values()):
             live.end(EndedBy.STOP)
-        while parts.live:
-            await parts.wait(100)
+        await self._until_empty(parts)
 
-    async def _until_empty(self, parts: Parts, scope: anyio.CancelScope) -> None:
+    async def _until_empty(self, parts: Parts, scope: anyio.CancelScope | None = None) -> None:
         while parts.live:
+            parts.turns.beat()
             await parts.wait(100)
-        scope.cancel()
+        if scope is not None:
+            scope.cancel()

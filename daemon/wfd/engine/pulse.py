@@ -1,0 +1,16 @@
+"""Something that happens again and again, for any number who wait for the next time."""
+
+import anyio
+
+
+class Pulse:
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def next(self) -> anyio.Event:
+        """What the next beat sets. To be asked for before looking, so that none is missed."""
+        return self._event
+
+    def beat(self) -> None:
+        self._event.set()
+        self._event = anyio.Event()

@@ -20,6 +20,7 @@ from wfd.adapters.checks import ShellChecks
 from wfd.adapters.containment import Containment
 from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
+from wfd.adapters.notify import Channels
 from wfd.adapters.place import Place
 from wfd.adapters.sd_notify import ServiceManager
 from wfd.adapters.spawn import LocalSpawner
@@ -37,9 +38,11 @@ from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, watchdog, worker
 from wfd.engine.check_ai import check_ai
+from wfd.engine.notices import Notices
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
+from wfd.notice_controls import notice_controls
 from wfd.ports import Read
 from wfd.reload import Reloading
 from wfd.settings import LiveSettings, Sources
@@ -159,7 +162,8 @@ async def _live(
     """From the first look at what an earlier life left, to the last run closed."""
     stopping = Stopping()
     started_at = utc_ms()
-    reloading = _reloading(settings, parts, manager)
+    notices = Notices(parts, Channels(parts.environ))
+    reloading = _reloading(settings, parts, notices, manager)
     parts.log.info(
         "daemon.started",
         pid=os.getpid(),
@@ -172,7 +176,9 @@ async def _live(
         door = Door(
             parts.store,
             settings.house_of,
-            _controls(parts, settings, stopping, started_at, reloading) | _by_hand(parts, group),
+            _controls(parts, settings, stopping, started_at, reloading)
+            | _by_hand(parts, group)
+            | notice_controls(notices),
             parts.wake,
         )
         await group.start(socket.serve, place.socket_path, door.handle, name="socket")
@@ -180,6 +186,7 @@ async def _live(
         group.start_soon(housekeep.housekeep, parts, name="housekeep")
         recover.conclude_all(parts, group, left)
         group.start_soon(reloading.watch_files, name="watch configuration")
+        group.start_soon(notices.follow, name="notifications")
         await _work_until_told(parts, group, stopping, manager)
         parts.log.info("daemon.stopped", pid=os.getpid())
         group.cancel_scope.cancel()
@@ -212,8 +219,11 @@ def _in_words(parts: Parts) -> str:
     return f"{parts.agents} of {parts.settings.config.limits.jobs} jobs run"
 
 
-def _reloading(settings: LiveSettings, parts: Parts, manager: ServiceManager) -> Reloading:
+def _reloading(
+    settings: LiveSettings, parts: Parts, notices: Notices, manager: ServiceManager
+) -> Reloading:
     def after() -> None:
+        notices.reconfigure()
         parts.wake()
         manager.reloaded(_in_words(parts))
 

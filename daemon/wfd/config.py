@@ -9,23 +9,35 @@ can then name what the daemon runs, or lower a gate.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from wfd.domain.ai import is_name
 from wfd.domain.errors import BadConfig, unknown
+from wfd.domain.notice import Channel, Rule, is_place
 from wfd.domain.question import AtDeadline, Patience
+from wfd.rules.notices import NEEDS_YOU, SETS, is_known
 from wfd.rules.policy import Caps, DailyCaps, Gates
 
 REPOSITORY_FILE = Path(".wfd") / "config.json"
 
 Count = Annotated[int, Field(ge=0)]
 Usd = Annotated[float, Field(gt=0)]
+RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
 
 def _a_name(text: str) -> str:
@@ -110,6 +122,52 @@ class LogConfig(_Section):
     file: str | None = None
 
 
+class NotificationConfig(_Section):
+    """One rule. Secrets are named here, and never written here."""
+
+    on: list[str] = [NEEDS_YOU]
+    namespaces: list[str] | None = None
+    to: Channel = Channel.CONSOLE
+    url: str | None = None
+    signing_key: str | None = None
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "NotificationConfig":
+        problem = next(_problems(self), None)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+    def rule(self, name: str) -> Rule:
+        spaces = None if self.namespaces is None else tuple(self.namespaces)
+        return Rule(name, tuple(self.on), spaces, self.to, self.url, self.signing_key)
+
+
+def _problems(rule: NotificationConfig) -> Iterator[str]:
+    for wanted in rule.on:
+        if not is_known(wanted):
+            yield f"{unknown('set of events', wanted, SETS)}, or a pattern such as 'assignment.*'"
+    if rule.signing_key is not None and rule.to is not Channel.WEBHOOK:
+        yield "'signingKey' is of a webhook alone"
+    if rule.signing_key is not None and not is_place(rule.signing_key):
+        yield "'signingKey' must name a variable of the daemon, or a file by its whole path"
+    if (rule.url is None) != (rule.to is Channel.CONSOLE):
+        yield "'url' is of a webhook and of apprise, and they need one"
+    if rule.url is not None and not is_place(rule.url) and not _is_plain(rule.to, rule.url):
+        yield (
+            "'url' must name a variable of the daemon, or a file by its whole path; a webhook's"
+            " may also stand here, as http(s)://… without a name and password, and a desktop's,"
+            " such as dbus://"
+        )
+
+
+def _is_plain(to: Channel, url: str) -> bool:
+    """Whether an address may stand in the configuration."""
+    if to is Channel.APPRISE:
+        return re.fullmatch(r"[a-z]+://", url) is not None
+    return re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@]*)?", url) is not None
+
+
 class RepositoryConfig(_Section):
     """What a repository may say of itself in `.wfd/config.json`."""
 
@@ -172,9 +230,14 @@ class Config(RepositoryConfig):
     log: LogConfig = LogConfig()
     harnesses: dict[str, HarnessConfig] = {}
     ais: dict[Name, AiConfig] = {}
+    notifications: dict[RuleName, NotificationConfig] = {}
 
     def harness(self, name: str) -> HarnessConfig:
         return self.harnesses.get(name) or HarnessConfig()
+
+    def rules(self) -> dict[str, Rule]:
+        """What is told to whom, by name."""
+        return {name: one.rule(name) for name, one in self.notifications.items()}
 
 
 @dataclass(frozen=True)
@@ -300,12 +363,20 @@ def _bad(origin: str, error: ValidationError, model: type[BaseModel]) -> BadConf
         *parents, key = [str(part) for part in first["loc"]]
         where = f" in '{'.'.join(parents)}'" if parents else ""
         return BadConfig(f"{origin}: {unknown('key', key, _keys(model, parents))}{where}")
-    return BadConfig(f"{origin}: '{path}': {first['msg']}; got {first['input']!r}"[:500])
+    # what stands at the wrong place in there may be a secret
+    got = "" if path.startswith("notifications") else f"; got {first['input']!r}"
+    return BadConfig(f"{origin}: '{path}': {first['msg']}{got}"[:500])
+
+
+_IN_TABLES: dict[str, type[BaseModel]] = {
+    "ais": AiConfig,
+    "harnesses": HarnessConfig,
+    "notifications": NotificationConfig,
+}
 
 
 def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
     """The keys that the section at `parents` knows."""
-    table: type[BaseModel] = AiConfig if parents[:1] == ["ais"] else HarnessConfig
     for parent in parents:
         by_alias = {f.alias or name: f.annotation for name, f in model.model_fields.items()}
         inner = by_alias.get(parent)
@@ -314,5 +385,5 @@ def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
         elif parent not in by_alias:  # a name in a table such as harnesses
             continue
         else:
-            model = table
+            model = _IN_TABLES.get(parent, HarnessConfig)
     return [f.alias or name for name, f in model.model_fields.items()]

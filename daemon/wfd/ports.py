@@ -9,6 +9,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.evidence import NewEvidence
 from wfd.domain.ids import JobId, RunId
 from wfd.domain.namespace import Namespace
+from wfd.domain.notice import NotDelivered, Notice, Rule
 from wfd.domain.outcome import Conclusion, EndedBy
 from wfd.domain.signal import Signal
 from wfd.domain.template import Writes
@@ -402,4 +403,21 @@ class Checks(Protocol):
         The environment is clean, holds no model credential, and carries the tag; what a
         command leaves running is ended. Output is kept whole in `out_dir/<name>.log`.
         """
+        ...
+
+
+# --- notices -----------------------------------------------------------------
+
+
+class Notifier(Protocol):
+    async def send(self, rule: Rule, notice: Notice) -> NotDelivered | None:
+        """Tell it once; None when it has arrived. Bounded in time, and raises nothing of its own.
+
+        The same notice of the same rule carries the same key, so that whoever gets it twice can
+        tell.
+        """
+        ...
+
+    def problem(self, rule: Rule) -> str | None:
+        """What keeps the rule from telling anything, such as a secret that is not there."""
         ...

@@ -9,14 +9,15 @@ from tests.docs.documents import only_code, table
 
 from wfd import config
 from wfd.adapters.assets import shipped
-from wfd.config import AiConfig, Config, HarnessConfig, RepositoryConfig
+from wfd.config import AiConfig, Config, HarnessConfig, NotificationConfig, RepositoryConfig
 from wfd.rules.policy import parse
 
 NAME = "docs/configuration.md"
-OWN_TABLES: dict[str, type[BaseModel]] = {
+OWN_TABLES: dict[str, type[BaseModel]] = {  # keys under a name of the user's choice
     "harnesses": HarnessConfig,
     "ais": AiConfig,
-}  # keys under a name of the user's choice
+    "notifications": NotificationConfig,
+}
 
 
 def test_every_key_has_one_line_and_no_other_has() -> None:

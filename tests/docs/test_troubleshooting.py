@@ -81,6 +81,14 @@ SAID_BY_THE_CODE = [
     "was finished already",
     "could not be made ready:",
     "watchdog.silent",
+    "notification.failed",
+    "notification.given_up",
+    "notification.not_repeated",
+    "notification.not_followed",
+    "notification.not_saved",
+    "is not set where the daemon was started",
+    "others may read",
+    "it answered",
 ]
 MEANS_NO_LOGIN = {
     "claude": claude.by_words,

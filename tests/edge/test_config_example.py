@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from wfd.config import Config, Layer, load
+from wfd.config import Config, Layer, NotificationConfig, load
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 
@@ -28,6 +28,12 @@ def test_the_example_shows_every_key_of_a_harness() -> None:
     config = load([Layer("example", {"harnesses": {"claude": shown}})])
 
     assert set(shown) == keys_of(type(config.harnesses["claude"]))
+
+
+def test_the_example_shows_every_key_of_a_notification_rule() -> None:
+    shown = json.loads(EXAMPLE.read_text())["notifications"]["team"]
+
+    assert set(shown) == keys_of(NotificationConfig)
 
 
 def keys_of(model: type[BaseModel]) -> set[str]:

@@ -20,6 +20,7 @@ from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
 from wfd.cli.agents_found import agent_findings, containment_finding
 from wfd.cli.finding import Finding, Level
+from wfd.cli.rules_found import rule_findings
 from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
 from wfd.domain.errors import NotFound, WfdError
 from wfd.domain.namespace import Namespace
@@ -48,7 +49,9 @@ def findings() -> list[Finding]:
     else:
         found.append(config)
     if isinstance(where, Place):
-        found += [*_state_folder(where), _store(where), _daemon(where), *_repository(where)]
+        found += [*_state_folder(where), _store(where), _daemon(where)]
+        found += rule_findings(where, config) if isinstance(config, Config) else []
+        found += _repository(where)
     else:
         found.append(where)
     return found

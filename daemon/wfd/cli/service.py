@@ -96,11 +96,11 @@ def _make_private_file(path: Path) -> bool:
 
 def _of_environment(file: Path, *, is_new: bool) -> str:
     if is_new:
-        return f"made {file} (0600, empty): keys for agents, NAME=value each"
+        return f"made {file} (0600, empty): keys for agents and notifications, NAME=value each"
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
         return f"others may read {file}, where keys belong; run: chmod 600 {file}"
-    return f"keys for agents come from {file}"
+    return f"keys for agents and notifications come from {file}"
 
 
 def _loaded(made: Unit) -> Iterator[str]:

@@ -19,6 +19,7 @@ _COMMANDS = {
         "ctl.read": "assignment job evidence diff",
         "ctl.follow": "tail logs",
         "ctl.by_hand": "claim heartbeat finish",
+        "ctl.notify": "notify",
         "ctl.settings": "config",
         "ctl.ai": "ai",
         "ctl.transcript": "transcript",

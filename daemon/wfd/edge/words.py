@@ -4,19 +4,12 @@ import re
 from datetime import UTC, datetime
 
 from wfd.rules.duration import duration as duration  # for all of the edge
+from wfd.rules.tame import tame as tame
 
 NOT_REPORTED = "not reported"
 
-# What would move a cursor, hide text or turn its direction: C0 but for \t and \n, DEL, C1,
-# line and paragraph separators, and the controls of bidirectional text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"\s+")
 _LAST = 253_402_128_000_000  # in UTC milliseconds, where every time zone still has a date
-
-
-def tame(text: str) -> str:
-    """`text` with every control character spelled out, so that a terminal only shows it."""
-    return _CONTROL.sub(_spelled, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, width: int | None = None) -> str:
@@ -83,7 +76,3 @@ def iso(at: int) -> str:
 def _moment(at: int) -> datetime:
     """As near as the calendar goes: an agent may name any number, and no page may break."""
     return datetime.fromtimestamp(min(max(at, 0), _LAST) / 1000, UTC)
-
-
-def _spelled(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"

@@ -33,7 +33,6 @@ from wfd.commands.open_gates import standing as standing_of
 from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import WfdError
 from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, watchdog, worker

@@ -128,9 +128,9 @@ async def test_an_assignment_that_waits_for_a_person_is_told_with_what_to_type(
             while not there.got:
                 await anyio.sleep(0.02)
     got = there.got[0].json
-    assert (got["kind"], got["assignment"]) == ("assignment.blocked", 1)
+    assert (got["kind"], got["assignment"]) == ("question.asked", 1), "and not what it explains"
     assert "The export writes CSV" in got["text"] and "Which format?" in got["text"]
-    assert "wfctl update-assignment A1 --status active" in got["text"]
+    assert "wfctl inbox --namespace repo" in got["text"]
 
 
 async def test_a_rule_that_is_new_begins_at_the_present(bench: "Bench", there: Hook) -> None:

@@ -74,7 +74,7 @@ async def test_a_worker_that_is_stuck_is_not_alive(bench: "Bench") -> None:
 async def test_a_store_that_cannot_be_reached_is_not_alive(bench: "Bench") -> None:
     async def turn() -> None:
         while True:
-            engine.parts.turns.beat()
+            engine.parts.turns.came()
             await anyio.sleep(0.01)
 
     async with bench.opened() as engine, watched(engine.parts) as (heard, group):

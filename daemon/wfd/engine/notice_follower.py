@@ -10,8 +10,8 @@ from wfd.domain.errors import WfdError
 from wfd.domain.event import Event
 from wfd.domain.namespace import Namespace
 from wfd.domain.notice import NotDelivered, Notice, Rule
+from wfd.engine.news import News
 from wfd.engine.parts import Parts
-from wfd.engine.pulse import Pulse
 from wfd.ports import Notifier, Tx
 from wfd.rules.notice_text import text_of
 from wfd.rules.notices import GIVEN_UP, told_of
@@ -59,12 +59,12 @@ class NoticeFollower:
     """What it has done is known here first: a store that cannot be written makes nothing twice."""
 
     def __init__(
-        self, parts: Parts, notifier: Notifier, rule: Rule, pulse: Pulse, *, tries_at_once: bool
+        self, parts: Parts, notifier: Notifier, rule: Rule, news: News, *, tries_at_once: bool
     ) -> None:
         self._parts = parts
         self._notifier = notifier
         self._rule = rule
-        self._pulse = pulse
+        self._news = news
         self._tries_at_once = tries_at_once
         self._recent = _Recent()
         self._at: Followed | None = None
@@ -75,7 +75,7 @@ class NoticeFollower:
     async def follow(self) -> None:
         """Until cancelled. A round that fails is tried again."""
         while True:
-            news = self._pulse.next()
+            news = self._news.next()
             try:
                 if await self._round():
                     await self._rest(news)

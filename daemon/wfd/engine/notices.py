@@ -8,9 +8,9 @@ from anyio.abc import TaskGroup
 
 from wfd.domain.errors import NotFound, WfdError, unknown
 from wfd.domain.notice import NotDelivered, Notice, Rule
+from wfd.engine.news import News
 from wfd.engine.notice_follower import PREFIX, Followed, NoticeFollower
 from wfd.engine.parts import Parts
-from wfd.engine.pulse import Pulse
 from wfd.ports import Notifier, Tx
 
 POLL_S = 2.0  # how late a notice may be; one read of one number each time
@@ -28,7 +28,7 @@ class Notices:
         self._parts = parts
         self._notifier = notifier
         self._reconfigured = anyio.Event()
-        self._pulse = Pulse()
+        self._news = News()
         self._seen: int | None = None
 
     def reconfigure(self) -> None:
@@ -92,7 +92,7 @@ class Notices:
             scope = anyio.CancelScope()
             is_edited = self._seen is not None  # it may be mended: its next try is at once
             follower = NoticeFollower(
-                self._parts, self._notifier, rules[name], self._pulse, tries_at_once=is_edited
+                self._parts, self._notifier, rules[name], self._news, tries_at_once=is_edited
             )
             group.start_soon(_follow, follower, scope, name=f"notification rule {name}")
             running[name] = _Running(rules[name], scope)
@@ -112,7 +112,7 @@ class Notices:
             last = await self._parts.store.one(int, "last_event")
             if last != self._seen:
                 self._seen = last
-                self._pulse.beat()
+                self._news.came()
             with anyio.move_on_after(POLL_S):
                 await reconfigured.wait()
 

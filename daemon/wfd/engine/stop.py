@@ -35,7 +35,7 @@ class Stopping:
 
     async def _until_empty(self, parts: Parts, scope: anyio.CancelScope | None = None) -> None:
         while parts.live:
-            parts.turns.beat()
+            parts.turns.came()
             await parts.wait(100)
         if scope is not None:
             scope.cancel()

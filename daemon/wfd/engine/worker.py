@@ -25,7 +25,7 @@ async def work(parts: Parts, group: TaskGroup) -> None:
             parts.log.error("worker.tick_failed", error=str(error))
         except Exception:
             parts.log.exception("worker.tick_failed")
-        parts.turns.beat()
+        parts.turns.came()
         await parts.wait(wait_ms)
 
 

@@ -27,6 +27,7 @@ from wfd.commands.insert_job import InsertJob, insert_job
 from wfd.commands.note import AddNote, add_note
 from wfd.commands.open_gates import OpenGates, open_gates
 from wfd.commands.override import Override, override
+from wfd.commands.prune import PruneAssignment, PruneEvents, prune_assignment, prune_events
 from wfd.commands.register import Register, register
 from wfd.commands.retry_job import RetryJob, retry_job
 from wfd.commands.update_assignment import UpdateAssignment, update_assignment
@@ -59,6 +60,8 @@ COMMANDS: dict[str, Command] = {
     "note": Command(AddNote, add_note),
     "open_gates": Command(OpenGates, open_gates),
     "override": Command(Override, override),
+    "prune_assignment": Command(PruneAssignment, prune_assignment),
+    "prune_events": Command(PruneEvents, prune_events),
     "register": Command(Register, register),
     "reject": Command(Reject, reject),
     "retry_job": Command(RetryJob, retry_job),

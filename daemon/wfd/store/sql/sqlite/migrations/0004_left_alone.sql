@@ -30,6 +30,7 @@ create table hold (
 ) strict;
 
 create unique index hold_open on hold (account) where lifted_at is null;
+create index hold_by_run on hold (run_id) where run_id is not null;
 
 create table lane (
     assignment_id integer not null references assignment (id),
@@ -80,6 +81,8 @@ create table question (
 
 create index question_open on question (id) where state = 'open';
 create index question_by_assignment on question (assignment_id, id);
+create index question_by_job on question (job_id) where job_id is not null;
+create index question_by_run on question (run_id) where run_id is not null;
 -- What was blocked before there were questions waits for a person all the same.
 insert into question (namespace_id, assignment_id, kind, by, text, state, created_at)
 select namespace_id, id, 'blocked', 'policy', coalesce(nullif(reason, ''), 'blocked'), 'open',
@@ -186,3 +189,10 @@ create index job_parked_for_lock on job (namespace_id, priority desc, id)
     where state = 'waiting' and waits_for = 'lock';
 create index job_locking on job (namespace_id)
     where state = 'running' and locks is not null;
+-- What points at a row that is to be forgotten is found without a look at all the others.
+create index job_by_retry on job (retry_of) where retry_of is not null;
+create index job_by_decision on job (decision_id) where decision_id is not null;
+
+create index assignment_ended on assignment (closed_at, id) where closed_at is not null;
+create index decision_by_run on decision (run_id) where run_id is not null;
+create index decision_by_job on decision (job_id) where job_id is not null;

@@ -126,7 +126,7 @@ class Daemon:
         self.until(self._answers)
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start it, and do not wait for anything."""
+        """Start it, and do not wait for it: it may not live long enough to answer."""
         if not self._is_registered:
             self.registers()
         with (self.tmp / "said.log").open("ab") as said:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
 
@@ -18,6 +19,7 @@ import wfd
 from wfd.adapters import containment, socket
 from wfd.adapters.checks import ShellChecks
 from wfd.adapters.containment import Containment
+from wfd.adapters.disk import file_bytes, free_bytes
 from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.notify import Channels
@@ -32,7 +34,9 @@ from wfd.commands.ai import listed
 from wfd.commands.open_gates import standing as standing_of
 from wfd.commands.registry import COMMANDS
 from wfd.commands.scope import namespace_of
+from wfd.config import RetentionConfig
 from wfd.domain.assignment import Assignment
+from wfd.domain.errors import StoreFailed, WfdError
 from wfd.domain.run import Run
 from wfd.edge.door import Control, Door, checked
 from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, watchdog, worker
@@ -43,6 +47,7 @@ from wfd.engine.stop import Stopping
 from wfd.log import configure
 from wfd.notice_controls import notice_controls
 from wfd.ports import Read
+from wfd.prune import Wanted, prune
 from wfd.reload import Reloading
 from wfd.settings import LiveSettings, Sources
 from wfd.store.alone import write_alone
@@ -50,6 +55,8 @@ from wfd.store.store import SqliteStore, utc_ms
 from wfd_runners import harnesses
 
 STOP_MARGIN_MS = 60_000  # for snapshots and what else follows the end of an agent
+DAY_MS = 86_400_000
+RETAIN_EVERY_S = 3600.0
 
 
 class SystemClock:
@@ -62,13 +69,15 @@ def serve(
 ) -> int:
     """Run the daemon until it is told to stop; its exit code.
 
-    Raises AlreadyRunning for a second daemon, BadConfig, or Broken for a store of no use.
+    Raises AlreadyRunning for a second daemon, BadConfig, or Broken for a store of no use, also
+    for one that turns out to be damaged while it is in use.
     """
     manager = ServiceManager.taken_from(os.environ, os.getpid())  # first: no child may have it
     settings = LiveSettings(place, Sources(config_file, flags), tuple(sorted(harnesses())))
     lock = DaemonLock(place)
     lock.acquire()
     try:
+        place.refuse_lost_store()
         log = settings.config.log
         configure(log.level, _log_file(place, log.file), to_stdout=to_stdout)
         _run(place, settings, manager)
@@ -142,6 +151,7 @@ def _assemble(
         scratch=place.state_dir / "scratch",
         log=structlog.get_logger(),
         environ=dict(os.environ),
+        free_bytes=partial(free_bytes, place.state_dir),
     )
 
 
@@ -171,11 +181,12 @@ async def _live(
     )
     async with anyio.create_task_group() as group:
         group.start_soon(_heed_signals, reloading, stopping, name="signals")
+        group.start_soon(_heed_damage, parts, stopping, name="damage")
         left = await recover.end_orphans(parts)
         door = Door(
             parts.store,
             settings.house_of,
-            _controls(parts, settings, stopping, started_at, reloading)
+            _controls(place, parts, settings, stopping, started_at, reloading)
             | _by_hand(parts, group)
             | notice_controls(notices),
             parts.wake,
@@ -184,11 +195,14 @@ async def _live(
         group.start_soon(heartbeat.beat, parts, name="heartbeat")
         group.start_soon(housekeep.housekeep, parts, name="housekeep")
         recover.conclude_all(parts, group, left)
+        group.start_soon(_retain, place, parts, settings, name="retention")
         group.start_soon(reloading.watch_files, name="watch configuration")
         group.start_soon(notices.follow, name="notifications")
         await _work_until_told(parts, group, stopping, manager)
         parts.log.info("daemon.stopped", pid=os.getpid())
         group.cancel_scope.cancel()
+    if parts.store.damage is not None:
+        raise parts.store.damage
 
 
 async def _work_until_told(
@@ -238,7 +252,39 @@ async def _heed_signals(reloading: Reloading, stopping: Stopping) -> None:
                 stopping.ask()
 
 
+async def _heed_damage(parts: Parts, stopping: Stopping) -> None:
+    """A store that is damaged does not heal: what runs is ended, and left for the next start."""
+    await parts.store.until_damaged()
+    stopping.ask(at_once=True)
+
+
+async def _retain(place: Place, parts: Parts, settings: LiveSettings) -> None:
+    """Forget what configuration does not want kept for longer, now and then."""
+    while True:
+        wanted = _outlived(settings.config.retention, utc_ms())
+        if wanted is not None and parts.store.trouble is None:
+            # in a thread of its own, as a person who calls wfctl prune: it may take long
+            work = partial(prune, place, wanted, is_trial=False, tell=lambda what: None)
+            try:
+                done = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+                if done.folders or done.rows:
+                    parts.log.info("store.pruned", **vars(done))
+            except (WfdError, OSError) as error:
+                parts.log.warning("store.not_pruned", error=str(error))
+        await anyio.sleep(RETAIN_EVERY_S)
+
+
+def _outlived(keeps: RetentionConfig, now: int) -> Wanted | None:
+    """What may go by now: no transcript outlives the rows that tell of it."""
+    days = [n for n in (keeps.transcripts_days, keeps.rows_days) if n is not None]
+    if not days:
+        return None
+    rows = None if keeps.rows_days is None else now - keeps.rows_days * DAY_MS
+    return Wanted(now - min(days) * DAY_MS, rows)
+
+
 def _controls(
+    place: Place,
     parts: Parts,
     settings: LiveSettings,
     stopping: Stopping,
@@ -246,8 +292,13 @@ def _controls(
     reloading: Reloading,
 ) -> dict[str, Control]:
     async def status(values: dict[str, object]) -> object:
-        runs = await parts.store.all(Run, "live_runs")
+        try:
+            runs = await parts.store.all(Run, "live_runs")
+            questions = await parts.store.one(int, "count_open_questions", namespace_id=None)
+        except StoreFailed:  # as `trouble` tells
+            runs, questions = [], None
         refused = reloading.refused
+        trouble, free = parts.store.trouble, free_bytes(place.state_dir)
         return {
             "pid": os.getpid(),
             "version": wfd.__version__,
@@ -260,10 +311,18 @@ def _controls(
             "by_hand": [f"J{run.job_id}" for run in runs if run.by_hand is not None],
             "limit": settings.config.limits.jobs,
             "draining": parts.is_stopping,
-            "questions": await parts.store.one(int, "count_open_questions", namespace_id=None),
+            "questions": questions,
             "containment": parts.spawner.containment,
             "refusal": parts.spawner.refusal,
             "config_refused": None if refused is None else asdict(refused),
+            "trouble": trouble and {"reason": trouble.reason, "since": trouble.since},
+            "overdue": parts.pulse.overdue(),
+            "disk": {
+                "store": file_bytes(place.store_path),
+                "log": parts.store.log_bytes,
+                "free": free,
+                "is_short": free < settings.config.limits.free_bytes,
+            },
         }
 
     async def stop(values: dict[str, object]) -> object:
@@ -299,6 +358,7 @@ def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
 
 def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
     """One command by this process. The caller holds the daemon's lock, since none runs."""
+    place.refuse_lost_store()
     known = COMMANDS[command]
     want = checked(known.wants, values)
     settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))

@@ -115,6 +115,14 @@ class LimitsConfig(_Section):
     jobs: PositiveInt = 4
     jobs_per_namespace: PositiveInt | None = None
     transcript_bytes: PositiveInt = 256 * 1024 * 1024
+    free_bytes: Count = 256 * 1024 * 1024
+
+
+class RetentionConfig(_Section):
+    """How long what ended is kept; None is for ever."""
+
+    transcripts_days: PositiveInt | None = None
+    rows_days: PositiveInt | None = None
 
 
 class LogConfig(_Section):
@@ -227,6 +235,7 @@ class Config(RepositoryConfig):
     drain_ms: Count = 30_000
     poll_ms: Annotated[int, Field(ge=10)] = 5_000
     containment: Literal["auto", "required", "off"] = "auto"
+    retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     harnesses: dict[str, HarnessConfig] = {}
     ais: dict[Name, AiConfig] = {}

@@ -22,6 +22,7 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
         handlers.append(logging.StreamHandler(sys.stdout))
     for handler in handlers:
         handler.setFormatter(_json_lines())
+    logging.raiseExceptions = False  # a full disk has no room to be told of, either
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from wfd.domain.assignment import Assignment
+from wfd.domain.errors import DamagedStore
 from wfd.domain.evidence import NewEvidence
 from wfd.domain.ids import JobId, RunId
 from wfd.domain.namespace import Namespace
@@ -55,6 +56,14 @@ class Tx(Read, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a store from being used."""
+
+    reason: str  # with the way out
+    since: int
+
+
 class Store(Protocol):
     """One writer with group commit, and short reads beside it."""
 
@@ -74,6 +83,18 @@ class Store(Protocol):
     def log_bytes(self) -> int:
         """The size of what is written beside the store, and kept while an old snapshot is read."""
         ...
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing new should be begun; None while it is well."""
+        ...
+
+    @property
+    def damage(self) -> DamagedStore | None:
+        """What has turned out to be damaged; it does not heal."""
+        ...
+
+    async def until_damaged(self) -> None: ...
 
 
 # --- harness -----------------------------------------------------------------

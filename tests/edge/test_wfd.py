@@ -131,6 +131,40 @@ def test_doctor_is_content_when_the_default_agent_is_there(
     assert "ok\tnamespace\tblue" in said.out
 
 
+def test_doctor_says_when_the_disk_has_too_little_room(
+    repository: Path, wfd: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    wanted = {"harnessDefaults": {"default": "sim"}, "limits": {"freeBytes": 2**62}}
+    (tmp_path / "config" / "config.json").write_text(json.dumps(wanted))
+
+    found = {one["what"]: one for one in json.loads(wfd("doctor", "--json").out)["findings"]}
+
+    assert found["room"]["level"] == "fail"
+    assert "wfctl prune" in found["room"]["way_out"]
+    for part in ("free", "store", "its log", "transcripts", "workspaces", "backups"):
+        assert part in found["room"]["detail"]
+
+
+def test_doctor_sees_damaged_pages_and_a_store_that_is_gone(
+    repository: Path, wfd: Call, where: Place
+) -> None:
+    wfd("init")
+    with where.store_path.open("r+b") as store:
+        store.seek(4096 * 4)
+        store.write(b"\xff" * 4096 * 20)
+    assert _store_of(wfd)["level"] == "fail"
+    where.store_path.unlink()
+    (where.state_dir / "runs" / "R1").mkdir(parents=True)
+    assert "wfctl restore" in _store_of(wfd)["detail"]
+
+
+def _store_of(wfd: Call) -> dict[str, str]:
+    found = json.loads(wfd("doctor", "--json").out)["findings"]
+    store: dict[str, str] = next(one for one in found if one["what"] == "store")
+    return store
+
+
 def test_a_daemon_starts_once_answers_and_stops(where: Place) -> None:
     started = installed("start", "--detach")
     assert started.code == 0, started.err

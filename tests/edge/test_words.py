@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from wfd.domain.errors import BadInput
 from wfd.edge.document import dumps
-from wfd.edge.when import moment
-from wfd.edge.words import ago, duration, iso, local_time, money, one_line, spend, tame
+from wfd.edge.when import moment, span
+from wfd.edge.words import ago, duration, iso, local_time, money, one_line, size, spend, tame
 
 
 def steers(code: int) -> bool:
@@ -104,3 +104,15 @@ def test_a_moment_that_no_calendar_has_breaks_no_page(zone: str, at: int) -> Non
 
 def test_a_moment_is_shown_to_the_millisecond() -> None:
     assert iso(1_800_000_000_123) == "2027-01-15T08:00:00.123Z"
+
+
+def test_a_size_is_shown_as_disks_are_sold() -> None:
+    told = [size(count) for count in (0, 999, 1000, 3_420_000, 120_400_000_000, 2 * 10**15)]
+    assert told == ["0 bytes", "999 bytes", "1.0 kB", "3.4 MB", "120 GB", "2000 TB"]
+
+
+def test_a_span_is_read_and_nothing_else() -> None:
+    assert span("1d12h") == 129_600_000
+    for text in ("30", "d", "-1d", "2026-11-21", ""):
+        with pytest.raises(BadInput, match="no span of time"):
+            span(text)

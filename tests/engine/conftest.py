@@ -63,6 +63,7 @@ class Bench:
         self.place: Place = place(tmp / "state")
         self.script: Path | None = None
         self.config: dict[str, object] = {}
+        self.free_bytes = 2**40
         self.environ = {
             **measured(),
             "PATH": os.environ["PATH"],
@@ -144,6 +145,7 @@ class Bench:
             scratch=self.place.state_dir / "scratch",
             log=structlog.get_logger(),
             environ=self.environ,
+            free_bytes=lambda: self.free_bytes,
         )
         opened = Opened(self, parts, settings)
         try:

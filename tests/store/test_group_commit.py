@@ -175,6 +175,10 @@ class _Failing:
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes
+
     def execute(self, sql: str) -> sqlite3.Cursor:
         if self._fails(sql):
             raise sqlite3.OperationalError("disk I/O error")

@@ -1,7 +1,11 @@
 """schema.sql is what a reader looks at; the migrations are what a store is made of."""
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import pytest
 
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision, DecisionKind
-from wfd.domain.errors import Broken
+from wfd.domain.errors import Broken, StoreDown
 from wfd.domain.event import Event
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.job import By, Job, JobState, WaitsFor
@@ -17,8 +21,9 @@ from wfd.domain.namespace import Namespace
 from wfd.domain.note import Note
 from wfd.domain.question import Asker, Question, QuestionKind, QuestionState
 from wfd.domain.run import Run, RunState
+from wfd.store.backup import problem
 from wfd.store.rows import reader
-from wfd.store.sqlite import migrate, open_writer
+from wfd.store.sqlite import BACKUPS_KEPT, migrate, open_writer
 from wfd.store.statements import migrations
 
 SQL = files("wfd.store") / "sql" / "sqlite"
@@ -136,6 +141,86 @@ def test_a_store_of_the_third_schema_keeps_its_jobs_and_their_numbers(tmp_path: 
     assert connection.execute("pragma foreign_keys").fetchone() == (1,)
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         connection.execute("insert into dependency values (41, 99, 'wait')")
+    connection.close()
+
+
+def third(path: Path) -> None:
+    """A store as the third schema had it, with one job."""
+    with closing(sqlite3.connect(path)) as old:
+        for number, sql in migrations()[:3]:
+            old.executescript(f"begin; {sql}; pragma user_version = {number}; commit;")
+        old.executescript(_ONE_JOB)
+
+
+def test_what_a_store_was_before_it_is_brought_forward_is_kept_and_of_that_the_newest_few(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "wfd.db"
+    third(path)
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    for number in range(BACKUPS_KEPT + 1):
+        old = backups / f"wfd.db.before-schema-{number}"
+        old.touch()
+        os.utime(old, (number, number))
+
+    open_writer(path).close()
+
+    kept = sorted(file.name for file in backups.iterdir())
+    assert kept == [f"wfd.db.before-schema-{n}" for n in (2, 3, 4)]
+    with closing(sqlite3.connect(backups / "wfd.db.before-schema-4")) as before:
+        assert before.execute("pragma user_version").fetchone() == (3,)
+        assert before.execute("select id from job").fetchall() == [(41,)]
+
+
+def test_a_new_store_and_one_of_this_schema_leave_no_backup(tmp_path: Path) -> None:
+    for _ in range(2):
+        open_writer(tmp_path / "wfd.db").close()
+    assert not (tmp_path / "backups").exists()
+
+
+def test_a_store_is_not_brought_forward_without_room_for_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wfd.db"
+    third(path)
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("wfd.store.backup.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(StoreDown, match=r"no room .* bringing the store forward to schema 4"):
+        open_writer(path)
+    with closing(sqlite3.connect(path)) as store:
+        assert store.execute("pragma user_version").fetchone() == (3,)
+
+
+def test_two_processes_that_open_an_old_store_at_once_bring_it_forward_once(
+    tmp_path: Path,
+) -> None:
+    """field.md 8: migrations that raced at the start."""
+    path = tmp_path / "wfd.db"
+    third(path)
+    code = (
+        "import sys; from pathlib import Path; from wfd.store.sqlite import open_writer;"
+        "sys.stdin.read(); open_writer(Path(sys.argv[1])).close()"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path)],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    said = [process.communicate(timeout=60)[1] for process in both]
+    codes = [process.returncode for process in both]
+    # whoever meets another's backup in the making is told so, and nothing is done twice
+    assert all(code == 0 or "writes" in text for code, text in zip(codes, said, strict=True)), said
+    assert 0 in codes
+    connection = open_writer(path)
+    assert connection.execute("select id from job").fetchall() == [(41,)]
+    assert problem(path) is None
     connection.close()
 
 

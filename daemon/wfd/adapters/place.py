@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from wfd.domain.errors import Broken
+from wfd.domain.errors import Broken, DamagedStore
 from wfd.domain.run_folder import RunFolder
 
 _MAX_SOCKET_BYTES = 100  # the system takes 104 or 108, with the final zero
@@ -34,6 +34,10 @@ class Place:
         return self.state_dir / "wfd.db"
 
     @property
+    def backups(self) -> Path:
+        return self.state_dir / "backups"
+
+    @property
     def log_path(self) -> Path:
         return self.state_dir / "wfd.log"
 
@@ -44,12 +48,32 @@ class Place:
         """A copy of a .wfd/config.json that a person accepted, by its hash."""
         return self.state_dir / "accepted" / f"{trusted_hash}.json"
 
+    def refuse_lost_store(self) -> None:
+        """Raise DamagedStore for a folder that has had a store, and has lost it.
+
+        A new one would count from R1 again, over runs and branches that are there already.
+        """
+        left = [name for name in ("runs", "ns") if _holds_something(self.state_dir / name)]
+        if left and not self.store_path.exists():
+            raise DamagedStore(
+                f"the store {self.store_path} is gone, and {self.state_dir / left[0]} holds work"
+                f" that it knew of; wfctl restore FILE, with the newest backup of {self.backups},"
+                f" or move {self.state_dir} away to begin anew"
+            )
+
     def make_run_folder(self, run_id: int) -> RunFolder:
         """The run's folder, made if it is not there."""
         folder = self.run_folder(run_id)
         folder.path.parent.mkdir(mode=0o700, exist_ok=True)
         folder.path.mkdir(mode=0o700, exist_ok=True)
         return folder
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def place(state_dir: Path | None = None) -> Place:

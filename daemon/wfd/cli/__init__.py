@@ -1,6 +1,7 @@
 """wfd: the daemon, and what it needs of a machine and of a repository."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,7 +11,7 @@ import wfd
 from wfd.adapters.place import place
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
-from wfd.edge.words import ago, iso, plural, tame
+from wfd.edge.words import ago, iso, local_time, plural, size, tame
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -190,8 +191,12 @@ def _print_status(answer: dict[str, Any]) -> None:
             "started_at": iso(answer["started_at"]),
             "running": ",".join(answer["running"]) or "-",
             "by_hand": ",".join(answer["by_hand"]) or "-",
+            "questions": "-" if answer["questions"] is None else answer["questions"],
             "refusal": answer.get("refusal") or "-",
             "config_refused": _refused(refused),
+            "trouble": answer["trouble"]["reason"] if answer["trouble"] else "-",
+            "overdue": ",".join(answer["overdue"]) or "-",
+            "disk": " ".join(f"{name}={value}" for name, value in answer["disk"].items()),
         }
         del rows["draining"]
         click.echo("\n".join(f"{key}\t{value}" for key, value in rows.items()))
@@ -206,13 +211,28 @@ def _print_status(answer: dict[str, Any]) -> None:
         waiting = plural(answer["questions"], "question")
         click.secho(f"  {waiting} for you: wfctl inbox --all", fg="yellow")
     click.echo(f"  contained by: {answer.get('containment', 'unknown')}")
+    disk = answer["disk"]
+    sizes = f"store {size(disk['store'] + disk['log'])}, {size(disk['free'])} free on its disk"
+    click.echo(f"  {sizes}")
     if answer.get("refusal") is not None:
         click.echo(f"  no agent is started: {answer['refusal']}; see: wfd doctor")
     if refused:
         since = ago(refused["since"], utc_ms())
         click.secho(f"  the configuration on disk was refused {since}", fg="yellow", nl=False)
         click.secho(f", the last good one counts: {tame(refused['error'])}", fg="yellow")
+    for line in _warnings(answer):
+        click.secho(f"  {tame(line)}", fg="red")
 
 
 def _refused(refused: dict[str, Any] | None) -> str:
     return "-" if refused is None else tame(f"{iso(refused['since'])} {refused['error']}")
+
+
+def _warnings(answer: dict[str, Any]) -> Iterator[str]:
+    trouble = answer["trouble"]
+    if trouble:
+        yield f"no new work since {local_time(trouble['since'])}: {trouble['reason']}"
+    if answer["disk"]["is_short"]:
+        yield "no new work: the disk has less room than limits.freeBytes wants"
+    for loop in answer["overdue"]:
+        yield f"the loop '{loop}' hangs: look into the log, then wfd stop --now and wfd start"

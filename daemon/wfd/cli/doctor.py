@@ -14,6 +14,7 @@ import click
 
 from wfd.adapters import containment
 from wfd.adapters.assets import user_dir
+from wfd.adapters.disk import file_bytes, free_bytes, taken
 from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
@@ -26,8 +27,10 @@ from wfd.domain.errors import NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
-from wfd.edge.words import plural, tame
+from wfd.edge.words import plural, size, tame
 from wfd.store.alone import reading
+from wfd.store.backup import problem
+from wfd.store.failure import RESTORE
 from wfd.store.sqlite import open_writer
 
 T = TypeVar("T")
@@ -35,6 +38,7 @@ T = TypeVar("T")
 SQLITE_NEEDED = (3, 37, 0)  # strict tables
 SQLITE_MENDED = (3, 51, 3)  # before it a WAL reset could lose a commit, very rarely
 PYTHON_NEEDED = (3, 11)
+CHECK_S = 5.0  # for a look through all pages of the store
 
 
 def findings() -> list[Finding]:
@@ -49,7 +53,8 @@ def findings() -> list[Finding]:
     else:
         found.append(config)
     if isinstance(where, Place):
-        found += [*_state_folder(where), _store(where), _daemon(where)]
+        wanted = config.limits.free_bytes if isinstance(config, Config) else 0
+        found += [*_state_folder(where), _store(where), _room(where, wanted), _daemon(where)]
         found += rule_findings(where, config) if isinstance(config, Config) else []
         found += _repository(where)
     else:
@@ -146,13 +151,36 @@ def _store(where: Place) -> Finding:
     try:
         with tempfile.TemporaryDirectory(dir=where.state_dir, prefix="doctor-") as folder:
             _write_scratch(Path(folder) / "scratch.db")
+        where.refuse_lost_store()
         if not where.store_path.exists():
             return Finding(Level.OK, "store", "none yet; 'wfd init' makes it")
         with reading(where.store_path) as read:
             count = len(read.all(Namespace, "namespaces"))
+        damage = problem(where.store_path, within_s=CHECK_S)
     except (WfdError, OSError, sqlite3.Error) as error:
         return Finding(Level.FAIL, "store", str(error), "look whether the disk is full or worn")
+    if damage is not None:
+        return Finding(Level.FAIL, "store", f"{where.store_path} is damaged: {damage}", RESTORE)
     return Finding(Level.OK, "store", f"{where.store_path}, {plural(count, 'namespace')}")
+
+
+def _room(where: Place, wanted: int) -> Finding:
+    """What lies in the state folder, and what is left for more."""
+    free = free_bytes(where.state_dir)
+    store = file_bytes(where.store_path)
+    log = file_bytes(where.store_path.with_name(f"{where.store_path.name}-wal"))
+    parts = [f"{size(free)} free", f"store {size(store)}", f"its log {size(log)}"]
+    for what, name in (("transcripts", "runs"), ("workspaces", "ns"), ("backups", "backups")):
+        found = taken(where.state_dir / name)
+        parts.append(f"{what} {'' if found.is_all else 'over '}{size(found.bytes)}")
+    detail = ", ".join(parts)
+    if free < wanted:
+        way_out = "make room, such as with: wfctl prune --older-than 30d; else no new work is begun"
+        return Finding(Level.FAIL, "room", detail, way_out)
+    if free < max(2 * wanted, 3 * store):
+        way_out = "make room soon: wfctl prune --older-than 30d, and look through old backups"
+        return Finding(Level.WARN, "room", detail, way_out)
+    return Finding(Level.OK, "room", detail)
 
 
 def _write_scratch(path: Path) -> None:

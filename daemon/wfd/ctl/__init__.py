@@ -23,6 +23,7 @@ _COMMANDS = {
         "ctl.settings": "config",
         "ctl.ai": "ai",
         "ctl.transcript": "transcript",
+        "ctl.keeping": "backup restore prune",
     }.items()
     for name in names.split()
 }

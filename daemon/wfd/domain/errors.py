@@ -11,7 +11,10 @@ WfdError                 1  failed
 ├── NotRunning           6  the daemon is not running
 ├── TryLater            75  no answer in time
 └── Broken               1  a store, a workspace or a template cannot be used
-    └── NewerStore       1  the store was written by a newer wfd
+    ├── NewerStore       1  the store was written by a newer wfd
+    └── StoreFailed      1  the trouble is the store's file; the daemon's store logs it once
+        ├── StoreDown   75  it cannot be read or written now, and may heal
+        └── DamagedStore 74  it is damaged or gone: only a backup helps
 """
 
 import difflib
@@ -70,6 +73,18 @@ class Broken(WfdError):
 
 class NewerStore(Broken):
     pass
+
+
+class StoreFailed(Broken):
+    pass
+
+
+class StoreDown(StoreFailed):
+    exit_code = 75
+
+
+class DamagedStore(StoreFailed):
+    exit_code = 74
 
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import anyio
 
-from wfd.domain.errors import Broken
+from wfd.domain.errors import Broken, StoreFailed
 from wfd.domain.signal import Retrying
 from wfd.engine.parts import Lease, Parts
 from wfd.rules.retrying import MAX_MESSAGE, tries_again
@@ -57,7 +57,8 @@ class Activity:
             )
         except Broken as error:
             self._changed.set()  # to try it again
-            self._parts.log.warning("activity.not_kept", run_id=run_id, error=str(error))
+            if not isinstance(error, StoreFailed):  # which the store has logged itself
+                self._parts.log.warning("activity.not_kept", run_id=run_id, error=str(error))
 
     def _log(self) -> None:
         """Each burst of retries, by its last one."""

@@ -1,5 +1,6 @@
 """After the agent: its tree ended, a snapshot, the checks at it, the diff, the verdict."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -7,7 +8,7 @@ import anyio
 
 from wfd.commands.lanes import as_seen_from, set_head
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict, LeaseLost
+from wfd.domain.errors import Broken, Conflict, DamagedStore, LeaseLost
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.ids import RunId
 from wfd.domain.job import Job
@@ -17,12 +18,15 @@ from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template, Writes
 from wfd.engine.close import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
+from wfd.engine.room import may_heal, pauses
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
 from wfd.rules import asking, verdict
 from wfd.rules.policy import Then
 
 MAX_TITLE = 60
+ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
+ROOM_DEADLINE_S = 12 * 3600.0  # then a person is asked
 
 
 async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
@@ -37,9 +41,10 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     template = settings.templates.get(lease.job.type)
     if not isinstance(template, Template):
         template = _unknown(lease.job)
+    gather = partial(_gather, parts, lease, ended, settings, template)
     try:
-        return await _gather(parts, lease, ended, settings, template)
-    except LeaseLost:
+        return await _once_there_is_room(parts, run, gather)
+    except (LeaseLost, DamagedStore):
         raise
     except (Broken, Conflict, OSError) as error:
         # the work lies in the workspace still: a person clears the way, and the job goes on
@@ -56,6 +61,23 @@ async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
     outcome = Outcome(Kind.CANCELLED, "cancelled when its agent was over")
     told = replace(over.conclusion, outcome=outcome)
     return await finish(parts, lease, replace(over, conclusion=told, ended_by=EndedBy.CANCEL))
+
+
+async def _once_there_is_room(
+    parts: Parts, run: Run, gather: Callable[[], Awaitable[Closing]]
+) -> Closing:
+    """Gather; again while the disk is full, for each step finds what an earlier try has done."""
+    deadline = anyio.current_time() + ROOM_DEADLINE_S
+    for tried, pause in enumerate(pauses(*ROOM_AGAIN_S)):
+        try:
+            return await gather()
+        except (Broken, Conflict, OSError) as error:
+            if not may_heal(error) or anyio.current_time() > deadline:
+                raise
+            if tried == 0:
+                parts.log.error("run.waits_for_room", run_id=run.id, error=str(error))
+        await anyio.sleep(pause)
+    raise AssertionError("the pauses never end")
 
 
 async def _with_version(parts: Parts, lease: Lease, told: Conclusion) -> Conclusion:

@@ -1,11 +1,13 @@
 """Keeping our leases, and sweeping what others left."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from wfd.domain.errors import LeaseLost, WfdError
+from wfd.domain.errors import LeaseLost, StoreFailed, WfdError
 from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
@@ -15,22 +17,39 @@ from wfd.engine.parts import Parts, birth_of
 from wfd.ports import Tx
 
 BEATS_PER_TTL = 3
+_TURN_S = 120.0  # a turn that takes longer hangs
 
 
 async def beat(parts: Parts) -> None:
     """Extend every live lease, and only then sweep; one bad beat does not end the loop."""
     async with anyio.create_task_group() as group:  # of what takes longer than a beat
         while True:
-            await anyio.sleep(parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL)
-            try:
-                await renew(parts)
-                await sweep(parts, group)
-                await parts.spawner.observe()
-                await parts.spawner.reap_adopted()
-            except WfdError as error:
-                parts.log.error("heartbeat.failed", error=str(error))
-            except Exception:
-                parts.log.exception("heartbeat.failed")
+            pause_s = parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL
+            parts.pulse.beat("heartbeat", pause_s + _TURN_S)
+            await anyio.sleep(pause_s)
+            await _survived(parts, partial(_keep_leases, parts, group))
+            await _survived(parts, partial(_keep_processes, parts))
+
+
+async def _survived(parts: Parts, do: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await do()
+    except StoreFailed:  # which it has logged itself
+        return
+    except WfdError as error:
+        parts.log.error("heartbeat.failed", error=str(error))
+    except Exception:
+        parts.log.exception("heartbeat.failed")
+
+
+async def _keep_leases(parts: Parts, group: TaskGroup) -> None:
+    await renew(parts)
+    await sweep(parts, group)
+
+
+async def _keep_processes(parts: Parts) -> None:
+    await parts.spawner.observe()
+    await parts.spawner.reap_adopted()
 
 
 async def renew(parts: Parts) -> None:
@@ -63,6 +82,8 @@ async def sweep(parts: Parts, group: TaskGroup) -> None:
                 await _take_back(parts, run)
             else:
                 await by_hand.take_back(parts, group, run)
+        except StoreFailed:
+            raise
         except Exception:  # the others are swept all the same
             parts.log.exception("lease.not_swept", run_id=run.id)
 

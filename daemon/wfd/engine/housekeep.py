@@ -10,14 +10,16 @@ from wfd.commands.deadline import expire_due
 from wfd.commands.lanes import set_up
 from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, WfdError
+from wfd.domain.errors import Broken, StoreFailed, WfdError
 from wfd.domain.ids import AssignmentId
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.question import Question
 from wfd.domain.run import Run
 from wfd.engine.parts import Parts
+from wfd.engine.room import may_heal
 
 EVERY_S = 5.0
+_TURN_S = 600.0  # a turn that takes longer hangs, or removes very much
 MUCH_LOG = 64 * 1024**2  # bytes; it is at most a quarter of that if nobody stands in the way
 
 
@@ -26,6 +28,7 @@ async def housekeep(parts: Parts) -> None:
     lanes_refused: set[str] = set()
     was_told = False
     while True:
+        parts.pulse.beat("housekeep", _TURN_S)
         try:
             was_told = _tell_of_log(parts, was_told)
             await expire_questions(parts)
@@ -34,6 +37,8 @@ async def housekeep(parts: Parts) -> None:
             for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
+        except StoreFailed:  # which it has logged itself
+            pass
         except Broken as error:
             parts.log.error("housekeep.failed", error=str(error))
         except Exception:
@@ -122,7 +127,11 @@ async def _remove_now(parts: Parts, assignment: Assignment, refused: set[Assignm
     namespace = await parts.store.write(lambda tx: namespace_of(tx, assignment.namespace_id))
     try:
         await parts.workspaces.remove(namespace, assignment)
+    except StoreFailed:
+        raise
     except (WfdError, OSError) as error:
+        if may_heal(error):
+            return
         refused.add(assignment.id)  # it holds what is nowhere else: said once, and left alone
         parts.log.warning("workspace.kept", assignment_id=assignment.id, reason=str(error))
         return

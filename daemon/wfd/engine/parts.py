@@ -21,6 +21,7 @@ from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.engine.news import News
+from wfd.engine.pulse import Pulse
 from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Versions, Workspaces
 from wfd.rules.policy import Policy
 
@@ -139,12 +140,14 @@ class Parts:
     scratch: Path  # a folder for what belongs to no run
     log: FilteringBoundLogger
     environ: Mapping[str, str]
+    free_bytes: Callable[[], int]  # on the disk of the state folder
     live: dict[RunId, LiveRun] = field(default_factory=dict)
     concluding: set[RunId] = field(default_factory=set)  # by hand, and no longer in their hands
     looked: Looked | None = None  # at the jobs that wait for an AI
     removing: dict[AssignmentId, anyio.Event] = field(default_factory=dict)  # set when it is gone
     is_stopping: bool = False
     turns: News = field(default_factory=News)  # of the worker's loop, and then of the drain's
+    pulse: Pulse = field(default_factory=Pulse)
     _wake: anyio.Event = field(default_factory=anyio.Event)
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from wfd.domain.errors import BadInput, Broken, LeaseLost, WfdError
+from wfd.domain.errors import BadInput, Broken, DamagedStore, LeaseLost, StoreDown, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing, close
@@ -16,12 +16,13 @@ from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import NotReady, Prepared, prepare
+from wfd.engine.room import may_heal, pauses, wait
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
 from wfd.ports import Birth, Command, End, Launch, Process
 
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
-CLOSE_AGAIN_S = 2.0
+CLOSE_AGAIN_S = (1.0, 30.0)  # the first and the longest pause before a run's end is written again
 _REFUSED = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)  # a program that will not start
 AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended then
 
@@ -55,7 +56,7 @@ async def bring_to_close(parts: Parts, run: Run, closing: Closing) -> None:
 
     When the daemon stops meanwhile the run stays open, and the next start concludes it.
     """
-    while True:
+    for tried, pause in enumerate(pauses(*CLOSE_AGAIN_S)):
         try:
             await close(parts, run, closing)
             return
@@ -63,13 +64,14 @@ async def bring_to_close(parts: Parts, run: Run, closing: Closing) -> None:
             parts.log.warning("lease.lost", run_id=run.id)
             return
         except Broken as error:
-            parts.log.error("run.not_closed", run_id=run.id, error=str(error))
-            if parts.is_stopping:
+            if tried == 0:  # once; `run.closed` tells when it has gone well
+                parts.log.error("run.not_closed", run_id=run.id, error=str(error))
+            if parts.is_stopping or isinstance(error, DamagedStore):
                 return
-            await anyio.sleep(CLOSE_AGAIN_S)
+            await wait(parts, pause)
 
 
-async def _attempted(parts: Parts, live: LiveRun) -> Closing:
+async def _attempted(parts: Parts, live: LiveRun) -> Closing | None:
     """An attempt in which what nobody foresaw ends this run alone, and says so."""
     try:
         return await _attempt(parts, live)
@@ -77,6 +79,13 @@ async def _attempted(parts: Parts, live: LiveRun) -> Closing:
         parts.log.warning("lease.lost", run_id=live.lease.run.id)
         live.lose()
         raise
+    except DamagedStore:  # the daemon stops, and leaves it open
+        return None
+    except StoreDown as error:  # no fault of the agent's, nor of the daemon's
+        with anyio.CancelScope(shield=True):
+            await parts.spawner.end_tree(parts.tag_of(live.lease.run.id), live.birth)
+        outcome = Outcome(Kind.INTERRUPTED, str(error))
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
     except Exception as error:
         run = live.lease.run
         parts.log.exception("run.crashed", run_id=run.id, job_id=run.job_id)
@@ -95,10 +104,12 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
             return await merge(parts, live.lease)
         prepared = await prepare(parts, live.lease)
     except NotReady as error:
-        conclusion = Conclusion(error.outcome)
-        return Closing(conclusion, EndedBy.NONE, None, evidence=error.evidence)
-    except OSError as error:  # a full disk, say: trying it again at once would not help
-        outcome = Outcome(Kind.USAGE, f"its files could not be written: {error}")
+        outcome = error.outcome
+        if may_heal(error.__cause__):
+            outcome = replace(outcome, kind=Kind.TRANSIENT)
+        return Closing(Conclusion(outcome), EndedBy.NONE, None, evidence=error.evidence)
+    except OSError as error:
+        outcome = _unwritten(f"its files could not be written: {error}", error)
         return Closing(Conclusion(outcome), EndedBy.NONE, None)
     ended = await _run(parts, live, prepared)
     if ended is None:
@@ -193,10 +204,15 @@ def _never_began(launch: Launch, error: WfdError | OSError) -> Ended:
     if isinstance(error, FileNotFoundError):
         outcome = Outcome(Kind.NOT_FOUND, f"no program '{launch.argv[0]}' on the daemon's PATH")
     else:
-        outcome = Outcome(Kind.USAGE, f"'{launch.argv[0]}' could not be started: {error}")
+        outcome = _unwritten(f"'{launch.argv[0]}' could not be started: {error}", error)
     # else what is around it does: a folder that is gone, a full disk
     is_ais_own = isinstance(error, OSError) and error.errno in _REFUSED
     return Ended(Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=is_ais_own)
+
+
+def _unwritten(message: str, error: Exception) -> Outcome:
+    """A full disk passes, and nobody needs to be asked; all else a person has to see to."""
+    return Outcome(Kind.TRANSIENT if may_heal(error) else Kind.USAGE, message)
 
 
 def _clocks(prepared: Prepared) -> Clocks:

@@ -1,8 +1,11 @@
 """The loop that takes work while there is room for it."""
 
+from contextlib import suppress
+
+import anyio
 from anyio.abc import TaskGroup
 
-from wfd.domain.errors import WfdError
+from wfd.domain.errors import StoreFailed, WfdError
 from wfd.domain.ids import RunId
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import EndedBy
@@ -10,17 +13,26 @@ from wfd.engine import by_hand
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.permit import usual
+from wfd.engine.room import Room, pauses
 from wfd.engine.run_agent import run_agent
 from wfd.engine.steps import Step, reached
 from wfd.rules.route import Usual
 
+STORE_AGAIN_S = (0.5, 30.0)  # the first and the longest pause before a store is tried again
+_TURN_S = 60.0  # a turn that takes longer hangs
+
 
 async def work(parts: Parts, group: TaskGroup) -> None:
     """Lease and start jobs until the daemon stops. One bad tick does not end the loop."""
+    room = Room(parts)
     while not parts.is_stopping:
         wait_ms = parts.settings.config.poll_ms
+        parts.pulse.beat("worker", wait_ms / 1000 + _TURN_S)
         try:
-            wait_ms = await _tick(parts, group)
+            await _until_store_is_well(parts)
+            wait_ms = await _tick(parts, group, room)
+        except StoreFailed:  # which it has logged itself
+            pass
         except WfdError as error:
             parts.log.error("worker.tick_failed", error=str(error))
         except Exception:
@@ -29,10 +41,21 @@ async def work(parts: Parts, group: TaskGroup) -> None:
         await parts.wait(wait_ms)
 
 
-async def _tick(parts: Parts, group: TaskGroup) -> int:
+async def _until_store_is_well(parts: Parts) -> None:
+    """Nothing is leased while the end of it could not be written. Asked ever more rarely."""
+    for pause in pauses(*STORE_AGAIN_S):
+        if parts.store.trouble is None:
+            return
+        parts.pulse.beat("worker", pause + _TURN_S)
+        await anyio.sleep(pause)
+        with suppress(StoreFailed):
+            await parts.store.write(lambda tx: tx.run("touch_store"))
+
+
+async def _tick(parts: Parts, group: TaskGroup, room: Room) -> int:
     config = parts.settings.config
     terms = Terms(
-        room=max(0, config.limits.jobs - parts.agents),
+        room=0 if room.is_short() else max(0, config.limits.jobs - parts.agents),
         per_namespace=config.limits.jobs_per_namespace,
         worker=parts.worker,
         ttl_ms=config.lease_ttl_ms,

@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from wfd.domain.errors import Broken, NewerStore, NotFound
+from wfd.store.failure import failure
 from wfd.store.rows import Readers
-from wfd.store.statements import migrations, positional, statements
+from wfd.store.statements import migrations, one_by_one, positional, statements
 
 T = TypeVar("T")
 
+BACKUPS_KEPT = 3  # of those made before the schema was brought forward
 LOG_BYTES = 16 * 1024**2  # what the write-ahead log is cut down to, once nobody reads it
 _READY = "pragma busy_timeout = 5000; pragma foreign_keys = on;"
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, *, keeps_before: bool = True) -> sqlite3.Connection:
     """The store's one writing connection, migrated to the present schema.
 
     The caller holds the daemon's lock. Raises NewerStore, or Broken with SQLite's own words.
@@ -32,9 +34,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
                 f"{_READY} pragma journal_mode = wal; pragma synchronous = full;"
                 f" pragma journal_size_limit = {LOG_BYTES};"
             )
-            migrate(connection, path)
+            migrate(connection, path, keeps_before=keeps_before)
     except sqlite3.DatabaseError as error:
-        raise Broken(f"the store {path} cannot be used: {error}") from error
+        raise failure(error, f"the store {path} cannot be used") from error
     return connection
 
 
@@ -54,10 +56,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
             version = _version(connection)
             if version == 0:  # it is just being made
                 raise absent
-            _refuse_newer(version, path)
+            refuse_newer(version, path)
             _refuse_older(version, path)
     except sqlite3.DatabaseError as error:
-        raise Broken(f"the store {path} cannot be read: {error}") from error
+        raise failure(error, f"the store {path} cannot be read") from error
     return connection
 
 
@@ -70,36 +72,64 @@ def _closed_if_of_no_use(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, *, keeps_before: bool = True) -> None:
     """Bring the schema forward; each step shares a transaction with its own number.
 
-    Raises Broken when a step would leave a row that points at none.
+    With `keeps_before` what was there is kept as a backup first. Raises StoreDown where there is
+    no room for that, and Broken when a step would leave a row that points at none.
     """
     version = _version(connection)
-    _refuse_newer(version, path)
-    for number, sql in migrations():
-        if number > version:
-            _step(connection, path, number, sql)
+    refuse_newer(version, path)
+    steps = [(number, sql) for number, sql in migrations() if number > version]
+    if steps and version > 0 and keeps_before:
+        _keep_before(connection, path, steps[-1][0])
+    for number, sql in steps:
+        _step(connection, path, number, sql)
+
+
+def _keep_before(connection: sqlite3.Connection, path: Path, schema: int) -> None:
+    from wfd.store.backup import FOLDER, copy, need_room  # late: seldom is one brought forward
+
+    folder = path.parent / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    size = path.stat().st_size  # once for the backup, and twice for tables that are made anew
+    need_room(folder, 3 * size, f"bringing the store forward to schema {schema}")
+    copy(connection, folder / f"{path.name}.before-schema-{schema}")
+    earlier = sorted(folder.glob(f"{path.name}.before-schema-*"), key=lambda f: f.stat().st_mtime)
+    for old in earlier[:-BACKUPS_KEPT]:
+        old.unlink()
 
 
 def _step(connection: sqlite3.Connection, path: Path, number: int, sql: str) -> None:
     # A table that is made anew is dropped for a moment, and others point at it. Within a
     # transaction this cannot be switched.
     connection.execute("pragma foreign_keys = off")
-    connection.executescript(f"begin exclusive; {sql};")
+    connection.execute("begin exclusive")
+    try:
+        if _version(connection) < number:  # or another process was quicker
+            _carry_out(connection, path, number, sql)
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+    connection.execute("pragma foreign_keys = on")
+
+
+def _carry_out(connection: sqlite3.Connection, path: Path, number: int, sql: str) -> None:
+    for statement in one_by_one(sql):  # as a script it would commit what has begun
+        connection.execute(statement)
     astray = connection.execute("pragma foreign_key_check").fetchall()
     if astray:
-        connection.execute("rollback")
         raise Broken(f"the store {path} has rows that point at none: {astray[:3]}")
-    for end in (f"pragma user_version = {number}", "commit", "pragma foreign_keys = on"):
-        connection.execute(end)  # a script would commit before it begins
+    connection.execute(f"pragma user_version = {number}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("pragma user_version").fetchone()[0])
 
 
-def _refuse_newer(version: int, path: Path) -> None:
+def refuse_newer(version: int, path: Path) -> None:
     newest = migrations()[-1][0]
     if version > newest:
         raise NewerStore(
@@ -162,8 +192,10 @@ class Connected:
         try:
             cursor = self._connection.execute(known.sql, known.in_order(values))
             return cursor, cursor.fetchall()  # an unread `returning` keeps the write lock
-        except sqlite3.OperationalError as error:
-            raise Broken(f"the store could not be used: {statement}: {error}") from error
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise
+        except sqlite3.DatabaseError as error:  # the parent of all: a damaged file has no own
+            raise failure(error, f"the store could not be used: {statement}") from error
 
 
 def _columns(cursor: sqlite3.Cursor) -> Iterator[str]:

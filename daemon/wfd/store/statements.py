@@ -1,7 +1,8 @@
 """Named SQL: `-- name`, comment lines of intent, one statement, for each name."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -33,6 +34,16 @@ def migrations(dialect: str = "sqlite") -> list[tuple[int, str]]:
     folder = files("wfd.store") / "sql" / dialect / "migrations"
     found = [(int(f.name[:4]), f.read_text(encoding="utf-8")) for f in folder.iterdir()]
     return sorted(found)
+
+
+def one_by_one(script: str) -> Iterator[str]:
+    """The statements of a script."""
+    so_far = ""
+    for piece in f"{script.strip().removesuffix(';')};".split(";")[:-1]:
+        so_far += f"{piece};"
+        if sqlite3.complete_statement(so_far):
+            yield so_far
+            so_far = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import anyio
 
 from wfd.domain.errors import Broken
 from wfd.ports import Tx
+from wfd.store.failure import failure
 from wfd.store.sqlite import Connected
 
 T = TypeVar("T")
@@ -34,8 +35,18 @@ class _Work(Generic[T]):
 
 
 class Writer:
-    def __init__(self, connection: sqlite3.Connection, now: Callable[[], int]) -> None:
+    """`check_place` is asked before each write: it raises when the file is the store no more."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        now: Callable[[], int],
+        check_place: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connection = connection
+        self._check_place = check_place
+        self.writes = 0  # commits that changed something
+        self._changes = 0  # of rows, before the present transaction
         self._tx = Connected(connection, now)
         self._queue: queue.SimpleQueue[_Work[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -56,13 +67,16 @@ class Writer:
             await item.future
         return item.future.result()
 
-    async def close(self) -> None:
-        """Finish what is queued, then end the thread and the connection."""
+    async def close(self, at_last: Callable[[sqlite3.Connection], None] = lambda _: None) -> None:
+        """Finish what is queued, then end the thread and, after `at_last`, the connection."""
         self._is_open = False
         self._queue.put(None)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._thread.join)
-        self._connection.close()
+            try:
+                await anyio.to_thread.run_sync(at_last, self._connection)
+            finally:
+                self._connection.close()
 
     def _serve(self) -> None:
         is_last = False
@@ -101,12 +115,12 @@ class Writer:
             return batch
         spoilers = batch
         try:
-            self._control("begin immediate")
+            self._begin()
             for item in batch:
                 spoilers = [item]
                 self._do(item)
             spoilers = batch
-            self._control("commit")
+            self._end()
         except BaseException:
             self._roll_back()
             return spoilers
@@ -114,9 +128,9 @@ class Writer:
 
     def _commit_alone(self, item: _Work[Any]) -> None:
         try:
-            self._control("begin immediate")
+            self._begin()
             self._do(item)
-            self._control("commit")
+            self._end()
         except BaseException as error:
             self._roll_back()
             item.error = error
@@ -127,11 +141,21 @@ class Writer:
         if not self._connection.in_transaction:
             raise Broken("SQLite has ended the transaction")
 
+    def _begin(self) -> None:
+        self._check_place()
+        self._changes = self._connection.total_changes
+        self._control("begin immediate")
+
+    def _end(self) -> None:
+        self._control("commit")
+        if self._connection.total_changes != self._changes:
+            self.writes += 1
+
     def _control(self, sql: str) -> None:
         try:
             self._connection.execute(sql)
         except sqlite3.Error as error:
-            raise Broken(f"the store could not be written: {error}") from error
+            raise failure(error, "the store could not be written") from error
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # this thread must live, and answer

@@ -27,5 +27,9 @@ select * from decision where id = :id;
 insert into event (at, kind, namespace_id, assignment_id, job_id, run_id, data)
 values (:now, :kind, :namespace_id, :assignment_id, :job_id, :run_id, :data);
 
+-- touch_store
+-- Changes nothing, and yet writes a page: whether the store can be written.
+update namespace set last_turn = last_turn where id = (select min(id) from namespace);
+
 -- events_after
 select * from event where seq > :seq order by seq limit :limit;

@@ -1,0 +1,303 @@
+"""A store or a disk that fails for a while: said once, nothing begun, nothing lost, no storm."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from structlog.testing import capture_logs
+
+from wfd.domain.errors import Broken, DamagedStore, StoreDown
+from wfd.domain.ids import AssignmentId
+from wfd.engine import finish, housekeep, worker
+from wfd.engine.pulse import Pulse
+from wfd.ports import Tx
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Bench, Opened
+
+EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
+FULL = StoreDown("the store could not be written: database or disk is full; make room on the disk")
+NO_SPACE = os.strerror(errno.ENOSPC)
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def quick(bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.configures(gates={"review": False, "uat": False})
+    bench.plays({"implement": [[EDIT]]})
+    for room, name in ((worker, "STORE_AGAIN_S"), (finish, "ROOM_AGAIN_S")):
+        monkeypatch.setattr(room, name, (0.05, 0.2))
+    monkeypatch.setattr("wfd.engine.run_agent.CLOSE_AGAIN_S", (0.05, 0.2))
+    monkeypatch.setattr("wfd.store.condition.SETTLED_MS", 10)
+
+
+class Disk:
+    """What the store's writer meets at each commit."""
+
+    def __init__(self, engine: "Opened", monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error: Exception | None = None
+        self.tries = 0
+        writer: Any = engine.parts.store._writer  # type: ignore[attr-defined]
+        end = writer._end
+
+        def fails() -> None:
+            self.tries += 1
+            if self.error is not None and writer._connection.total_changes != writer._changes:
+                raise self.error
+            end()
+
+        monkeypatch.setattr(writer, "_end", fails)
+
+
+async def started(engine: "Opened") -> AssignmentId:
+    return await engine.create(type="implement", context="Greet")
+
+
+@contextmanager
+def logged() -> Iterator[list[Any]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def count(lines: list[Any], event: str) -> int:
+    return sum(line["event"] == event for line in lines)
+
+
+async def test_one_hiccup_of_the_store_ends_none_of_the_loops(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """field.md 13: one hiccup killed all workers while the pool looked alive."""
+    monkeypatch.setattr(housekeep, "EVERY_S", 0.05)
+    bench.flags["leaseTtlMs"] = 300
+    async with bench.running() as engine:
+        for error in (FULL, Broken("no such thing"), RuntimeError("unforeseen")):
+            met = _fail_once(engine, monkeypatch, error)
+            with anyio.fail_after(30):
+                while met != {"write", "all"}:
+                    engine.parts.wake()
+                    await anyio.sleep(0.02)
+        assert (await engine.settled(await started(engine))).state == "complete"
+        assert engine.parts.pulse.overdue() == []
+
+
+def _fail_once(engine: "Opened", monkeypatch: pytest.MonkeyPatch, error: Exception) -> set[str]:
+    """The next write of a loop and the next read of one raise; who was met so far."""
+    met: set[str] = set()
+    for name in ("write", "all"):
+        real = getattr(engine.parts.store, name)
+
+        async def fails(*args: Any, _real: Any = real, _name: str = name, **values: Any) -> object:
+            if _name not in met:
+                met.add(_name)
+                raise error
+            return await _real(*args, **values)
+
+        monkeypatch.setattr(engine.parts.store, name, fails)
+    return met
+
+
+async def test_a_loop_that_no_longer_turns_is_named() -> None:
+    pulse = Pulse()
+    pulse.beat("worker", 0.01)
+    pulse.beat("heartbeat", 60)
+    assert pulse.overdue() == []
+    await anyio.sleep(0.03)
+    assert pulse.overdue() == ["worker"]
+
+
+async def test_while_the_store_cannot_be_written_nothing_is_leased_and_the_log_says_it_once(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with logged() as lines:
+        async with bench.running() as engine:
+            disk = Disk(engine, monkeypatch)
+            bench.free_bytes = 0
+            one = await started(engine)
+            disk.error, bench.free_bytes = FULL, 2**40
+            with anyio.fail_after(30):
+                while engine.parts.store.trouble is None:
+                    engine.parts.wake()
+                    await anyio.sleep(0.01)
+            disk.tries = 0
+            for _ in range(50):  # each command that comes in wakes the worker
+                engine.parts.wake()
+                await anyio.sleep(0.01)
+            assert disk.tries < 20, "tried ever more rarely, however often it is woken"
+            assert await engine.runs(one) == []
+            disk.error = None
+            assert (await engine.settled(one)).state == "complete"
+            assert engine.parts.store.trouble is None
+    assert count(lines, "store.failed") == count(lines, "store.recovered") == 1
+
+
+async def test_a_final_write_that_fails_is_written_later_and_once(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """field.md 3: the final write was lost, and the row said `running` for ever."""
+    go = bench.tmp / "go"
+    bench.plays({"implement": [[{"wait_for": str(go)}, EDIT]]})
+    with logged() as lines:
+        async with bench.running() as engine:
+            disk = Disk(engine, monkeypatch)
+            one = await started(engine)
+            run = await engine.until_running(one)
+            disk.error = FULL
+            go.touch()
+            with anyio.fail_after(30):
+                while not _waits(lines):
+                    await anyio.sleep(0.02)
+                enough = disk.tries + 12
+                while disk.tries < enough:
+                    await anyio.sleep(0.02)
+            assert (await engine.runs(one))[0].state == "running"
+            disk.error = None
+            assert (await engine.settled(one)).state == "complete"
+            runs = [found for found in await engine.runs(one) if found.job_id == run.job_id]
+    assert [found.outcome for found in runs] == ["succeeded"]
+    assert _waits(lines) <= 2, "said once, and not at each try"
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+def _waits(lines: list[Any]) -> int:
+    return count(lines, "run.not_closed") + count(lines, "run.waits_for_room")
+
+
+async def test_a_lapsed_lease_that_cannot_be_swept_now_is_swept_when_the_store_has_healed(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.plays({"implement": [[{"sleep": 300, "run": 1}, EDIT]]})
+    bench.flags["leaseTtlMs"] = 300
+    with logged() as lines:
+        async with bench.running() as engine:
+            disk = Disk(engine, monkeypatch)
+            one = await started(engine)
+            run = await engine.until_running(one)
+            disk.error = FULL
+            engine.parts.live[run.id].lose()
+            with anyio.fail_after(30):
+                while count(lines, "lease.lapsed") < 3:
+                    await anyio.sleep(0.02)
+            disk.error = None
+            assert (await engine.settled(one)).state == "complete"
+            outcomes = [r.outcome for r in await engine.runs(one) if r.job_id == run.job_id]
+    assert outcomes == ["lost", "succeeded"]
+    assert count(lines, "lease.not_swept") == 0
+
+
+async def test_without_room_on_the_disk_nothing_is_begun_and_what_runs_goes_on(
+    bench: "Bench",
+) -> None:
+    go = bench.tmp / "go"
+    bench.plays({"implement": [[{"wait_for": str(go)}, EDIT]]})
+    with logged() as lines:
+        async with bench.running() as engine:
+            one = await started(engine)
+            await engine.until_running(one)
+            bench.free_bytes = 1000
+            two = await started(engine)
+            go.touch()
+            with anyio.fail_after(30):
+                while (await engine.jobs(one))[0].state != "done":
+                    engine.parts.wake()
+                    await anyio.sleep(0.02)
+            assert await engine.runs(two) == []
+            bench.free_bytes = 2**40
+            assert (await engine.settled(one)).state == "complete"
+            assert (await engine.settled(two)).state == "complete"
+    assert count(lines, "disk.short") == count(lines, "disk.has_room") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, NO_SPACE), Broken(f"git write-tree failed (exit 128): {NO_SPACE}")],
+    ids=["ours", "git's"],
+)
+async def test_a_disk_that_is_full_while_a_run_is_prepared_asks_nobody_and_is_tried_again(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    (bench.tmp / "config" / "policies").mkdir(parents=True)
+    (bench.tmp / "config" / "policies" / "default.yaml").write_text(bench.policy(base_ms=1))
+    async with bench.running() as engine:
+        _once(engine.parts.workspaces, "prepare", error, monkeypatch)
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "complete"
+        runs = [run.outcome for run in await engine.runs(one) if run.job_id == 1]
+    assert runs == ["transient", "succeeded"]
+
+
+async def test_a_disk_that_is_full_at_the_snapshot_is_waited_for_with_the_work_in_hand(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with logged() as lines:
+        async with bench.running() as engine:
+            error = Broken(f"git write-tree failed (exit 128): error: {NO_SPACE}")
+            _once(engine.parts.workspaces, "snapshot", error, monkeypatch)
+            one = await started(engine)
+            assert (await engine.settled(one)).state == "complete"
+            runs = [run.outcome for run in await engine.runs(one) if run.job_id == 1]
+    assert runs == ["succeeded"]
+    assert count(lines, "run.waits_for_room") == 1
+
+
+def _once(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[..., Any] = getattr(on, name)
+    failed: list[bool] = []
+
+    async def fails(*args: object) -> object:
+        if not failed:
+            failed.append(True)
+            raise error
+        return await real(*args)
+
+    monkeypatch.setattr(on, name, fails)
+
+
+async def test_a_store_that_is_damaged_leaves_a_run_open_for_the_next_start(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = bench.tmp / "go"
+    bench.plays({"implement": [[{"wait_for": str(go)}, EDIT]]})
+    with logged() as lines:
+        async with bench.running() as engine:
+            disk = Disk(engine, monkeypatch)
+            one = await started(engine)
+            run = await engine.until_running(one)
+            disk.error = DamagedStore("the store could not be written: malformed")
+            go.touch()
+            with anyio.fail_after(30):
+                await engine.parts.store.until_damaged()
+                while engine.parts.live:
+                    await anyio.sleep(0.02)
+            assert (await engine.runs(one))[0].state == "running"
+            assert bench.survivors(run.id) == []
+            disk.error = None
+    assert count(lines, "store.damaged") == 1
+    async with bench.running() as engine:
+        assert (await engine.settled(one)).state == "complete"
+
+
+async def test_a_write_that_changes_nothing_does_not_say_that_the_store_has_healed(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.opened() as engine:
+        store = engine.parts.store
+        disk = Disk(engine, monkeypatch)
+        disk.error = FULL
+        with pytest.raises(StoreDown):
+            await store.write(_touch)
+        disk.error = None
+        await anyio.sleep(0.05)
+        await store.write(lambda tx: tx.all(int, "cancels_asked"))
+        assert store.trouble is not None
+        assert "make room" in store.trouble.reason
+        await store.write(_touch)
+        assert store.trouble is None
+
+
+def _touch(tx: Tx) -> int:
+    return tx.run("touch_store")

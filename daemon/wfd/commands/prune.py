@@ -19,6 +19,8 @@ DELETES: tuple[Callable[[Tx, int, int], int], ...] = (
     lambda tx, of, most: tx.run("forget_evidence", id=of, limit=most),
     lambda tx, of, most: tx.run("forget_notes", id=of, limit=most),
     lambda tx, of, most: tx.run("forget_questions", id=of, limit=most),
+    lambda tx, of, most: tx.run("loosen_questions_of_jobs", id=of, limit=most),
+    lambda tx, of, most: tx.run("loosen_questions_of_runs", id=of, limit=most),
     lambda tx, of, most: tx.run("forget_needs", id=of, limit=most),
     lambda tx, of, most: tx.run("forget_needed", id=of, limit=most),
     lambda tx, of, most: tx.run("loosen_jobs", id=of, limit=most),

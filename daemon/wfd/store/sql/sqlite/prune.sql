@@ -39,6 +39,17 @@ delete from note where id in (select id from note where assignment_id = :id limi
 delete from question
  where id in (select id from question where assignment_id = :id limit :limit);
 
+-- loosen_questions_of_jobs
+-- Those about an AI belong to no assignment, and stay.
+update question set job_id = null
+ where id in (select question.id from job join question on question.job_id = job.id
+               where job.assignment_id = :id limit :limit);
+
+-- loosen_questions_of_runs
+update question set run_id = null
+ where id in (select question.id from run join question on question.run_id = run.id
+               where run.assignment_id = :id limit :limit);
+
 -- forget_needs
 delete from dependency
  where (job_id, needs_job_id) in (select d.job_id, d.needs_job_id

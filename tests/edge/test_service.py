@@ -85,7 +85,7 @@ def test_the_unit_lets_a_drain_end_and_leaves_the_agents_to_the_daemon(
     lines = wfd("install-service", "--print").out.splitlines()
 
     assert {"Type=notify", "KillMode=mixed", "OOMPolicy=continue", "WatchdogSec=120"} <= {*lines}
-    assert {"Restart=on-failure", "RestartPreventExitStatus=2 5"} <= {*lines}
+    assert {"Restart=on-failure", "RestartPreventExitStatus=2 5 74"} <= {*lines}
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     [stop] = [line for line in lines if line.startswith("TimeoutStopSec=")]
     assert int(stop.partition("=")[2]) > 620

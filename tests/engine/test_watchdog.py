@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 from anyio.abc import TaskGroup
 from structlog.testing import capture_logs
 
+from wfd.domain.errors import StoreDown
 from wfd.engine import watchdog, worker
 from wfd.engine.parts import Parts
+from wfd.engine.pulse import WORKER
 from wfd.engine.stop import Stopping
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ async def test_a_worker_that_is_stuck_is_not_alive(bench: "Bench") -> None:
 async def test_a_store_that_cannot_be_reached_is_not_alive(bench: "Bench") -> None:
     async def turn() -> None:
         while True:
-            engine.parts.turns.came()
+            engine.parts.pulse.beat(WORKER, 60)
             await anyio.sleep(0.01)
 
     async with bench.opened() as engine, watched(engine.parts) as (heard, group):
@@ -85,6 +88,26 @@ async def test_a_store_that_cannot_be_reached_is_not_alive(bench: "Bench") -> No
             await heard.none()
             foreign.execute("rollback")
         await heard.more()
+
+
+async def test_a_store_that_says_that_it_cannot_be_written_has_answered(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is not mended by a restart, and what runs would be lost by it."""
+
+    full = StoreDown("the store could not be written: database or disk is full")
+
+    async def fails(work: object) -> None:
+        engine.parts.store._condition.failed(full)  # type: ignore[attr-defined]
+        raise full
+
+    async with bench.running() as engine, watched(engine.parts) as (heard, _):
+        monkeypatch.setattr(engine.parts.store, "write", fails)
+        with anyio.fail_after(DEADLINE_S):
+            while engine.parts.store.trouble is None:
+                await anyio.sleep(0.01)
+        await heard.more(5)
+        assert engine.parts.pulse.overdue() == []
 
 
 async def test_a_drain_is_alive(bench: "Bench") -> None:
@@ -99,6 +122,7 @@ async def test_a_drain_is_alive(bench: "Bench") -> None:
             while not engine.parts.is_stopping:
                 await anyio.sleep(0.01)
         await heard.more(5)
+        assert engine.parts.pulse.overdue() == []
         (bench.tmp / "go").touch()
         with anyio.fail_after(DEADLINE_S):
             while engine.parts.live:

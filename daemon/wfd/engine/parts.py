@@ -20,7 +20,6 @@ from wfd.domain.outcome import Conclusion, EndedBy
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
-from wfd.engine.news import News
 from wfd.engine.pulse import Pulse
 from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Versions, Workspaces
 from wfd.rules.policy import Policy
@@ -146,7 +145,6 @@ class Parts:
     looked: Looked | None = None  # at the jobs that wait for an AI
     removing: dict[AssignmentId, anyio.Event] = field(default_factory=dict)  # set when it is gone
     is_stopping: bool = False
-    turns: News = field(default_factory=News)  # of the worker's loop, and then of the drain's
     pulse: Pulse = field(default_factory=Pulse)
     _wake: anyio.Event = field(default_factory=anyio.Event)
 

@@ -3,11 +3,11 @@
 import errno
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import anyio
 
-from wfd.domain.errors import StoreDown
+from wfd.domain.errors import StoreDown, TryLater
 from wfd.engine.parts import Parts
 
 _LOOK_S = 0.25
@@ -23,11 +23,12 @@ def pauses(first_s: float, longest_s: float) -> Iterator[float]:
         pause = min(2 * pause, longest_s)
 
 
-async def wait(parts: Parts, pause_s: float) -> None:
+async def wait(parts: Parts, pause_s: float, meanwhile: Callable[[], None] = lambda: None) -> None:
     """So long, or until the daemon is told to stop."""
     for _ in range(math.ceil(pause_s / _LOOK_S)):
         if parts.is_stopping:
             return
+        meanwhile()
         await anyio.sleep(min(pause_s, _LOOK_S))
 
 
@@ -38,6 +39,22 @@ def may_heal(error: BaseException | None) -> bool:
     return isinstance(error, StoreDown) or any(words in str(error) for words in _WORDS)
 
 
+def refuse_without_room(parts: Parts) -> None:
+    """Raise TryLater where new work would find no room, or could not be written down."""
+    free, wanted = _free_and_wanted(parts)
+    if free < wanted:
+        raise TryLater(
+            f"no new work is begun: the disk of the state folder has {free} bytes free, and"
+            f" limits.freeBytes wants {wanted}"
+        )
+    if parts.store.trouble is not None:
+        raise TryLater(f"no new work is begun: {parts.store.trouble.reason}")
+
+
+def _free_and_wanted(parts: Parts) -> tuple[int, int]:
+    return parts.free_bytes(), parts.settings.config.limits.free_bytes
+
+
 class Room:
     """Whether there is enough for new work; said once when it is short, and once when not."""
 
@@ -46,7 +63,7 @@ class Room:
         self._was_short = False
 
     def is_short(self) -> bool:
-        free, wanted = self._parts.free_bytes(), self._parts.settings.config.limits.free_bytes
+        free, wanted = _free_and_wanted(self._parts)
         is_short = free < wanted
         if is_short and not self._was_short:
             self._parts.log.error(

@@ -4,6 +4,9 @@ import anyio
 
 from wfd.domain.outcome import EndedBy
 from wfd.engine.parts import Parts
+from wfd.engine.pulse import WORKER
+
+TURN_S = 60.0  # a turn that takes longer hangs
 
 
 class Stopping:
@@ -35,7 +38,7 @@ class Stopping:
 
     async def _until_empty(self, parts: Parts, scope: anyio.CancelScope | None = None) -> None:
         while parts.live:
-            parts.turns.came()
+            parts.pulse.beat(WORKER, TURN_S)
             await parts.wait(100)
         if scope is not None:
             scope.cancel()

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import anyio
 
+from wfd.domain.errors import StoreFailed
 from wfd.engine.parts import Parts
+from wfd.engine.pulse import WORKER
 
 
 async def watch(parts: Parts, within_s: float, alive: Callable[[], None]) -> None:
@@ -24,6 +26,8 @@ async def _is_well(parts: Parts, within_s: float) -> bool:
         group.start_soon(_tell_if_late, parts, within_s / 2, name="watchdog's patience")
         try:
             await parts.store.write(lambda tx: None)
+        except StoreFailed:
+            pass  # that is an answer: another start heals no disk, and would end all that runs
         except Exception as error:  # a loop that is to tell of trouble outlives it
             parts.log.error("watchdog.silent", reason=f"the store: {error}")
             group.cancel_scope.cancel()
@@ -35,9 +39,8 @@ async def _is_well(parts: Parts, within_s: float) -> bool:
 
 async def _turned(parts: Parts) -> None:
     """Until the worker's loop, or that of the drain, has come round once more."""
-    turned = parts.turns.next()
     parts.wake()
-    await turned.wait()
+    await parts.pulse.turned(WORKER)
 
 
 async def _tell_if_late(parts: Parts, after_s: float) -> None:

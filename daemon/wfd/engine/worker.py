@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-import anyio
 from anyio.abc import TaskGroup
 
 from wfd.domain.errors import StoreFailed, WfdError
@@ -13,7 +12,8 @@ from wfd.engine import by_hand
 from wfd.engine.lease import Terms, take_work
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.permit import usual
-from wfd.engine.room import Room, pauses
+from wfd.engine.pulse import WORKER
+from wfd.engine.room import Room, pauses, wait
 from wfd.engine.run_agent import run_agent
 from wfd.engine.steps import Step, reached
 from wfd.rules.route import Usual
@@ -27,29 +27,32 @@ async def work(parts: Parts, group: TaskGroup) -> None:
     room = Room(parts)
     while not parts.is_stopping:
         wait_ms = parts.settings.config.poll_ms
-        parts.pulse.beat("worker", wait_ms / 1000 + _TURN_S)
+        parts.pulse.beat(WORKER, _TURN_S)
         try:
-            await _until_store_is_well(parts)
-            wait_ms = await _tick(parts, group, room)
+            if await _is_store_well(parts):
+                wait_ms = await _tick(parts, group, room)
         except StoreFailed:  # which it has logged itself
             pass
         except WfdError as error:
             parts.log.error("worker.tick_failed", error=str(error))
         except Exception:
             parts.log.exception("worker.tick_failed")
-        parts.turns.came()
+        parts.pulse.beat(WORKER, wait_ms / 1000 + _TURN_S)
         await parts.wait(wait_ms)
 
 
-async def _until_store_is_well(parts: Parts) -> None:
-    """Nothing is leased while the end of it could not be written. Asked ever more rarely."""
+async def _is_store_well(parts: Parts) -> bool:
+    """Once it is, asked ever more rarely; False when the daemon stops before that.
+
+    Nothing is leased while the end of it could not be written.
+    """
     for pause in pauses(*STORE_AGAIN_S):
-        if parts.store.trouble is None:
-            return
-        parts.pulse.beat("worker", pause + _TURN_S)
-        await anyio.sleep(pause)
+        if parts.is_stopping or parts.store.trouble is None:
+            return not parts.is_stopping
+        await wait(parts, pause, lambda: parts.pulse.beat(WORKER, _TURN_S))
         with suppress(StoreFailed):
             await parts.store.write(lambda tx: tx.run("touch_store"))
+    raise AssertionError("the pauses never end")
 
 
 async def _tick(parts: Parts, group: TaskGroup, room: Room) -> int:

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.fakes.hook import Answer, Hook, hook
 
 from wfd.adapters.notify import Channels
-from wfd.domain.errors import Broken, NotFound
+from wfd.domain.errors import Broken, NotFound, StoreDown
 from wfd.domain.event import Event
 from wfd.domain.ids import NamespaceId
 from wfd.engine import notice_follower, notices
@@ -300,20 +300,31 @@ async def test_what_comes_and_goes_is_told_once(
         assert await arrived(there, 3) == ["down", "up", "down"]
 
 
+@pytest.mark.parametrize(
+    ("error", "is_logged"),
+    [(Broken("no such thing"), True), (StoreDown("the disk is full"), False)],
+    ids=["unforeseen", "as the store has said itself"],
+)
 async def test_a_store_that_cannot_be_written_makes_no_message_twice(
-    bench: "Bench", there: Hook, monkeypatch: pytest.MonkeyPatch
+    bench: "Bench",
+    there: Hook,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    is_logged: bool,
 ) -> None:
     bench.flags["notifications"] = {"ops": to(there)}
     async with bench.opened() as engine, following(engine):
         write = engine.parts.store.write
 
         async def full(work: object) -> None:
-            raise Broken("the disk is full")
+            raise error
 
         await happen(engine, "one")
         monkeypatch.setattr(engine.parts.store, "write", full)
-        await arrived(there, 1)
-        await anyio.sleep(0.2)
+        with capture_logs() as logged:
+            await arrived(there, 1)
+            await anyio.sleep(0.2)
+        assert ("notification.not_saved" in {line["event"] for line in logged}) == is_logged
         monkeypatch.setattr(engine.parts.store, "write", write)
         await happen(engine, "two")
         assert await arrived(there, 2) == ["one", "two"]

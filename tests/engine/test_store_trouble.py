@@ -4,21 +4,24 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from wfd.domain.errors import Broken, DamagedStore, StoreDown
-from wfd.domain.ids import AssignmentId
-from wfd.engine import finish, housekeep, worker
+from wfd.domain.errors import Broken, DamagedStore, NotAllowed, StoreDown, TryLater
+from wfd.domain.ids import AssignmentId, RunId
+from wfd.domain.job import WaitsFor
+from wfd.engine import by_hand, claim, finish, housekeep, worker
 from wfd.engine.pulse import Pulse
 from wfd.ports import Tx
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
 
+BLOCK = {"decision": "block", "question": "Which?", "reason": "x"}
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 FULL = StoreDown("the store could not be written: database or disk is full; make room on the disk")
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -54,8 +57,12 @@ class Disk:
         monkeypatch.setattr(writer, "_end", fails)
 
 
-async def started(engine: "Opened") -> AssignmentId:
-    return await engine.create(type="implement", context="Greet")
+async def started(engine: "Opened", **values: str) -> AssignmentId:
+    one = await engine.create(type="implement", context="Greet", **values)
+    with anyio.fail_after(30):
+        while "harness" in values and (await engine.jobs(one))[0].waits_for is not WaitsFor.AI:
+            await anyio.sleep(0.02)
+    return one
 
 
 @contextmanager
@@ -244,6 +251,13 @@ async def test_a_disk_that_is_full_at_the_snapshot_is_waited_for_with_the_work_i
     assert count(lines, "run.waits_for_room") == 1
 
 
+def _always(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*args: object) -> object:
+        raise error
+
+    monkeypatch.setattr(on, name, fails)
+
+
 def _once(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     real: Callable[..., Any] = getattr(on, name)
     failed: list[bool] = []
@@ -301,3 +315,100 @@ async def test_a_write_that_changes_nothing_does_not_say_that_the_store_has_heal
 
 def _touch(tx: Tx) -> int:
     return tx.run("touch_store")
+
+
+# --- the same, for what is done by hand and for questions ----------------------------
+
+
+async def test_without_room_nothing_can_be_claimed(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.opened() as engine, bench.at_work(engine) as group:
+        one = await started(engine, harness="hand")
+        bench.free_bytes = 1000
+        with pytest.raises(TryLater, match=r"1000 bytes free, and limits\.freeBytes"):
+            await claim.claim(engine.parts, group, claim.Claim("repo", "ada"))
+        bench.free_bytes = 2**40
+        disk = Disk(engine, monkeypatch)
+        disk.error = FULL
+        with pytest.raises(StoreDown):
+            await claim.claim(engine.parts, group, claim.Claim("repo", "ada"))
+        with pytest.raises(TryLater, match="make room on the disk"):
+            await claim.claim(engine.parts, group, claim.Claim("repo", "ada"))
+        disk.error = None
+        assert await engine.runs(one) == []
+
+
+async def test_a_disk_that_is_full_while_a_claim_is_made_ready_asks_nobody(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.opened() as engine, bench.at_work(engine) as group:
+        one = await started(engine, harness="hand")
+        _once(engine.parts.workspaces, "prepare", OSError(errno.ENOSPC, NO_SPACE), monkeypatch)
+        with pytest.raises(NotAllowed, match=NO_SPACE):
+            await claim.claim(engine.parts, group, claim.Claim("repo", "ada", job=1))
+        assert [run.outcome for run in await engine.runs(one)] == ["transient"]
+        assert (await engine.assignment(one)).state == "active"
+
+
+async def test_what_was_done_by_hand_is_kept_until_it_can_be_written(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with logged() as lines:
+        async with bench.opened() as engine, bench.at_work(engine) as group:
+            one = await started(engine, harness="hand")
+            taken = await claim.claim(engine.parts, group, claim.Claim("repo", "ada", job=1))
+            (Path(str(taken["workspace"])) / "greeting.txt").write_text("hi\n")
+            disk = Disk(engine, monkeypatch)
+            await by_hand.end(engine.parts, group, by_hand.Finish(1, "Greets."))
+            disk.error = FULL
+            with anyio.fail_after(30):
+                while not _waits(lines):
+                    await anyio.sleep(0.02)
+            disk.error = None
+            assert (await engine.settled(one)).state == "complete"
+            assert (await engine.runs(one))[0].outcome == "succeeded"
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
+
+
+async def test_a_cancelled_run_waits_for_room_only_so_long_that_a_stop_can_wait_for_it(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish, "CANCELLED_DEADLINE_S", 0.2)
+    bench.plays({"implement": [[EDIT, {"sleep": 300}]]})
+    async with bench.opened() as engine, bench.at_work(engine):
+        one = await started(engine)
+        await engine.until_running(one)
+        error = Broken(f"git write-tree failed (exit 128): {NO_SPACE}")
+        _always(engine.parts.workspaces, "snapshot", error, monkeypatch)
+        await engine.send("cancel_job", job=1)
+        with anyio.fail_after(30):
+            while not engine.parts.live[RunId(1)].ended_by:
+                await anyio.sleep(0.02)
+        with anyio.fail_after(20):  # and not the twelve hours of a run that nobody wants ended
+            while engine.parts.live:
+                await anyio.sleep(0.02)
+
+
+async def test_a_deadline_of_a_question_that_cannot_be_written_is_kept_later_and_not_logged(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeep, "EVERY_S", 0.05)
+    bench.configures(questions={"deadlineMs": 300, "atDeadline": "cancel"})
+    bench.plays({"pm": [[{"structured": BLOCK}]]})
+    with logged() as lines:
+        async with bench.running() as engine:
+            disk = Disk(engine, monkeypatch)
+            one = await engine.create("Greet")
+            await engine.until(lambda a: a.state == "blocked", one)
+            disk.error = FULL
+            with anyio.fail_after(30):
+                while count(lines, "store.failed") == 0:
+                    await anyio.sleep(0.02)
+            tries = disk.tries + 5
+            with anyio.fail_after(30):
+                while disk.tries < tries:
+                    await anyio.sleep(0.02)
+            disk.error = None
+            await engine.until(lambda a: a.state == "cancelled", one)
+    assert count(lines, "housekeep.failed") == 0

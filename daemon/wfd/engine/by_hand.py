@@ -16,7 +16,7 @@ from wfd.commands.lanes import as_seen_from
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.scope import namespace_of, text_of
 from wfd.domain.ai import BY_HAND
-from wfd.domain.errors import Conflict, NotAllowed, NotFound, WfdError
+from wfd.domain.errors import Conflict, DamagedStore, NotAllowed, NotFound, WfdError
 from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run, RunState
@@ -200,6 +200,8 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
         with anyio.CancelScope(shield=True):
             closing = replace(closing or cut_short(live), idle_ms=idle_ms)
             await bring_to_close(parts, run, closing)
+    except DamagedStore:  # the daemon stops; the next start finds the run as it is
+        pass
     except Exception:
         parts.log.exception("run.abandoned", run_id=run.id)
     finally:
@@ -211,6 +213,8 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
 async def _finished(parts: Parts, lease: Lease) -> Closing:
     try:
         return await finish(parts, lease, ended(lease.run))
+    except DamagedStore:
+        raise
     except Exception as error:
         parts.log.exception("run.crashed", run_id=lease.run.id, job_id=lease.job.id)
         outcome = Outcome(Kind.LOST, f"the daemon failed: {type(error).__name__}: {error}")

@@ -11,16 +11,24 @@ from wfd.commands.queue import get_assignment, get_job, park, release
 from wfd.commands.record import event_of_job
 from wfd.commands.scope import job_in, namespace_named, text_of
 from wfd.domain.ai import BY_HAND
-from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, NotRunning, WfdError
+from wfd.domain.errors import (
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotRunning,
+    StoreFailed,
+    WfdError,
+)
 from wfd.domain.ids import JobId
 from wfd.domain.job import HAND, PM, Job, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
-from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import Closing
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.prepare import NotReady, Ready, make_ready, record_prompt, write_prompt
-from wfd.engine.run_agent import bring_to_close, cut_short
+from wfd.engine.room import refuse_without_room
+from wfd.engine.run_agent import bring_to_close, cut_short, unready
 from wfd.ports import Tx
 
 MAX_NAME = 100  # characters
@@ -41,6 +49,7 @@ async def claim(parts: Parts, group: TaskGroup, want: Claim) -> dict[str, object
     """
     if parts.is_stopping:
         raise NotRunning("the daemon is stopping; claim it after the next: wfd start")
+    refuse_without_room(parts)
     ttl_ms = parts.settings.config.lease_ttl_ms
     lease = await parts.store.write(lambda tx: _leased(tx, parts.worker, ttl_ms, want))
     handing = _Handing(LiveRun(lease))
@@ -156,17 +165,14 @@ async def _hand_over(parts: Parts, handing: _Handing) -> None:
         with live.scope:
             try:
                 ready = await _made_ready(parts, lease)
-            except NotReady as error:
-                closing = Closing(
-                    Conclusion(error.outcome), EndedBy.NONE, None, evidence=error.evidence
-                )
-            except OSError as error:
-                told = f"its files could not be written: {error}"
-                closing = Closing(Conclusion(Outcome(Kind.USAGE, told)), EndedBy.NONE, None)
+            except (NotReady, OSError) as error:
+                closing = unready(error)
         if ready is not None:
             await _give(parts, handing, ready)
         elif not live.is_lost:
             await _close_unready(parts, handing, closing or cut_short(live))
+    except StoreFailed as error:  # which it has logged itself; the sweep takes this run, too
+        handing.why_not = error
     except Exception:  # its run stays open; when its lease has lapsed, the sweep takes it
         parts.log.exception("run.abandoned", run_id=lease.run.id)
     finally:

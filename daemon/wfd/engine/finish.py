@@ -27,6 +27,7 @@ from wfd.rules.policy import Then
 MAX_TITLE = 60
 ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
 ROOM_DEADLINE_S = 12 * 3600.0  # then a person is asked
+CANCELLED_DEADLINE_S = 30.0  # the same for what nothing can end any more, a stop least of all
 
 
 async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
@@ -43,7 +44,8 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
         template = _unknown(lease.job)
     gather = partial(_gather, parts, lease, ended, settings, template)
     try:
-        return await _once_there_is_room(parts, run, gather)
+        within_s = CANCELLED_DEADLINE_S if ended.ended_by is EndedBy.CANCEL else ROOM_DEADLINE_S
+        return await _once_there_is_room(parts, run, gather, within_s)
     except (LeaseLost, DamagedStore):
         raise
     except (Broken, Conflict, OSError) as error:
@@ -64,10 +66,10 @@ async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
 
 
 async def _once_there_is_room(
-    parts: Parts, run: Run, gather: Callable[[], Awaitable[Closing]]
+    parts: Parts, run: Run, gather: Callable[[], Awaitable[Closing]], within_s: float
 ) -> Closing:
     """Gather; again while the disk is full, for each step finds what an earlier try has done."""
-    deadline = anyio.current_time() + ROOM_DEADLINE_S
+    deadline = anyio.current_time() + within_s
     for tried, pause in enumerate(pauses(*ROOM_AGAIN_S)):
         try:
             return await gather()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import WfdError
+from wfd.domain.errors import StoreFailed, WfdError
 from wfd.domain.event import Event
 from wfd.domain.namespace import Namespace
 from wfd.domain.notice import NotDelivered, Notice, Rule
@@ -79,6 +79,8 @@ class NoticeFollower:
             try:
                 if await self._round():
                     await self._rest(news)
+            except StoreFailed:  # which it has logged itself
+                await anyio.sleep(_AFTER_AN_ERROR_S)
             except WfdError as error:
                 self._log.error("notification.not_followed", error=str(error))
                 await anyio.sleep(_AFTER_AN_ERROR_S)
@@ -184,7 +186,8 @@ class NoticeFollower:
         try:
             await self._parts.store.write(lambda tx: _save(tx, at, self._rule, given_up))
         except WfdError as error:  # it is tried again at leisure
-            self._log.error("notification.not_saved", error=str(error))
+            if not isinstance(error, StoreFailed):  # which it has logged itself
+                self._log.error("notification.not_saved", error=str(error))
             return
         self._saved, self._saved_s = at, anyio.current_time()
 

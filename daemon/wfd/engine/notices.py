@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
-from wfd.domain.errors import NotFound, WfdError, unknown
+from wfd.domain.errors import NotFound, StoreFailed, WfdError, unknown
 from wfd.domain.notice import NotDelivered, Notice, Rule
 from wfd.engine.news import News
 from wfd.engine.notice_follower import PREFIX, Followed, NoticeFollower
@@ -44,6 +44,8 @@ class Notices:
                 try:
                     await self._agree(group, running)
                     await self._watch(reconfigured)
+                except StoreFailed:  # which it has logged itself
+                    await anyio.sleep(POLL_S)
                 except WfdError as error:
                     self._parts.log.error("notification.not_followed", error=str(error))
                     await anyio.sleep(POLL_S)

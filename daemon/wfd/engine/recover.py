@@ -12,7 +12,7 @@ from wfd.commands.lanes import as_seen_from
 from wfd.commands.queue import get_assignment, get_job
 from wfd.commands.roster import ai_of
 from wfd.commands.scope import namespace_of
-from wfd.domain.errors import LeaseLost
+from wfd.domain.errors import DamagedStore, LeaseLost
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
@@ -67,7 +67,7 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
     idle_ms = max(0, parts.clock.now() - since)
     try:
         closing: Closing | None = None
-        with live.scope, contextlib.suppress(LeaseLost):
+        with live.scope, contextlib.suppress(LeaseLost, DamagedStore):
             closing = await _concluded(parts, live, places)
         if closing is None and live.ended_by is EndedBy.CANCEL:
             told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
@@ -95,7 +95,7 @@ async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter)
             return await finish(parts, lease, ended)
         async with places:
             return await finish(parts, lease, ended)
-    except LeaseLost:
+    except (LeaseLost, DamagedStore):
         raise
     except Exception as error:
         parts.log.exception("run.recovery_failed", run_id=lease.run.id)

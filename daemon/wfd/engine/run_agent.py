@@ -46,7 +46,7 @@ async def run_agent(parts: Parts, live: LiveRun) -> None:
     # a machine that sleeps stops the clock of the loop, and not that of the calendar
     awake_ms = round((anyio.current_time() - began) * 1000)
     idle_ms = max(0, parts.clock.now() - began_at - awake_ms)
-    with anyio.CancelScope(shield=True), suppress(LeaseLost):
+    with anyio.CancelScope(shield=True), suppress(LeaseLost, DamagedStore):
         closing = closing or await _cut_short(parts, live)
         await bring_to_close(parts, run, replace(closing, idle_ms=idle_ms))
 
@@ -103,14 +103,8 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
         if live.lease.job.merges is not None:
             return await merge(parts, live.lease)
         prepared = await prepare(parts, live.lease)
-    except NotReady as error:
-        outcome = error.outcome
-        if may_heal(error.__cause__):
-            outcome = replace(outcome, kind=Kind.TRANSIENT)
-        return Closing(Conclusion(outcome), EndedBy.NONE, None, evidence=error.evidence)
-    except OSError as error:
-        outcome = _unwritten(f"its files could not be written: {error}", error)
-        return Closing(Conclusion(outcome), EndedBy.NONE, None)
+    except (NotReady, OSError) as error:
+        return unready(error)
     ended = await _run(parts, live, prepared)
     if ended is None:
         return cut_short(live)
@@ -118,6 +112,17 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
     if live.has_result and live.ended_by is EndedBy.STOP:
         live.scope.cancel()  # a daemon that stops does not wait for the checks
     return await finish(parts, live.lease, ended)
+
+
+def unready(error: NotReady | OSError) -> Closing:
+    """How a run ends that could not be made ready for its agent, or for somebody's hand."""
+    if isinstance(error, OSError):
+        outcome = _unwritten(f"its files could not be written: {error}", error)
+        return Closing(Conclusion(outcome), EndedBy.NONE, None)
+    outcome = error.outcome
+    if may_heal(error.__cause__):
+        outcome = replace(outcome, kind=Kind.TRANSIENT)
+    return Closing(Conclusion(outcome), EndedBy.NONE, None, evidence=error.evidence)
 
 
 async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:

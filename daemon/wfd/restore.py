@@ -108,13 +108,14 @@ def _finder(place: Place) -> Callable[[Branch], Found]:
     set_up = set_up_in(place.store_path)
 
     def find(branch: Branch) -> Found:
-        of, space = branch.assignment_id, place.state_dir / "ns" / str(branch.namespace_id)
-        git_dir = space / "repo.git"
-        base, head = (refs.loose(git_dir, f"refs/wfd/A{of}/{name}") for name in ("base", "head"))
+        space = place.state_dir / "ns" / str(branch.namespace_id)
+        git_dir, at = space / "repo.git", f"refs/wfd/{branch.place}"
+        base, head = (refs.loose(git_dir, f"{at}/{name}") for name in ("base", "head"))
+        of = (branch.assignment_id, branch.lane)
         return Found(
             base=_head(git_dir, base if branch.base is None else None),
             head=_head(git_dir, head if head != branch.head else None),
-            is_set_up=(space / f"A{of}").is_dir() and (set_up is None or of in set_up),
+            is_set_up=(space / branch.place).is_dir() and (set_up is None or of in set_up),
         )
 
     return find

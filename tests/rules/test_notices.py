@@ -35,13 +35,18 @@ def told(one: Rule, *events: Event) -> list[str]:
 
 def test_needs_you_is_what_waits_for_a_person_and_nothing_else() -> None:
     waits = [
-        "assignment.blocked", "assignment.paused", "question.asked", "hold.placed",
-        "ai.needs_person", "notification.given_up",
+        "assignment.blocked", "assignment.paused", "question.asked", "ai.broken",
+        "notification.given_up",
     ]  # fmt: skip
-    rest = ["run.leased", "job.closed", "assignment.completed", "assignment.activated"]
+    rest = ["run.leased", "assignment.completed", "assignment.activated", "hold.placed"]
     events = [event(kind, at=at) for at, kind in enumerate(waits + rest)]
 
     assert told(rule(NEEDS_YOU), *events) == waits
+
+
+def test_a_pause_that_ends_by_itself_calls_nobody() -> None:
+    assert told(rule(NEEDS_YOU), event("assignment.paused", resumes_at=9)) == []
+    assert told(rule(NEEDS_YOU), event("assignment.paused", resumes_at=None)) != []
 
 
 def test_done_is_the_end_of_an_assignment() -> None:
@@ -75,7 +80,7 @@ def test_a_rule_of_one_namespace_hears_nothing_of_another_but_what_concerns_all(
     events = [
         event("assignment.blocked", namespace=1),
         event("assignment.blocked", namespace=2),
-        event("hold.placed", namespace=None),
+        event("ai.broken", namespace=None),
     ]
 
     found = list(told_of(rule(NEEDS_YOU, namespaces=("blog",)), events, NAMES))

@@ -248,3 +248,30 @@ def test_a_run_that_was_open_is_lost_and_its_branch_is_gone_on_from_where_it_is(
             " from assignment order by id"
         ).fetchall() == [("b", "bt", "new", "newt", 1), ("base", "baset", None, None, 0)]
     assert not path.with_name("wfd.db-wal").exists()
+
+
+def test_a_lane_is_gone_on_with_from_where_its_own_branch_is(path: Path) -> None:
+    with closing(open_writer(path)) as store:
+        store.executescript(ONE_RUN)
+        for name, state in (("J41", "open"), ("J40", "merged")):
+            store.execute(
+                "insert into lane (assignment_id, name, state, base_commit, created_at, closed_at)"
+                " values (7, ?, ?, 'b', 0, ?)",
+                [name, state, None if state == "open" else 1],
+            )
+    places: list[str] = []
+
+    def find(branch: Branch) -> Found:
+        places.append(branch.place)
+        return Found(head=Head("new", "newt"), is_set_up=True) if branch.lane else Found()
+
+    readied = ready(path, {}, {}, find)
+
+    assert sorted(places) == ["A7", "A7-J41", "A8"], "a lane that is over stays as it is"
+    assert readied.moved == [7]
+    with closing(sqlite3.connect(path)) as store:
+        lanes = store.execute("select name, head_commit, is_set_up from lane order by name")
+        assert lanes.fetchall() == [("J40", None, 0), ("J41", "new", 1)]
+        assert store.execute("select head_commit from assignment where id = 7").fetchall() == [
+            ("old",)
+        ]

@@ -336,9 +336,8 @@ def set_state(
         now=tx.now,
     ):
         raise Conflict(f"A{assignment.id} is no longer {assignment.state}")
-    event_of_assignment(
-        tx, f"assignment.{_EVENTS[state]}", assignment, reason=reason, was=assignment.state
-    )
+    told = {"reason": reason, "was": assignment.state, "resumes_at": resumes_at}
+    event_of_assignment(tx, f"assignment.{_EVENTS[state]}", assignment, **told)
     if state in (AssignmentState.COMPLETE, AssignmentState.CANCELLED):
         settle_questions(tx, assignment, reason, is_over=True)
     elif state is AssignmentState.ACTIVE:

@@ -15,10 +15,7 @@ SETS: Mapping[str, tuple[str, ...]] = {
     NEEDS_YOU: (
         "assignment.blocked",
         "assignment.paused",
-        "question.asked",
-        "approval.asked",
-        "hold.placed",
-        "ai.needs_person",
+        "question.asked",  # also of an AI that nothing mends by itself
         "ai.broken",
         GIVEN_UP,
     ),
@@ -60,7 +57,10 @@ def _matches(event: Event, wanted: str, explained: set[tuple[object, int]]) -> b
         return fnmatchcase(event.kind, wanted)
     if event.kind not in SETS[wanted]:
         return False
-    return event.kind not in STOPPED or _moment(event) not in explained
+    if event.kind not in STOPPED:
+        return True
+    ends_by_itself = data_of(event).get("resumes_at") is not None
+    return not ends_by_itself and _moment(event) not in explained
 
 
 def _explained(events: Sequence[Event]) -> set[tuple[object, int]]:

@@ -29,17 +29,25 @@ class Head:
 
 @dataclass(frozen=True)
 class Branch:
-    """An assignment's branch, as the store knows it."""
+    """The branch of an assignment, or of one of its lanes, as the store knows it."""
 
     assignment_id: int
+    lane: str | None  # None: its own
     namespace_id: int
     base: str | None
     head: str | None
 
+    @property
+    def place(self) -> str:
+        """The name of its workspace, and of its refs."""
+        return (
+            f"A{self.assignment_id}" if self.lane is None else f"A{self.assignment_id}-{self.lane}"
+        )
+
 
 @dataclass(frozen=True)
 class Found:
-    """What the disk tells of an assignment beyond its row."""
+    """What the disk tells of a branch beyond its row."""
 
     base: Head | None = None
     head: Head | None = None
@@ -139,39 +147,54 @@ def _lose_open_runs(connection: sqlite3.Connection) -> list[int]:
     )
 
 
-def set_up_in(path: Path) -> set[int] | None:
-    """The assignments whose workspace a store knows as set up; None for one that cannot say."""
+def set_up_in(path: Path) -> set[tuple[int, str | None]] | None:
+    """The assignments and lanes that a store knows as set up; None for one that cannot say."""
     if not path.is_file():
         return None
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as read:
-            return {row[0] for row in read.execute("select id from assignment where is_set_up = 1")}
+            return set(read.execute(_SET_UP))
     except sqlite3.Error:
         return None
 
 
+_SET_UP = """
+select id, null from assignment where is_set_up = 1
+union all
+select assignment_id, name from lane where is_set_up = 1
+"""
+_BRANCHES = """
+select id, null, namespace_id, base_commit, head_commit from assignment
+union all
+select a.id, lane.name, a.namespace_id, lane.base_commit, lane.head_commit
+  from lane join assignment as a on a.id = lane.assignment_id
+ where lane.state = 'open'
+"""
+
+
 def _move_on(connection: sqlite3.Connection, find: Callable[[Branch], Found]) -> list[int]:
-    moved = []
-    for row in connection.execute(
-        "select id, namespace_id, base_commit, head_commit from assignment"
-    ).fetchall():
+    moved = set()
+    for row in connection.execute(_BRANCHES).fetchall():
         branch = Branch(*row)
         found = find(branch)
         base, head = found.base, found.head
         if found.is_set_up:
-            connection.execute("update assignment set is_set_up = 1 where id = ?", [row[0]])
+            _write(connection, branch, "is_set_up = 1")
         if branch.base is None and base is not None:
-            connection.execute(
-                "update assignment set base_commit = ?, base_tree = ? where id = ?",
-                [base.commit, base.tree, branch.assignment_id],
-            )
+            _write(connection, branch, "base_commit = ?, base_tree = ?", base.commit, base.tree)
         if head is not None and head.commit != branch.head:
-            connection.execute(
-                "update assignment set head_commit = ?, head_tree = ? where id = ?",
-                [head.commit, head.tree, branch.assignment_id],
-            )
-            moved.append(branch.assignment_id)
-    return moved
+            _write(connection, branch, "head_commit = ?, head_tree = ?", head.commit, head.tree)
+            moved.add(branch.assignment_id)
+    return sorted(moved)
+
+
+def _write(connection: sqlite3.Connection, branch: Branch, what: str, *values: str) -> None:
+    of = branch.assignment_id
+    if branch.lane is None:
+        connection.execute(f"update assignment set {what} where id = ?", [*values, of])
+        return
+    in_lane = f"update lane set {what} where assignment_id = ? and name = ?"
+    connection.execute(in_lane, [*values, of, branch.lane])
 
 
 def _first(connection: sqlite3.Connection, sql: str) -> int | None:

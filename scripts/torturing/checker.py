@@ -1,16 +1,18 @@
 """What must hold in the end, whatever was done: of the rows, of the answers, of the repository."""
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 from torturing.ledger import Call
 from wfd.domain.assignment import MOVES, AssignmentState
+from wfd.rules.globs import overlap
 
 _CLOSED = ("done", "failed", "cancelled")
 _COUNTED = {"lost": "lost", "interrupted": "interrupted", "transient": "transient"}
@@ -56,7 +58,7 @@ def open_jobs(store: Path) -> int:
     with closing(_reading(store)) as connection:
         sql = (
             "select count(*) from job where state in ('queued', 'running')"
-            " or (state = 'waiting' and waits_for = 'time')"
+            " or (state = 'waiting' and waits_for in ('time', 'ai'))"
         )
         return int(connection.execute(sql).fetchone()[0])
 
@@ -145,6 +147,26 @@ def no_two_run_in_one_lane(of: Scene) -> Iterator[str]:
                 yield f"A{assignment}: R{other['id']} began before R{one['id']} had ended"
 
 
+def nothing_runs_before_what_it_comes_after(of: Scene) -> Iterator[str]:
+    sql = """select run.id, need.id as need from run
+               join dependency as edge on edge.job_id = run.job_id
+               join job as need on need.id = edge.needs_job_id
+              where need.closed_at is null or need.closed_at > run.started_at"""
+    for row in of.rows(sql):
+        yield f"R{row['id']} began before J{row['need']} was over"
+
+
+def nobody_runs_on_the_paths_of_another(of: Scene) -> Iterator[str]:
+    sql = """select run.id, run.started_at, run.ended_at, job.locks
+               from run join job on job.id = run.job_id
+              where job.locks is not null and run.ended_at is not null"""
+    runs = of.rows(sql)
+    for one, other in combinations(runs, 2):
+        together = one["started_at"] < other["ended_at"] and other["started_at"] < one["ended_at"]
+        if together and overlap(json.loads(one["locks"]), json.loads(other["locks"])):
+            yield f"R{one['id']} and R{other['id']} ran together on {one['locks']}"
+
+
 def counters_count(of: Scene) -> Iterator[str]:
     outcomes: dict[int, Counter[str]] = defaultdict(Counter)
     for run in of.rows("select job_id, outcome from run"):
@@ -185,7 +207,9 @@ def nobody_waits_for_nothing(of: Scene) -> Iterator[str]:
     sql = """select job.id from job join assignment on assignment.id = job.assignment_id
               where job.waits_for = 'lane' and assignment.state = 'active' and not exists
              (select 1 from job as ahead where ahead.assignment_id = job.assignment_id
-                 and ahead.waits_for is not 'lane'
+                 and iif(ahead.lane = 'pm', 'main', ahead.lane) =
+                     iif(job.lane = 'pm', 'main', job.lane)
+                 and coalesce(ahead.waits_for, '') not in ('lane', 'dependency')
                  and ahead.state in ('queued', 'waiting', 'running'))"""
     yield from (f"J{row['id']} waits for its turn behind nobody" for row in of.rows(sql))
 
@@ -214,6 +238,8 @@ LAWS: list[Callable[[Scene], Iterator[str]]] = [
     what_was_told_is_there,
     each_job_ends_once,
     no_two_run_in_one_lane,
+    nothing_runs_before_what_it_comes_after,
+    nobody_runs_on_the_paths_of_another,
     counters_count,
     assignments_made_legal_moves,
     nobody_waits_for_nothing,

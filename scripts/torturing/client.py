@@ -16,6 +16,8 @@ from wfd.send import send
 
 MAX_ASSIGNMENTS = 8  # of one client
 PAUSE_S = 0.1  # on the average, between two calls
+GLOBS = ("src/**", "docs/*.md", "greeting.txt", "**")
+EDGES = ("wait", "run", "cancel")
 
 Asked = tuple[str, dict[str, Any]]
 
@@ -50,8 +52,17 @@ class Client:
     def _next(self) -> Asked:
         if not self._assignments:
             return self._create()
-        kinds = [self._create, self._insert, self._note, self._cancel, self._move, self._retry]
-        return self._chance.choices(kinds, [2, 6, 2, 2, 3, 1])[0]()
+        kinds = {
+            self._create: 2,
+            self._insert: 6,
+            self._note: 2,
+            self._cancel: 2,
+            self._move: 3,
+            self._retry: 1,
+            self._answer: 2,
+            self._depend: 1,
+        }
+        return self._chance.choices(list(kinds), list(kinds.values()))[0]()
 
     def _create(self) -> Asked:
         if len(self._assignments) >= MAX_ASSIGNMENTS:
@@ -61,9 +72,13 @@ class Client:
 
     def _insert(self) -> Asked:
         type_ = self._chance.choice(["implement", "review", "plan"])
-        values = {"assignment": self._one(), "type": type_, "context": "Go on"}
+        values: dict[str, Any] = {"assignment": self._one(), "type": type_, "context": "Go on"}
         if self._chance.random() < 0.2:
             values["run_after"] = time.time_ns() // 1_000_000 + self._chance.randrange(2000)
+        if self._chance.random() < 0.2 and self._jobs:
+            values |= {"after": [self._job()], "if_failed": self._chance.choice(EDGES)}
+        if self._chance.random() < 0.3:
+            values |= {"locks": [self._chance.choice(GLOBS)], "parallel": self._is_heads()}
         return "insert_job", {**values, "key": self._key()}
 
     def _note(self) -> Asked:
@@ -78,6 +93,15 @@ class Client:
     def _move(self) -> Asked:
         status = self._chance.choice(["active", "active", "paused", "complete", "cancelled"])
         return "update_assignment", {"assignment": self._one(), "status": status, "reason": "so"}
+
+    def _answer(self) -> Asked:
+        return "answer", {"assignment": self._one(), "text": "go on"}
+
+    def _depend(self) -> Asked:
+        return "depend", {"job": self._job(), "after": [self._job()], "if_failed": "run"}
+
+    def _is_heads(self) -> bool:
+        return self._chance.random() < 0.5
 
     def _key(self) -> str:
         """A new one, or one of before: the same again must make nothing new."""

@@ -125,7 +125,7 @@ def test_a_name_that_nobody_has_is_answered_with_those_that_there_are(
 def test_a_list_tells_what_runs_cost_and_what_is_not_measured(ground: Ground) -> None:
     ground.create(type="plan")
     [lease] = ground.take().leases
-    born = {"pid": 1, "pid_start": 1, "boot_id": "b", "now": ground.now}
+    born = {"pid": 1, "pid_start": 1, "boot_id": "b", "containment": "off", "now": ground.now}
     ground.do(lambda tx: tx.run("record_spawn", id=lease.run.id, **born))
     assert ais(ground)["sim"]["running"] == 1
     end(ground, lease.run, Kind.SUCCEEDED)

@@ -98,6 +98,18 @@ _RUN = (
             ["update job set state = 'cancelled', closed_at = 1 where id = 1"],
         ),
         ("no_two_run_in_one_lane", [_RUN.format(0, 5), _RUN.format(4, 9)]),
+        (
+            "nothing_runs_before_what_it_comes_after",
+            [_RUN.format(0, 1), "insert into dependency values (1, 2, 'wait')"],
+        ),
+        (
+            "nobody_runs_on_the_paths_of_another",
+            [
+                """update job set locks = '["a/**"]' where id = 1""",
+                _RUN.format(0, 5),
+                _RUN.format(4, 9),
+            ],
+        ),
         ("counters_count", ["update job set lost = 2 where id = 1"]),
         ("assignments_made_legal_moves", ["update assignment set state='paused', reason='x'"]),
         ("nobody_waits_for_nothing", ["update job set state = 'waiting', waits_for = 'lane'"]),

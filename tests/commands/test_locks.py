@@ -3,16 +3,19 @@
 import json
 
 import pytest
+from tests.commands.asking import patient
 from tests.store.ending import end
 from tests.store.ground import Ground
 
 from wfd.commands.closing import close_lane
+from wfd.commands.deadline import expire_due
 from wfd.commands.lanes import set_head
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.domain.ids import AssignmentId
 from wfd.domain.job import Job, JobState
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Kind
+from wfd.domain.question import AtDeadline
 from wfd.engine.parts import Lease
 from wfd.ports import Snapshot
 from wfd.rules.daily import Spend, day_of
@@ -333,3 +336,17 @@ def test_a_run_whose_lease_is_lost_moves_no_head_of_a_lane(ground: Ground) -> No
     done(ground, lease, Kind.INTERRUPTED)
     late = Snapshot("late", "late", "c", "t")
     assert not ground.do(lambda tx: set_head(tx, lease.assignment, lease.run.id, late))
+
+
+@pytest.mark.usefixtures("one")
+def test_an_assignment_that_is_cancelled_at_a_deadline_gives_its_lanes_up(ground: Ground) -> None:
+    patient(ground, 1000, AtDeadline.CANCEL)
+    job = own(ground, *SRC)
+    done(ground, take(ground)[job], Kind.FAILED)
+    [pm] = take(ground).values()
+    end(ground, pm.run, Kind.AUTH)
+    ground.now += 1000
+    ground.do(lambda tx: expire_due(tx, lambda namespace: ground.settings.house))
+    assert ground.assignment(1).state == "cancelled"
+    [lane] = ground.do(lambda tx: tx.all(Lane, "lanes_of", assignment_id=1))
+    assert lane.state is LaneState.ABANDONED

@@ -303,7 +303,7 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
     match next_:
         case Judge():
             close_job(tx, job, next_.state, outcome.kind, over.answer, next_.counter)
-            is_merged_first = next_.state is JobState.DONE and _is_merge_due(tx, assignment, job)
+            is_merged_first = next_.state is JobState.DONE and _merge_first(tx, assignment, job)
             asked = asking.read(over.told.text) if outcome.kind is Kind.SUCCEEDED else None
             if asked is not None:
                 _ask_for_agent(tx, over, asked, settings)
@@ -352,8 +352,11 @@ def _move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             assert_never(next_)
 
 
-def _is_merge_due(tx: Tx, assignment: Assignment, job: Job) -> bool:
-    """Have what was done in a lane of its own merged, before a PM judges it; if there is any."""
+def _merge_first(tx: Tx, assignment: Assignment, job: Job) -> bool:
+    """Have what was done in a lane of its own merged, before a PM judges it.
+
+    Whether there is anything to merge.
+    """
     if not job.has_own_lane:
         return False
     if not get_lane(tx, assignment.id, job.lane).has_changed:

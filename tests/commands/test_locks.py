@@ -350,3 +350,13 @@ def test_an_assignment_that_is_cancelled_at_a_deadline_gives_its_lanes_up(ground
     assert ground.assignment(1).state == "cancelled"
     [lane] = ground.do(lambda tx: tx.all(Lane, "lanes_of", assignment_id=1))
     assert lane.state is LaneState.ABANDONED
+
+
+def test_a_pm_is_not_kept_waiting_by_a_job_that_nobody_claims(ground: Ground) -> None:
+    ground.create("one", type="plan", context="x", harness="hand")
+    job = own(ground, *SRC)
+    lease = take(ground)[job]
+    assert waits(ground, 1) == ("waiting", "ai", "hand")
+    done(ground, lease, Kind.FAILED)
+    assert [lease.job.is_pm for lease in take(ground).values()] == [True]
+    assert waits(ground, 1) == ("waiting", "lane", None)

@@ -169,12 +169,12 @@ def _make_way(tx: Tx, assignment_id: AssignmentId, for_type: str) -> None:
     """Take the turn from whoever has it and has not begun, for a job of the daemon's own.
 
     A merge passes all of them, or it would wait for one that waits for the paths that are to be
-    merged. A PM passes one that waits for paths.
+    merged. A PM passes one that waits for paths, or for an AI or a hand: that may take days.
     """
     head = tx.one(_Turn, "whose_turn", assignment_id=assignment_id, lane=MAIN_LANE)
     if head is None or head.has_begun or head.merges is not None:
         return
-    if head.waits_for is WaitsFor.LOCK or (for_type == MERGE and head.waits_for != WaitsFor.LANE):
+    if head.waits_for in PARKED or (for_type == MERGE and head.waits_for != WaitsFor.LANE):
         _move(tx, head, _IN_LANE)
 
 

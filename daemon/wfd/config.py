@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from wfd.domain.ai import is_name
+from wfd.domain.ai import is_name, is_reserved
 from wfd.domain.errors import BadConfig, unknown
 from wfd.domain.notice import Channel, Rule, is_place
 from wfd.domain.question import AtDeadline, Patience
@@ -46,7 +46,14 @@ def _a_name(text: str) -> str:
     return text
 
 
+def _of_an_ai(text: str) -> str:
+    if is_reserved(text):
+        raise ValueError(f"'{text}' is reserved; choose another name")
+    return text
+
+
 Name = Annotated[str, AfterValidator(_a_name)]
+AiName = Annotated[Name, AfterValidator(_of_an_ai)]
 
 
 class _Section(BaseModel):
@@ -238,7 +245,7 @@ class Config(RepositoryConfig):
     retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     harnesses: dict[str, HarnessConfig] = {}
-    ais: dict[Name, AiConfig] = {}
+    ais: dict[AiName, AiConfig] = {}
     notifications: dict[RuleName, NotificationConfig] = {}
 
     def harness(self, name: str) -> HarnessConfig:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.store.ending import end
 from tests.store.ground import Ground
 from tests.store.test_holds import events, has_ais, holds
 
 from wfd.commands.ai import listed
+from wfd.config import Config
 from wfd.domain.ai import Ai
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound
 from wfd.domain.outcome import Kind
@@ -162,3 +164,11 @@ def test_a_retry_asks_for_the_same_ai(ground: Ground) -> None:
     ground.send("cancel_job", job=1)
     ground.send("retry_job", job=1)
     assert ground.jobs(of)[-1].needs == ground.job(1).needs == '{"labels": ["eu"]}'
+
+
+@pytest.mark.parametrize("name", ["hand", "merge"])
+def test_what_means_no_ai_cannot_be_the_name_of_one(ground: Ground, name: str) -> None:
+    with pytest.raises(BadInput, match=f"'{name}' is reserved"):
+        ground.send("ai.register", name=name, harness="sim")
+    with pytest.raises(ValidationError, match="reserved"):
+        Config.model_validate({"ais": {name: {"harness": "sim"}}})

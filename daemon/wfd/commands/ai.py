@@ -7,7 +7,7 @@ from wfd.commands.ask import close_question
 from wfd.commands.house import House, HouseOf
 from wfd.commands.record import event_of_none
 from wfd.commands.roster import Roster, roster
-from wfd.domain.ai import AiRow, Hold, Origin, is_name
+from wfd.domain.ai import AiRow, Hold, Origin, is_name, is_reserved
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, unknown
 from wfd.domain.ids import AssignmentId
 from wfd.domain.question import Question, QuestionKind, QuestionState
@@ -242,6 +242,8 @@ def _where(name: str) -> str:
 
 def _check_names(want: RegisterAi) -> None:
     _check_name("an AI", want.name)
+    if is_reserved(want.name):
+        raise BadInput(f"'{want.name}' is reserved; choose another name")
     if want.account is not None:
         _check_name("an account", want.account)
     for label in want.labels:

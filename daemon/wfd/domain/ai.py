@@ -72,6 +72,11 @@ class Hold:
     created_at: int
 
 
+def is_reserved(name: str) -> bool:
+    """Whether it means no AI: work by hand, and the daemon's own merges."""
+    return name in (HAND, MERGE)
+
+
 def is_name(text: str) -> bool:
     """Whether it can name an AI, an account, a label or a capability: no comma, no space."""
     return _NAME.fullmatch(text) is not None

@@ -13,7 +13,7 @@ import pytest
 from tests.store.work import NOW, add, names
 
 from wfd.domain.errors import Broken, Conflict, DamagedStore, NewerStore, NotFound, StoreDown
-from wfd.store.backup import backup, problem, vacuum
+from wfd.store.backup import _is_left, backup, problem, vacuum
 from wfd.store.restored import Branch, Found, Head, ready, refuse_useless
 from wfd.store.sqlite import open_writer
 from wfd.store.store import SqliteStore
@@ -275,3 +275,15 @@ def test_a_lane_is_gone_on_with_from_where_its_own_branch_is(path: Path) -> None
         assert store.execute("select head_commit from assignment where id = 7").fetchall() == [
             ("old",)
         ]
+
+
+def test_a_copy_that_has_taken_its_name_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    part = tmp_path / ".wfd.db.partial"
+    part.touch()
+    with part.open("rb") as opened:  # by a second process, just before the first one is done
+        part.rename(tmp_path / "wfd.db")
+        assert not _is_left(part, opened.fileno())
+        part.touch()  # of a third
+        assert not _is_left(part, opened.fileno())
+    with part.open("rb") as opened:
+        assert _is_left(part, opened.fileno())

@@ -115,13 +115,14 @@ def _partial(to: Path) -> Iterator[tuple[Path, int]]:
     part = to.with_name(f".{to.name}{PARTIAL}")
     fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _is_left(fd):
+        if not _is_left(part, fd):
             raise Conflict(f"another process writes {to} just now")
         os.ftruncate(fd, 0)
         try:
             yield part, fd
         finally:
-            part.unlink(missing_ok=True)
+            if _is_at(part, fd):
+                part.unlink()
     finally:
         os.close(fd)
 
@@ -132,19 +133,27 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             fd = os.open(part, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _is_left(fd):
+                if _is_left(part, fd):
                     part.unlink()
             finally:
                 os.close(fd)
 
 
-def _is_left(fd: int) -> bool:
+def _is_left(part: Path, fd: int) -> bool:
     """Whether nobody else writes it; from now on, this process does."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return _is_at(part, fd)  # or another was done with it before it was locked
+
+
+def _is_at(part: Path, fd: int) -> bool:
+    """Whether the open file still has that name."""
+    try:
+        return os.path.samestat(os.fstat(fd), part.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _need_room(source: sqlite3.Connection, folder: Path) -> None:

@@ -26,9 +26,10 @@ from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
 from wfd.engine.close import Closing
 from wfd.engine.parts import Lease, LiveRun, Parts
-from wfd.engine.prepare import NotReady, Ready, make_ready, record_prompt, write_prompt
+from wfd.engine.ready import Ready, make_ready, record_prompt, write_prompt
 from wfd.engine.room import refuse_without_room
 from wfd.engine.run_agent import bring_to_close, cut_short, unready
+from wfd.engine.workplace import NotReady
 from wfd.ports import Tx
 
 MAX_NAME = 100  # characters

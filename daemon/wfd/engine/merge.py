@@ -16,7 +16,7 @@ from wfd.domain.template import Template
 from wfd.engine.close import Closing
 from wfd.engine.finish import gather_evidence, need_lease, stand_at
 from wfd.engine.parts import Lease, Parts, Settings
-from wfd.engine.prepare import NotReady, empty_folder, ready_workspace, settings_for
+from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx
 
 MAX_NAMED = 50  # paths of a conflict

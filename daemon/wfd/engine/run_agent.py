@@ -15,10 +15,11 @@ from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
 from wfd.engine.parts import Ended, LiveRun, Parts
-from wfd.engine.prepare import NotReady, Prepared, prepare
+from wfd.engine.prepare import Prepared, prepare
 from wfd.engine.room import may_heal, pauses, wait
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
+from wfd.engine.workplace import NotReady
 from wfd.ports import Birth, Command, End, Launch, Process
 
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown

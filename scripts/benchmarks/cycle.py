@@ -26,8 +26,9 @@ from wfd.domain.job import By
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
 from wfd.engine.aftercare import look_after
-from wfd.engine.close import Closed, Closing, close_run, settle
+from wfd.engine.close import Closed, settle
 from wfd.engine.lease import Taken, Terms, take_work
+from wfd.engine.over import Closing, close_run
 from wfd.engine.parts import Lease, Settings
 from wfd.ports import Store, Tx
 from wfd.rules.after import Judge, after

@@ -8,7 +8,8 @@ from tests.store.ground import Ground
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.question import AtDeadline, Patience, Question
-from wfd.engine.close import Closing, _close
+from wfd.engine.close import _close
+from wfd.engine.over import Closing
 from wfd.ports import Snapshot
 from wfd.rules.policy import Caps
 

@@ -12,7 +12,8 @@ from wfd.domain.errors import NotAllowed
 from wfd.domain.job import WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
-from wfd.engine.close import Closing, _close
+from wfd.engine.close import _close
+from wfd.engine.over import Closing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from wfd.domain.assignment import AssignmentState
 from wfd.domain.job import JobState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.engine import recover, steps
-from wfd.engine.close import Closing, close_run
 from wfd.engine.lease import Terms, take_work
+from wfd.engine.over import Closing, close_run
 from wfd.engine.parts import LiveRun
 from wfd.engine.run_agent import run_agent
 from wfd.engine.steps import Step

@@ -10,8 +10,9 @@ from wfd.domain.errors import LeaseLost
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.engine import housekeep
-from wfd.engine.close import Closing, close
+from wfd.engine.close import close
 from wfd.engine.lease import take_work
+from wfd.engine.over import Closing
 from wfd.ports import Tx
 from wfd.store.alone import reading
 

@@ -6,7 +6,8 @@ from tests.store.ending import end
 from tests.store.ground import Ground
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
-from wfd.engine.close import Closing, _close
+from wfd.engine.close import _close
+from wfd.engine.over import Closing
 
 
 def test_a_retry_is_as_urgent_as_the_job_that_it_repeats(tmp_path: Path) -> None:

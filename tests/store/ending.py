@@ -4,7 +4,8 @@ from tests.store.ground import Ground
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
-from wfd.engine.close import Closed, Closing, _close
+from wfd.engine.close import Closed, _close
+from wfd.engine.over import Closing
 from wfd.ports import Snapshot
 
 

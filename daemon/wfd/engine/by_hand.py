@@ -20,8 +20,8 @@ from wfd.domain.errors import Conflict, DamagedStore, NotAllowed, NotFound, WfdE
 from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run, RunState
-from wfd.engine.close import Closing
 from wfd.engine.finish import finish
+from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, LiveRun, Parts
 from wfd.engine.run_agent import bring_to_close, cut_short
 from wfd.ports import Tx

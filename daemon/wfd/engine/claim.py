@@ -24,7 +24,7 @@ from wfd.domain.ids import JobId
 from wfd.domain.job import HAND, PM, Job, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.run import Run
-from wfd.engine.close import Closing
+from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.ready import Ready, make_ready, record_prompt, write_prompt
 from wfd.engine.room import refuse_without_room

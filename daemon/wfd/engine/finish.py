@@ -16,7 +16,7 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template, Writes
-from wfd.engine.close import Closing
+from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses
 from wfd.engine.steps import Step, reached

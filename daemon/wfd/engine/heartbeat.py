@@ -12,7 +12,8 @@ from wfd.domain.ids import RunId
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine import by_hand
-from wfd.engine.close import Closing, close
+from wfd.engine.close import close
+from wfd.engine.over import Closing
 from wfd.engine.parts import Parts, birth_of
 from wfd.ports import Tx
 

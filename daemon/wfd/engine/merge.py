@@ -13,8 +13,8 @@ from wfd.domain.errors import Broken, Conflict, LeaseLost
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.template import Template
-from wfd.engine.close import Closing
 from wfd.engine.finish import gather_evidence, need_lease, stand_at
+from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx

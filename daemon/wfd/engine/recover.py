@@ -17,10 +17,10 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.engine import by_hand
-from wfd.engine.close import Closing
 from wfd.engine.exit import Exit
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
+from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, stderr_of
 from wfd.engine.steps import Step, reached

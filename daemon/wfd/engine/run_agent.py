@@ -10,10 +10,11 @@ import anyio
 from wfd.domain.errors import BadInput, Broken, DamagedStore, LeaseLost, StoreDown, WfdError
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
-from wfd.engine.close import Closing, close
+from wfd.engine.close import close
 from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
+from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import Prepared, prepare
 from wfd.engine.room import may_heal, pauses, wait

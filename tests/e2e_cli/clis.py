@@ -43,6 +43,17 @@ class Cli:
         """Instead of a key's the login of a subscriber, where that makes a difference."""
         return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": KEY}
 
+    @property
+    def login(self) -> str:
+        """The variable that holds the login of a subscriber, or the key where there is no other."""
+        match self.name:
+            case "claude":
+                return "CLAUDE_CODE_OAUTH_TOKEN"
+            case "codex":
+                return "E2E_CODEX_KEY"
+            case _:
+                return "GEMINI_API_KEY"
+
     def refused_key(self) -> Fail:
         match self.name:
             case "claude":

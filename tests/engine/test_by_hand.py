@@ -175,7 +175,7 @@ async def test_it_is_finished_once(bench: "Bench") -> None:
         with anyio.fail_after(30):
             while (await engine.runs(one))[0].state == "running":
                 await anyio.sleep(0.02)
-        with pytest.raises(Conflict, match="the lease of R1 is lost: it ended succeeded"):
+        with pytest.raises(Conflict, match="R1 was finished already"):
             await finishes(engine, group, taken["run"])
 
 

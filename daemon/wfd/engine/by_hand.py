@@ -140,13 +140,13 @@ def _why_lost(tx: Tx, run_id: RunId) -> WfdError:
         return NotFound(f"no run R{run_id}; 'wfctl claim' gives one")
     if run.by_hand is None:
         return NotAllowed(f"R{run_id} is the daemon's own agent's; 'wfctl claim' gives you a job")
+    if run.answer:  # a claim that was taken back is closed with an empty one
+        return Conflict(f"R{run_id} was finished already; 'wfctl job J{run.job_id}' follows it")
     if run.state is RunState.CLOSED:
         return Conflict(
             f"the lease of R{run_id} is lost: it ended {run.outcome} ({run.message});"
             f" what lay in the workspace is kept as refs/wfd/A{run.assignment_id}/R{run_id}"
         )
-    if run.answer is not None:
-        return Conflict(f"R{run_id} was finished already; 'wfctl job J{run.job_id}' follows it")
     if run.spawned_at is None:
         return NotAllowed(f"R{run_id} is not ready yet; its claim says when it is")
     return Conflict(f"the lease of R{run_id} is lost: it is being taken back")

@@ -185,5 +185,10 @@ async def test_a_check_runs_an_ai_once_and_its_success_closes_its_breaker(
         assert list((bench.place.state_dir / "scratch").iterdir()) == []
         bench.environ["WFD_SIM_SCRIPT"] = "/nowhere"
         answer = await check_ai(engine.parts, "sim")
-    assert answer["works"] is False
-    assert "/nowhere" in str(answer["said"])
+        assert answer["works"] is False
+        assert "/nowhere" in str(answer["said"])
+        bench.environ["PATH"] = "/nowhere"
+        answer = await check_ai(engine.parts, "claude")
+    assert (answer["outcome"], answer["said"]) == (
+        "not_found", "no program 'claude' on the daemon's PATH",
+    )  # fmt: skip

@@ -63,8 +63,7 @@ async def _tried(parts: Parts, ai: Ai) -> Conclusion:
     try:
         return await _run(parts, ai, folder, workspace, tag)
     except (OSError, Broken) as error:
-        kind = Kind.NOT_FOUND if isinstance(error, FileNotFoundError) else Kind.USAGE
-        return Conclusion(Outcome(kind, str(error)))
+        return Conclusion(Outcome(Kind.USAGE, str(error)))
     finally:
         with anyio.CancelScope(shield=True):
             await parts.spawner.end_tree(tag)
@@ -88,17 +87,20 @@ async def _run(parts: Parts, ai: Ai, folder: RunFolder, workspace: Path, tag: st
     for path, text in launch.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    process = await parts.spawner.spawn(
-        Command(
-            argv=launch.argv,
-            cwd=workspace,
-            env=environment(parts.environ, launch, ai),
-            tag=tag,
-            stdout=folder.transcript,
-            stderr=folder.stderr,
-            stdin=folder.prompt,
-        )
+    command = Command(
+        argv=launch.argv,
+        cwd=workspace,
+        env=environment(parts.environ, launch, ai),
+        tag=tag,
+        stdout=folder.transcript,
+        stderr=folder.stderr,
+        stdin=folder.prompt,
     )
+    try:
+        process = await parts.spawner.spawn(command)
+    except FileNotFoundError:
+        lacks = f"no program '{launch.argv[0]}' on the daemon's PATH"
+        return Conclusion(Outcome(Kind.NOT_FOUND, lacks))
     ended_by, code = EndedBy.TIMEOUT, None
     with anyio.move_on_after(TIMEOUT_S):
         code = await process.wait()

@@ -47,7 +47,9 @@ def way_out(names: str | None, ais: Ais) -> str:
         first = named[0]
         verb = "enable" if first["stand"] == "disabled" else "resume"
         return f"a person: 'wfctl ai {verb} {first['name']}'"
-    return "the daemon, when one of them is free; 'wfctl ai list' shows them all"
+    held = [f"'wfctl ai resume {ai['name']}'" for ai in named if ai["stand"] == "held"]
+    lifts = f"; or a person who knows better: {' or '.join(held)}" if held else ""
+    return f"the daemon, when one of them is free{lifts}; 'wfctl ai list' shows them all"
 
 
 def route_words(route: str | None) -> str | None:
@@ -75,6 +77,10 @@ def needs_words(needs: str) -> str:
         if isinstance(names, list):
             parts.append(f"{noun} {', '.join(map(str, names))}")
     return one_line("; ".join(parts))
+
+
+def names_an_ai(needs: str) -> bool:
+    return "ai" in _parsed(needs)
 
 
 def _parsed(route: str | None) -> dict[str, object]:

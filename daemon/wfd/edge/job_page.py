@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wfd.commands.inspect import JobView
 from wfd.domain.job import Job, JobState
-from wfd.edge.ai_words import Ais, needs_words
+from wfd.edge.ai_words import Ais, names_an_ai, needs_words
 from wfd.edge.document import to_json
 from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
@@ -42,7 +42,8 @@ def job_page(view: JobView, now: int, ais: Ais) -> Iterator[PageLine]:
         yield fact("before", ", ".join(f"J{id_}" for id_ in view.needed_by))
     if job.locks is not None:
         yield fact("locks", globs_in_words(job.locks))
-    yield fact("harness", job.harness or "the default of its type")
+    if job.needs is None or not names_an_ai(job.needs):
+        yield fact("harness", job.harness or "the default of its type")
     if job.needs is not None:
         yield fact("needs", needs_words(job.needs))
     if job.priority:

@@ -57,7 +57,8 @@ def maker_of(maker: Maker) -> str:
 def _by(run: Run) -> str:
     if run.by_hand is not None:
         return f"by hand: {run.by_hand}"
-    return run.harness if run.model is None else f"{run.harness} {run.model}"
+    does = run.harness if run.model is None else f"{run.harness} {run.model}"
+    return does if run.ai == run.harness else f"{run.ai} ({does})"
 
 
 def _tried_again(run: Run) -> str | None:

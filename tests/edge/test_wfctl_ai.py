@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.edge.shelf import NOW, Call, Shelf
+from tests.edge.shelf import NOW, Call, Shelf, house_of
 
+from wfd.engine.lease import Terms, take_work
 from wfd.ports import Tx
+from wfd.rules.route import Usual
 
 HOUR = 3_600_000
 
@@ -53,6 +55,7 @@ def test_a_job_that_waits_for_an_ai_says_for_whom_until_when_and_why(
     assert re.search(r"waits_for\tgone; or work, held until .*\d\d:00 \(in 9h\): usage limit", said)
     assert "\x1b[2J" not in said
     assert "released_by\tthe daemon, when one of them is free" in said
+    assert "or a person who knows better: 'wfctl ai resume work'" in said
     told = json.loads(wfctl("job", "1", "--json").out)
     assert told["waits"]["waits_for"].startswith("gone; or work, held until")
     assert "work\tclaude\tfirm\theld until" in wfctl("ai", "list").out
@@ -66,6 +69,34 @@ def test_one_that_only_a_person_releases_names_the_command(configured: Shelf, wf
     said = wfctl("job", "1").out
     assert "work, disabled" in said
     assert "released_by\ta person: 'wfctl ai enable work'" in said
+
+
+def test_a_job_that_names_its_ai_does_not_speak_of_a_default(
+    configured: Shelf, wfctl: Call
+) -> None:
+    wfctl("ai", "register", "spare", "--harness", "sim")
+    configured.write("create", namespace="blue", north_star="green", type="plan", ai="spare")
+    said = wfctl("job", "1").out
+    assert "needs\tthe AI spare" in said
+    assert "the default of its type" not in said
+
+
+def test_a_run_is_said_to_be_of_its_ai_and_not_only_of_its_harness(
+    configured: Shelf, wfctl: Call
+) -> None:
+    wfctl("ai", "register", "spare", "--harness", "sim")
+    configured.write("create", namespace="blue", north_star="green", type="plan")
+    usual = Usual("spare")
+    terms = Terms(9, None, "w", 60_000, house_of(None), lambda namespace, job_type: usual)
+    configured.work(lambda tx: take_work(tx, terms))
+    assert "R1\tspare (sim)\trunning" in wfctl("job", "1").out
+
+
+def test_a_bare_group_shows_its_help_and_nothing_before_it(configured: Shelf, wfctl: Call) -> None:
+    said = wfctl("ai")
+    assert said.code == 2
+    assert "wfctl: Usage" not in said.err
+    assert "register" in said.err, "its commands are named"
 
 
 def test_the_commands_answer_with_the_plain_value_or_a_document(

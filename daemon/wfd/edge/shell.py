@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from wfd.domain.errors import BadInput, WfdError
 from wfd.edge.words import tame
@@ -72,7 +73,7 @@ def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoR
         _say(name, args, error.kind, str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        if not args:  # a bare name shows the help
+        if not args or isinstance(error, NoArgsIsHelpError):  # a bare name shows the help
             error.show()
             sys.exit(error.exit_code)
         _say(name, args, "BadInput", _with_help(error))

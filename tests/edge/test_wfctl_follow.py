@@ -14,6 +14,7 @@ from wfd.ctl import follow as ctl_follow
 from wfd.domain.run import Run
 from wfd.domain.signal import ToolReturned
 from wfd.edge import stream
+from wfd.ports import Tx
 
 STREAM: list[dict[str, object]] = [
     {"type": "system", "subtype": "init", "session_id": "s1", "model": "m"},
@@ -36,17 +37,39 @@ def lines_of(stream: list[dict[str, object]]) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in stream)
 
 
+def a_run(tx: Tx, harness: str) -> int:
+    """J1 runs as R1."""
+    return tx.insert(
+        "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness=harness,
+        now=NOW, ttl_ms=1000, resumed=None, ai=harness, account=None, route=None,
+        is_probe=False,
+    )  # fmt: skip
+
+
+def a_run_that_was_spawned(tx: Tx) -> None:
+    id_ = a_run(tx, "claude")
+    tx.run(
+        "record_spawn", id=id_, pid=1, pid_start="1", boot_id="b", containment=None, now=NOW,
+        worker="w", session_id=None, agent_version=None, model=None,
+    )  # fmt: skip
+
+
 def a_running_run(shelf: Shelf, harness: str = "claude") -> Path:
     """J1 runs as R1; its transcript."""
     shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
-    shelf.work(
-        lambda tx: tx.insert(
-            "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness=harness,
-            now=NOW, ttl_ms=1000, resumed=None, ai=harness, account=None, route=None,
-            is_probe=False,
-        )
-    )  # fmt: skip
+    shelf.work(lambda tx: a_run(tx, harness))
     return place().make_run_folder(1).transcript
+
+
+def test_tail_of_a_run_that_was_pruned_does_not_say_that_it_never_began(
+    shelf: Shelf, wfctl: Call
+) -> None:
+    place().make_run_folder(1)
+    shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
+    shelf.work(a_run_that_was_spawned)
+    said = wfctl("tail", "J1", "--no-follow")
+    assert (said.code, said.out) == (3, "")
+    assert "R1 has no transcript; its folder runs/R1 was pruned, or moved away" in said.err
 
 
 def test_tail_shows_what_the_agent_says_and_tames_it(shelf: Shelf, wfctl: Call) -> None:

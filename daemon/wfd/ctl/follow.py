@@ -113,8 +113,14 @@ def _end_of(where: Place, run: Run, *, is_following: bool) -> Callable[[], bool]
     if run.state is RunState.RUNNING and is_following:
         return lambda: _is_closed(where.store_path, run)
     if not where.run_folder(run.id).transcript.exists():
-        raise NotFound(f"R{run.id} has no transcript; its agent never started")
+        raise NotFound(f"R{run.id} has no transcript; {_why_none(run)}")
     return lambda: True
+
+
+def _why_none(run: Run) -> str:
+    if run.spawned_at is None:
+        return "its agent never started"
+    return f"its folder runs/R{run.id} was pruned, or moved away"
 
 
 def _is_closed(store: Path, run: Run) -> bool:

@@ -10,7 +10,7 @@ from tests.store.ground import Ground
 from wfd.commands.closing import close_lane
 from wfd.commands.deadline import expire_due
 from wfd.commands.lanes import set_head
-from wfd.domain.errors import BadInput, NotAllowed
+from wfd.domain.errors import BadInput, NotAllowed, NotFound
 from wfd.domain.ids import AssignmentId
 from wfd.domain.job import Job, JobState
 from wfd.domain.lane import Lane, LaneState
@@ -253,7 +253,7 @@ def test_a_lane_in_which_a_job_works_is_not_given_up(ground: Ground) -> None:
     first = own(ground, *SRC)
     with pytest.raises(NotAllowed, match=f"J{first} .* works on it"):
         ground.send("abandon_lane", assignment=1, lane=f"J{first}")
-    with pytest.raises(NotAllowed, match="no lane of A1 'J9'"):
+    with pytest.raises(NotFound, match="no lane of A1 'J9'"):
         ground.send("abandon_lane", assignment=1, lane="J9")
 
 

@@ -10,7 +10,7 @@ from wfd.commands.scope import assignment_in, namespace_of, text_of
 from wfd.commands.settle import pause_if_idle
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.decision import DecisionKind
-from wfd.domain.errors import NotAllowed, unknown
+from wfd.domain.errors import NotAllowed, NotFound, unknown
 from wfd.domain.job import By, Job
 from wfd.domain.lane import Lane, LaneState
 from wfd.ports import Tx
@@ -30,7 +30,7 @@ def abandon_lane(tx: Tx, house_of: HouseOf, want: AbandonLane) -> dict[str, obje
     lanes = {lane.name: lane for lane in tx.all(Lane, "lanes_of", assignment_id=assignment.id)}
     lane = lanes.get(want.lane)
     if lane is None:
-        raise NotAllowed(unknown(f"lane of A{assignment.id}", want.lane, lanes))
+        raise NotFound(unknown(f"lane of A{assignment.id}", want.lane, lanes))
     if lane.state is not LaneState.OPEN:
         raise NotAllowed(f"the lane {lane.name} of A{assignment.id} is {lane.state} already")
     for job in tx.all(Job, "open_jobs_of", assignment_id=assignment.id):

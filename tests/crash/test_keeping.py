@@ -154,6 +154,8 @@ def test_a_file_that_is_there_is_replaced_only_when_asked_to(
     assert (refused.code, mine.read_text()) == (5, "precious")
     assert daemon.wfctl("backup", "--to", str(mine), "--force").code == 0
     assert problem(mine) is None
+    nowhere = daemon.wfctl("backup", "--to", str(tmp_path / "no" / "file"))
+    assert (nowhere.code, "there is no folder" in nowhere.err) == (3, True), nowhere.err
 
 
 def test_what_ended_long_ago_is_pruned_while_the_daemon_works(daemon: "Daemon") -> None:

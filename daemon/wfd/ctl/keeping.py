@@ -12,7 +12,7 @@ import click
 
 from wfd.adapters.place import Place, place
 from wfd.ctl.scene import json_option
-from wfd.domain.errors import AlreadyRunning, BadInput, Conflict
+from wfd.domain.errors import AlreadyRunning, BadInput, Conflict, NotFound
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.when import span
@@ -27,7 +27,9 @@ _NOT_IN_IT = "not in it: runs/ with the transcripts, workspaces, and your branch
 
 
 @click.command()
-@click.option("--to", "to", type=click.Path(path_type=Path), metavar="FILE", help="Where to.")
+@click.option(
+    "--to", "to", type=click.Path(path_type=Path), metavar="FILE", help="A file or a folder."
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @json_option
 def backup(to: Path | None, force: bool, as_json: bool) -> None:
@@ -43,6 +45,8 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
     file = _named(where, to)
     if file.exists() and not force:
         raise Conflict(f"{file} is there already; choose another with --to, or say --force")
+    if not file.parent.is_dir():
+        raise NotFound(f"there is no folder {file.parent}; make it, or choose another with --to")
     with _progress("copying") as tell:
         count = write_backup(where.store_path, file, tell)
     if as_json:
@@ -101,7 +105,7 @@ def prune(
     if older_than is not None:
         before = utc_ms() - span(older_than)
         wanted = Wanted(before, None if transcripts_only else before)
-        with _progress("removing") as tell:
+        with _progress("looking at" if dry_run else "removing") as tell:
             done = make_room(where, wanted, is_trial=dry_run, tell=tell.say)
     if vacuum and not dry_run:
         freed = _vacuum(where)
@@ -180,9 +184,9 @@ def _told(file: Path, done: "Restored") -> Iterator[str]:
 
 def _pruned(done: "Pruned", *, dry_run: bool) -> Iterator[str]:
     would = "would go" if dry_run else "are gone"
-    yield f"{plural(done.folders, 'folder')} of runs, {size(done.bytes)}, {would}"
-    rows = "" if dry_run else f", {plural(done.rows, 'row')}"
-    yield f"{plural(done.assignments, 'assignment')}{rows}, {would}"
+    yield f"{plural(done.folders, 'folder')} of runs ({size(done.bytes)}) {would}"
+    rows = "" if dry_run else f" ({plural(done.rows, 'row')})"
+    yield f"{plural(done.assignments, 'assignment')}{rows} {would}"
     if done.kept:
         yield (
             f"{plural(done.kept, 'assignment')} as old stay: something open points at them, their"

@@ -39,7 +39,7 @@ def wfctl() -> None:
     Ids can be typed with or without their letter: A7 is an assignment, J42 a job. On a terminal
     lists are tables; elsewhere they are columns with tabs and no header, and --json gives one
     document. Exit codes: 0 fine, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 conflict,
-    6 the daemon is not running, 75 try later, 130 interrupted.
+    6 the daemon is not running, 74 the store is damaged or gone, 75 try later, 130 interrupted.
     """
 
 

@@ -52,7 +52,7 @@ def claim(
             f"  cd {taken['workspace']}\n"
             f"  what to do  {taken['prompt']}\n"
             f"  keep it     wfctl heartbeat {run}\n"
-            f"  end it      wfctl finish {run} --result '…'   or --failed"
+            f"  end it      wfctl finish {run} --result '…'   with --failed, if you give it up"
         )
     else:
         click.echo("\t".join((run, job, str(taken["workspace"]), str(taken["prompt"]))))

@@ -71,7 +71,8 @@ def assignments(
 ) -> None:
     """Assignments, the newest first.
 
-    Columns: assignment, namespace, state, open jobs, jobs, cost, made, north star.
+    Columns: assignment, namespace, state, open jobs, jobs, cost, tokens, the PM's share,
+    made, north star.
     """
     state = None if status is None else AssignmentState(status)
 
@@ -133,7 +134,7 @@ def locks(
 ) -> None:
     """Which jobs have paths of their own, and which wait for them.
 
-    Columns: job, assignment, namespace, type, has or waits, lane, paths, waits on, made.
+    Columns: job, assignment, namespace, type, has or waits, lane, paths, waits for, made.
     """
 
     def draw() -> None:

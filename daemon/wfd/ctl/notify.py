@@ -40,7 +40,7 @@ def list_rules(as_json: bool) -> None:
         Column("TO"),
         Column("ON", can_wrap=True),
         Column("NAMESPACES", can_wrap=True),
-        Column("", can_wrap=True),
+        Column("STATE", can_wrap=True),
     ]
     print_table(columns, [_row(rule) for rule in rules], empty="no rules are configured")
 

@@ -47,7 +47,7 @@ def print_locks(jobs: Sequence[LockedJob], now: int, *, is_all: bool = False) ->
         Column("STATE"),
         Column("LANE"),
         Column("PATHS", can_wrap=True),
-        Column("WAITS ON"),
+        Column("WAITS FOR"),
         Column("MADE"),
     ]
     print_table(columns, [_lock_row(job, now) for job in jobs], empty=NO_LOCK)
@@ -185,7 +185,8 @@ def _waits_for(job: QueuedJob, now: int, ais: Ais) -> str:
                 return f"somebody: wfctl claim J{job.id}"
             return hindrance(job.waits_on, ais, now)
         case WaitsFor.DEPENDENCY:
-            return f"the end of {job.waits_on}"
+            asks = "" if job.question_id is None else " (wfctl inbox)"
+            return f"{job.waits_on}, which it comes after{asks}"
         case WaitsFor.LOCK:
             return f"paths that {job.waits_on} has"
         case WaitsFor.ASSIGNMENT:

@@ -14,7 +14,7 @@ def decide(prompt: str) -> Json:
         if words := facts.get(key):
             return _block(f"How should it go on? {words}", f"{reason}: {words}")
     if in_line := _names(facts.get("open_jobs")):
-        return _decision("proceed", f"{', '.join(in_line)} comes next.")
+        return _decision("proceed", f"Next in line: {', '.join(in_line)}.")
     gates = _names(facts.get("gates_open"))
     last = _last_job(facts)
     if last.get("outcome") == "succeeded" and last.get("type") != "plan" and not gates:

@@ -157,12 +157,16 @@ def nothing_runs_before_what_it_comes_after(of: Scene) -> Iterator[str]:
 
 
 def nobody_runs_on_the_paths_of_another(of: Scene) -> Iterator[str]:
-    sql = """select run.id, run.started_at, run.ended_at, job.locks
+    sql = """select run.id, run.started_at, run.ended_at, run.assignment_id, job.locks, job.merges
                from run join job on job.id = run.job_id
               where job.locks is not null and run.ended_at is not null"""
     runs = of.rows(sql)
     for one, other in combinations(runs, 2):
         together = one["started_at"] < other["ended_at"] and other["started_at"] < one["ended_at"]
+        # what a merge brings together is its assignment's own, and no other waits for it
+        is_merge = one["merges"] is not None or other["merges"] is not None
+        if is_merge and one["assignment_id"] != other["assignment_id"]:
+            continue
         if together and overlap(json.loads(one["locks"]), json.loads(other["locks"])):
             yield f"R{one['id']} and R{other['id']} ran together on {one['locks']}"
 

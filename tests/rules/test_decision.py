@@ -195,3 +195,10 @@ def test_a_cap_on_attempts_can_be_raised() -> None:
     spent = [a_job(attempts=3)]
     assert refusal(RETRY, some_facts(jobs=spent)) is not None
     assert refusal(RETRY, some_facts(jobs=spent, caps=Caps(attempts=4))) is None
+
+
+def test_a_lane_in_which_a_job_works_already_is_not_tried_again_beside_it() -> None:
+    failed = a_job(lane="J1", state=JobState.FAILED)
+    again = a_job(id=JobId(2), lane="J1", state=JobState.QUEUED, retry_of=failed.id)
+    why = refusal(RETRY, some_facts(jobs=[failed, again]))
+    assert why is not None and "J2 (implement, queued) works in its lane already" in why

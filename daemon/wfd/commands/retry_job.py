@@ -54,8 +54,7 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
         new_id = enqueue_pm(tx, assignment, By.PERSON, changes or "", retry_of=job.id)
     else:
         tried = tried_again(tx, job)
-        if not tried.is_closed:
-            raise NotAllowed(f"J{tried.id} tries it again already; it is {tried.state}")
+        _refuse_a_second_in_lane(tx, tried)
         new_id = enqueue_retry(
             tx,
             assignment,
@@ -83,3 +82,13 @@ def _refuse_a_second_pm(tx: Tx, assignment: Assignment) -> None:
     for other in tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
         if other.is_pm:
             raise NotAllowed(f"J{other.id} is a PM job that is {other.state}; it decides already")
+
+
+def _refuse_a_second_in_lane(tx: Tx, tried: Job) -> None:
+    """A lane is one piece of work: when one is cancelled or merged, it is closed under the other."""
+    for other in tx.all(Job, "open_jobs_of", assignment_id=tried.assignment_id):
+        if tried.has_own_lane and tried.lane in (other.lane, other.merges):
+            raise NotAllowed(
+                f"J{other.id} ({other.type}, {other.state}) works in its lane already;"
+                f" 'wfctl cancel J{other.id}' ends it first"
+            )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wfd.commands.ai import lift
 from wfd.commands.queue import release
 from wfd.domain.ai import Hold
-from wfd.domain.job import Job
+from wfd.domain.job import HAND, Job
 from wfd.engine.parts import Looked
 from wfd.engine.permit import Desk, run_before
 from wfd.ports import Tx
@@ -41,6 +41,8 @@ def release_parked(tx: Tx, desk: Desk, room: int, looked: Looked | None) -> Seen
     ready: list[Job] = []
     if room > 0:
         for names in tx.all(str, "parked_sets"):
+            if names == HAND:  # no AI frees it: whoever claims it releases it
+                continue
             places = _places(desk, names.split(","))
             if places:
                 ready += tx.all(Job, "parked_for", names=names, limit=places)
@@ -78,6 +80,10 @@ def _send_anew(tx: Tx, desk: Desk, sets: Iterable[str], looked: Looked | None) -
 
 
 def _send(tx: Tx, desk: Desk, job: Job, names: str) -> None:
+    if desk.is_for_hands(job):
+        if names != HAND:
+            tx.run("wait_for_others", id=job.id, names=HAND)
+        return
     match desk.verdict(job, run_before(tx, job)):
         case Chosen(ai=ai) if ai.name not in names.split(","):
             tx.run("wait_for_others", id=job.id, names=ai.name)

@@ -106,11 +106,15 @@ class Desk:
         known = before.ai if before and job.resume_session else None
         return route(needs, usual, job.type, self.ais, known)
 
+    def is_for_hands(self, job: Job) -> bool:
+        usual = self._usual_of(self._namespace(job.namespace_id), job.type)
+        return not job.is_pm and (job.harness or usual.default) == HAND
+
     def permit(self, namespace: Namespace, job: Job) -> Go | Park:
         if job.merges is not None:
             return Go(MERGING, _MERGE_ROUTE)
         self._namespaces[namespace.id] = namespace
-        if not job.is_pm and self._is_for_hands(namespace, job):
+        if self.is_for_hands(job):
             return Park(WaitsFor.AI, HAND)  # until somebody claims it, which looks at its paths
         other = blocker(self._read, job)
         if other is not None:
@@ -137,9 +141,6 @@ class Desk:
             before=before,
             takes_over_for=was if was and was.stand in GONE else None,
         )
-
-    def _is_for_hands(self, namespace: Namespace, job: Job) -> bool:
-        return (job.harness or self._usual_of(namespace, job.type).default) == HAND
 
     def _namespace(self, id: NamespaceId) -> Namespace:
         if id not in self._namespaces:

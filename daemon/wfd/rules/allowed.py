@@ -23,6 +23,10 @@ def why_no_retry(facts: Facts) -> str | None:
     spent = retry.spent(facts.tried_again, facts.caps)
     if spent:
         return f"{spent}; insert another kind of job, or block"
+    tried = facts.tried_again
+    for job in facts.open_jobs:
+        if tried.has_own_lane and tried.lane in (job.lane, job.merges):
+            return f"J{job.id} ({job.type}, {job.state}) works in its lane already; proceed with it"
     return why_no_job(facts)
 
 

@@ -403,6 +403,10 @@ class Workspaces(Protocol):
         """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
         ...
 
+    async def delivered(self, namespace: Namespace, assignment: Assignment) -> str | None:
+        """Where the branch was delivered last, whatever its row says; None if it never was."""
+        ...
+
     async def retire(self, namespace: Namespace, assignment: Assignment) -> None:
         """Drop the branch of a lane that was merged, if it is where the daemon left it."""
         ...

@@ -1,6 +1,7 @@
 """kill -9 while a lane is merged: what was done is merged once, and nothing is lost."""
 
 import shlex
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,4 +70,29 @@ def test_a_merge_whose_branch_could_not_be_moved_goes_on_after_a_kill_once_the_w
     assert daemon.settled(one).state == "complete"
     assert daemon.git("rev-list", "--count", "--merges", "wfd/A1") == "1"
     assert daemon.git("show", "wfd/A1:a.txt") == "a"
+    daemon.assert_sound()
+
+
+def test_a_merge_that_is_cancelled_after_a_kill_leaves_the_branch_where_its_row_says(
+    daemon: "Daemon",
+) -> None:
+    daemon.plays({"implement": [[{"edit": {"path": "a.txt", "content": "a\n"}}]]})
+    daemon.sets(WFD_TEST_AT="delivered:2:kill")  # the first is that of the lane
+    daemon.start()
+    one = int(str(daemon.send("create", north_star="Add it")["assignment"]))
+    daemon.send(
+        "insert_job", assignment=one, type="implement", context="Do it", locks=["a.txt"],
+        parallel=True,
+    )  # fmt: skip
+    assert daemon.wait() == -signal.SIGKILL
+    daemon.sets(WFD_TEST_AT="")
+    merge = next(job for job in daemon.jobs(one) if job.type == "merge")
+    daemon.send("cancel_job", job=merge.id)
+    daemon.start()
+    stands = daemon.settled(one)
+
+    assert daemon.outcomes(merge) == ["cancelled"]
+    assert daemon.git("rev-parse", "wfd/A1") == stands.head_commit
+    daemon.send("update_assignment", assignment=one, status="active")
+    daemon.settled(one)
     daemon.assert_sound()

@@ -163,6 +163,10 @@ class GitWorkspaces:
                 await here.refuse_to_lose()
             await here.remove()
 
+    async def delivered(self, namespace: Namespace, assignment: Assignment) -> str | None:
+        async with self._opened(namespace, assignment) as here:
+            return await here.own.commit_at(here.ref("head"))
+
     async def retire(self, namespace: Namespace, assignment: Assignment) -> None:
         async with self._opened(namespace, assignment) as here:
             await here.users.drop_branch(assignment.branch, here.known_head)

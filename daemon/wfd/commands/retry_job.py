@@ -85,7 +85,7 @@ def _refuse_a_second_pm(tx: Tx, assignment: Assignment) -> None:
 
 
 def _refuse_a_second_in_lane(tx: Tx, tried: Job) -> None:
-    """A lane is one piece of work: when one is cancelled or merged, it is closed under the other."""
+    """When one of two is cancelled or merged, the lane is closed under the other."""
     for other in tx.all(Job, "open_jobs_of", assignment_id=tried.assignment_id):
         if tried.has_own_lane and tried.lane in (other.lane, other.merges):
             raise NotAllowed(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import anyio
 
 from wfd.commands.closing import close_lane, get_lane
+from wfd.commands.queue import get_assignment
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict, LeaseLost
 from wfd.domain.lane import Lane, LaneState
@@ -16,6 +17,7 @@ from wfd.domain.template import Template
 from wfd.engine.finish import gather_evidence, need_lease, stand_at
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.steps import Step, reached
 from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx
 
@@ -42,21 +44,48 @@ async def merge(parts: Parts, lease: Lease) -> Closing:
 async def _merged(
     parts: Parts, lease: Lease, assignment: Assignment, settings: Settings
 ) -> Closing:
-    job, run = lease.job, lease.run
-    assert job.merges is not None, "this job merges a lane"
-    name = job.merges
-    lane = await parts.store.write(lambda tx: get_lane(tx, assignment.id, name))
-    seen = lane.view(assignment)
-    made = await parts.workspaces.merge(lease.namespace, assignment, seen, job.id, run.id)
+    lane, made = await _made(parts, lease, assignment)
     if isinstance(made, Conflicting):
         return _closing(Outcome(Kind.FAILED, _conflict(assignment, lane, made)))
     await need_lease(parts, lease)
     # together, though somebody ends the run now: gates speak of the tree that the branch holds
     with anyio.CancelScope(shield=True):
         await _keep(parts, lease, assignment, lane, made)
-    told = Conclusion(Outcome(Kind.SUCCEEDED), text=f"Merged {seen.branch}.")
+    told = Conclusion(Outcome(Kind.SUCCEEDED), text=f"Merged {lane.view(assignment).branch}.")
     told, evidence = await gather_evidence(parts, lease, assignment, settings, _MERGE, told, made)
     return Closing(told, EndedBy.NONE, None, made, evidence)
+
+
+async def finish_cancelled_merge(parts: Parts, lease: Lease) -> Closing:
+    """A merge that is cancelled after a kill. A branch that has moved already stays where it is.
+
+    Shield it.
+    """
+    made: Snapshot | None = None
+    try:
+        whole = await parts.store.write(lambda tx: get_assignment(tx, lease.assignment.id))
+        at = await parts.workspaces.delivered(lease.namespace, whole)
+        if at is not None and at != (whole.head_commit or whole.base_commit):
+            lane, kept = await _made(parts, lease, whole)
+            if isinstance(kept, Snapshot):
+                await _keep(parts, lease, whole, lane, kept)
+                made = kept
+    except (Broken, Conflict, OSError) as error:  # a person clears the way, and asks for it again
+        parts.log.warning("merge.not_kept", run_id=lease.run.id, error=str(error))
+    outcome = Outcome(Kind.CANCELLED, "cancelled when the daemon had died")
+    return replace(_closing(outcome), snapshot=made)
+
+
+async def _made(
+    parts: Parts, lease: Lease, assignment: Assignment
+) -> tuple[Lane, Snapshot | Conflicting]:
+    job = lease.job
+    assert job.merges is not None, "this job merges a lane"
+    name = job.merges
+    lane = await parts.store.write(lambda tx: get_lane(tx, assignment.id, name))
+    seen = lane.view(assignment)
+    made = await parts.workspaces.merge(lease.namespace, assignment, seen, job.id, lease.run.id)
+    return lane, made
 
 
 async def _keep(
@@ -65,6 +94,7 @@ async def _keep(
     await parts.workspaces.deliver(
         lease.namespace, assignment, lease.run.id, made.commit, moves_branch=True
     )
+    reached(Step.DELIVERED)
 
     def record(tx: Tx) -> None:
         stand_at(tx, assignment, lease.run.id, made)

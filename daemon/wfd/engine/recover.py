@@ -19,7 +19,7 @@ from wfd.domain.run_folder import RunFolder
 from wfd.engine import by_hand
 from wfd.engine.exit import Exit
 from wfd.engine.finish import finish, finish_cancelled
-from wfd.engine.merge import merge
+from wfd.engine.merge import finish_cancelled_merge, merge
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, LiveRun, Parts, birth_of
 from wfd.engine.run_agent import bring_to_close, stderr_of
@@ -70,9 +70,8 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
         with live.scope, contextlib.suppress(LeaseLost, DamagedStore):
             closing = await _concluded(parts, live, places)
         if closing is None and live.ended_by is EndedBy.CANCEL:
-            told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
             with anyio.CancelScope(shield=True):
-                closing = await finish_cancelled(parts, lease, live.over or _lost(lease, told))
+                closing = await _cancelled(parts, live)
         if closing is not None:
             await bring_to_close(parts, lease.run, replace(closing, idle_ms=idle_ms))
         # else it is no longer ours, or the daemon stops again and the next start finds it
@@ -81,6 +80,14 @@ async def _conclude(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) 
     finally:
         parts.live.pop(lease.run.id, None)
         parts.wake()
+
+
+async def _cancelled(parts: Parts, live: LiveRun) -> Closing:
+    lease = live.lease
+    if lease.job.merges is not None:
+        return await finish_cancelled_merge(parts, lease)
+    told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
+    return await finish_cancelled(parts, lease, live.over or _lost(lease, told))
 
 
 async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> Closing:

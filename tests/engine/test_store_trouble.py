@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 from wfd.domain.errors import Broken, DamagedStore, NotAllowed, StoreDown, TryLater
 from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import WaitsFor
-from wfd.engine import by_hand, claim, finish, housekeep, worker
+from wfd.engine import by_hand, claim, finish, housekeep, merge, worker
+from wfd.engine.close import Closing
+from wfd.engine.parts import Lease, Parts
 from wfd.engine.pulse import Pulse
 from wfd.ports import Tx
 
@@ -251,6 +253,33 @@ async def test_a_disk_that_is_full_at_the_snapshot_is_waited_for_with_the_work_i
     assert count(lines, "run.waits_for_room") == 1
 
 
+@pytest.mark.parametrize("at", ["prepare", "merge", "deliver", "restore"])
+async def test_a_disk_that_is_full_while_a_lane_is_merged_asks_nobody_and_is_tried_again(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    (bench.tmp / "config" / "policies").mkdir(parents=True)
+    (bench.tmp / "config" / "policies" / "default.yaml").write_text(bench.policy(base_ms=1))
+    async with bench.running() as engine:
+        real = merge.merge
+
+        async def meets_it(parts: Parts, lease: Lease) -> Closing:
+            if lease.job.transient == 0:
+                error = Broken(f"git failed (exit 128): error: {NO_SPACE}")
+                _once(engine.parts.workspaces, at, error, monkeypatch)
+            return await real(parts, lease)
+
+        monkeypatch.setattr("wfd.engine.run_agent.merge", meets_it)
+        one = await engine.create("Greet")
+        await engine.send(
+            "insert_job", assignment=one, type="implement", context="Do", locks=("greeting.txt",),
+            parallel=True,
+        )  # fmt: skip
+        assert (await engine.settled(one)).state == "complete"
+        job = next(job for job in await engine.jobs(one) if job.merges)
+        runs = [run.outcome for run in await engine.runs(one) if run.job_id == job.id]
+    assert runs == ["transient", "succeeded"]
+
+
 def _always(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*args: object) -> object:
         raise error
@@ -262,11 +291,11 @@ def _once(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPat
     real: Callable[..., Any] = getattr(on, name)
     failed: list[bool] = []
 
-    async def fails(*args: object) -> object:
+    async def fails(*args: object, **values: object) -> object:
         if not failed:
             failed.append(True)
             raise error
-        return await real(*args)
+        return await real(*args, **values)
 
     monkeypatch.setattr(on, name, fails)
 

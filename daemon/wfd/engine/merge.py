@@ -10,13 +10,14 @@ import anyio
 from wfd.commands.closing import close_lane, get_lane
 from wfd.commands.queue import get_assignment
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict, LeaseLost
+from wfd.domain.errors import Broken, Conflict, LeaseLost, StoreFailed
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.template import Template
 from wfd.engine.finish import gather_evidence, need_lease, stand_at
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.room import may_heal
 from wfd.engine.steps import Step, reached
 from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx
@@ -34,11 +35,11 @@ async def merge(parts: Parts, lease: Lease) -> Closing:
         _, assignment = await ready_workspace(parts, lease, settings)
         return await _merged(parts, lease, assignment, settings)
     except NotReady as error:
-        return replace(_closing(error.outcome), evidence=error.evidence)
-    except LeaseLost:
+        return replace(_stopped(error.outcome, error.__cause__), evidence=error.evidence)
+    except (LeaseLost, StoreFailed):
         raise
-    except (Broken, Conflict, OSError) as error:  # a person clears the way, and it is tried again
-        return _closing(Outcome(Kind.USAGE, str(error)))
+    except (Broken, Conflict, OSError) as error:
+        return _stopped(Outcome(Kind.USAGE, str(error)), error)
 
 
 async def _merged(
@@ -115,6 +116,11 @@ def _conflict(assignment: Assignment, lane: Lane, made: Conflicting) -> str:
         f"{branch} conflicts with {assignment.branch} in {named}{rest}; nothing was changed."
         f" A retry does the work of {lane.name} again on top of {assignment.branch}"
     )
+
+
+def _stopped(outcome: Outcome, by: BaseException | None) -> Closing:
+    """A person clears the way, and it is tried again; a full disk passes, and nobody is asked."""
+    return _closing(replace(outcome, kind=Kind.TRANSIENT) if may_heal(by) else outcome)
 
 
 def _closing(outcome: Outcome) -> Closing:

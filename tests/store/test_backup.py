@@ -250,6 +250,19 @@ def test_a_run_that_was_open_is_lost_and_its_branch_is_gone_on_from_where_it_is(
     assert not path.with_name("wfd.db-wal").exists()
 
 
+def test_a_result_that_was_given_by_hand_and_not_taken_is_lost_like_any_other_run(
+    path: Path,
+) -> None:
+    given = "update run set by_hand = 'ada', answer = 'done', exit_code = 0, session_id = null"
+    with closing(open_writer(path)) as store:
+        store.executescript(ONE_RUN)
+        store.execute(given)
+    ready(path, {}, {}, lambda branch: Found())
+    with closing(sqlite3.connect(path)) as store:
+        told = store.execute("select by_hand, answer, exit_code, spawned_at from run").fetchall()
+    assert told == [("ada", None, None, None)], "or it would be done, with no work to show"
+
+
 def test_a_lane_is_gone_on_with_from_where_its_own_branch_is(path: Path) -> None:
     with closing(open_writer(path)) as store:
         store.executescript(ONE_RUN)

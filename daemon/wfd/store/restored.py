@@ -142,7 +142,8 @@ def _lose_open_runs(connection: sqlite3.Connection) -> list[int]:
         row[0]
         for row in connection.execute(
             "update run set spawned_at = null, pid = null, pid_start = null, boot_id = null,"
-            " session_id = null where state = 'running' returning id"
+            " session_id = null, answer = null, exit_code = null"
+            " where state = 'running' returning id"
         ).fetchall()
     )
 

@@ -105,11 +105,14 @@ def test_a_persons_own_pause_asks_nothing(ground: Ground, status: str) -> None:
     assert questions(ground) == []
 
 
-def test_a_second_question_takes_the_place_of_the_first(ground: Ground) -> None:
+def test_a_second_reason_to_stand_still_takes_the_place_of_the_first_and_of_no_question(
+    ground: Ground,
+) -> None:
     asked_by_pm(ground)
-    new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, "something else")
-    ground.do(partial(_ask_of_a1, new=new))
-    assert [asked.state for asked in questions(ground)] == ["withdrawn", "open"]
+    for words in ("it cannot log in", "something else"):
+        new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, words)
+        ground.do(partial(_ask_of_a1, new=new))
+    assert [asked.state for asked in questions(ground)] == ["open", "withdrawn", "open"]
 
 
 def test_what_concerns_one_job_stands_beside_what_stops_the_assignment(ground: Ground) -> None:

@@ -38,8 +38,9 @@ def ask(
 ) -> QuestionId:
     """Put a question into the inbox; the one that it takes the place of is withdrawn.
 
-    One is open for each assignment that stands still, for each job that waits for a decision,
-    and for each AI. `assignment` is None for what concerns all of them.
+    One is open for each assignment that stands still, and for each of its jobs that asked by
+    itself; for each job that waits for a decision, and for each AI. `assignment` is None for what
+    concerns all of them.
     """
     for before in _in_its_place(tx, assignment, new):
         close_question(tx, before, QuestionState.WITHDRAWN)
@@ -103,8 +104,16 @@ def _in_its_place(tx: Tx, assignment: Assignment | None, new: NewQuestion) -> li
         return tx.all(Question, "open_questions_about", kind=new.kind, subject=new.subject)
     earlier = tx.all(Question, "open_questions_of", assignment_id=assignment.id)
     if new.kind in STOPPING:
-        return [asked for asked in earlier if asked.kind in STOPPING]
+        return [a for a in earlier if a.kind in STOPPING and _is_made_moot(a, new)]
     return [a for a in earlier if (a.kind, a.job_id) == (new.kind, new.job_id)]
+
+
+def _is_made_moot(before: Question, new: NewQuestion) -> bool:
+    """What stood still stands still for another reason now; what somebody asked is still asked.
+
+    Two jobs that run side by side may both ask.
+    """
+    return before.by is Asker.POLICY or before.job_id == new.job_id
 
 
 def _deadline(

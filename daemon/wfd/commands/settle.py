@@ -8,7 +8,7 @@ from wfd.commands.record import decide
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.job import By, Job
-from wfd.domain.question import Asker, Forbidden, Patience, Question, QuestionKind
+from wfd.domain.question import STOPPING, Asker, Forbidden, Patience, Question, QuestionKind
 from wfd.ports import Tx
 from wfd.rules.caps import breach, caps_of
 
@@ -73,13 +73,18 @@ def stop_at_cap(tx: Tx, assignment: Assignment, reached: str, patience: Patience
 def carry_on(
     tx: Tx, assignment: Assignment, by: By, decision_id: int, *, is_pm_first: bool
 ) -> Assignment:
-    """Set it active: what is in line goes on, or else a PM decides; or a PM in any case, first."""
+    """Set it active: what is in line goes on, or else a PM decides; or a PM in any case, first.
+
+    While another of its questions is open it stands still.
+    """
     still = tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
     can_move = bool(still) and why_stuck(tx, assignment) is None
     calls_pm = not can_move or (is_pm_first and not any(job.is_pm for job in still))
     if calls_pm:
         step_back(tx, assignment.id)
         enqueue_pm(tx, assignment, by, decision_id=decision_id)
-    if assignment.state is AssignmentState.ACTIVE:
+    left = tx.all(Question, "open_questions_of", assignment_id=assignment.id)
+    asks_still = any(asked.kind in STOPPING for asked in left)
+    if asks_still or assignment.state is AssignmentState.ACTIVE:
         return assignment
     return set_state(tx, assignment, AssignmentState.ACTIVE)

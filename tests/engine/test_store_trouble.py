@@ -15,7 +15,7 @@ from wfd.domain.errors import Broken, DamagedStore, NotAllowed, StoreDown, TryLa
 from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import WaitsFor
 from wfd.engine import by_hand, claim, finish, housekeep, merge, worker
-from wfd.engine.close import Closing
+from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts
 from wfd.engine.pulse import Pulse
 from wfd.ports import Tx

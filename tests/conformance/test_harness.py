@@ -158,9 +158,9 @@ def test_a_launch_has_an_argv_that_a_system_takes(harness: Harness) -> None:
 @every
 def test_a_launch_tells_nothing_of_the_prompt(harness: Harness) -> None:
     # `Ask` carries none: it goes through stdin, so two runs differ by their session alone.
-    one = harness.launch(Ask(Path("/w"), Path("/r"), session_id="one"))
-    two = harness.launch(Ask(Path("/w"), Path("/r"), session_id="two"))
-    assert [word.replace("one", "two") for word in one.argv] == list(two.argv)
+    one = harness.launch(Ask(Path("/w"), Path("/r"), session_id="session-1"))
+    two = harness.launch(Ask(Path("/w"), Path("/r"), session_id="session-2"))
+    assert [word.replace("session-1", "session-2") for word in one.argv] == list(two.argv)
     assert one.files == two.files
 
 

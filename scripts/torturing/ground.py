@@ -191,7 +191,7 @@ class Ground:
             with suppress(ProcessLookupError):
                 os.kill(self._chance.choice(found), signal.SIGKILL)
 
-    # --- helpers --------------------------------------------------------------------------
+    # --- what these need -------------------------------------------------------------------
 
     def _launch(self) -> subprocess.Popen[bytes]:
         with (self.folder / "said.log").open("ab") as said:

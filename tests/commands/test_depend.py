@@ -61,7 +61,7 @@ def test_a_job_waits_in_no_line_until_what_it_comes_after_is_done(
 
 
 def test_what_is_structure_does_not_keep_the_turn_from_others(ground: Ground) -> None:
-    """field.md: structure, dependency and execution are separate things."""
+    """Structure, dependency and execution are separate things."""
     ground.create("one", type="plan", context="Plan it")
     ground.create("two", type="plan", context="Plan it")
     waiting = ground.insert(1, after=[2], priority=9)

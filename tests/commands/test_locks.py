@@ -271,7 +271,7 @@ def test_merge_jobs_are_the_daemons_own(ground: Ground) -> None:
 
 @pytest.mark.usefixtures("one")
 def test_a_stale_end_frees_no_path_twice(ground: Ground) -> None:
-    """field.md 13: a stale finish releases a lane twice, and a limit-1 job runs 11 times."""
+    """A stale finish releases a lane twice, and a limit-1 job runs 11 times."""
     first = own(ground, *SRC)
     others = [own(ground, *SRC) for _ in range(3)]
     lease = take(ground)[first]

@@ -212,7 +212,7 @@ def test_what_configuration_keeps_no_longer_is_forgotten_by_the_daemon(daemon: "
 def test_two_daemons_that_start_at_once_on_an_old_store_bring_it_forward_once(
     daemon: "Daemon",
 ) -> None:
-    """field.md 8: one migrates, and the other is refused with a sentence."""
+    """One migrates, and the other is refused with a sentence."""
     path = daemon.place.store_path
     with closing(sqlite3.connect(path)) as old:
         for number, sql in migrations()[:2]:

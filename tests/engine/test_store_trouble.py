@@ -80,7 +80,7 @@ def count(lines: list[Any], event: str) -> int:
 async def test_one_hiccup_of_the_store_ends_none_of_the_loops(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """field.md 13: one hiccup killed all workers while the pool looked alive."""
+    """One hiccup killed all workers while the pool looked alive."""
     monkeypatch.setattr(housekeep, "EVERY_S", 0.05)
     bench.flags["leaseTtlMs"] = 300
     async with bench.running() as engine:
@@ -147,7 +147,7 @@ async def test_while_the_store_cannot_be_written_nothing_is_leased_and_the_log_s
 async def test_a_final_write_that_fails_is_written_later_and_once(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """field.md 3: the final write was lost, and the row said `running` for ever."""
+    """The final write was lost, and the row said `running` for ever."""
     go = bench.tmp / "go"
     bench.plays({"implement": [[{"wait_for": str(go)}, EDIT]]})
     with logged() as lines:

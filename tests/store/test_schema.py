@@ -195,7 +195,7 @@ def test_a_store_is_not_brought_forward_without_room_for_what_it_was(
 def test_two_processes_that_open_an_old_store_at_once_bring_it_forward_once(
     tmp_path: Path,
 ) -> None:
-    """field.md 8: migrations that raced at the start."""
+    """Migrations that raced at the start."""
     path = tmp_path / "wfd.db"
     third(path)
     code = (

@@ -66,7 +66,7 @@ async def test_what_two_lanes_did_comes_together_and_says_who_did_it(ground: "Gr
 
 
 async def test_a_conflict_names_its_paths_and_changes_nothing(ground: "Ground") -> None:
-    """field.md 7: a failed merge-back deleted the only commit."""
+    """A failed merge-back deleted the only commit."""
     await ground.prepare()
     one = await a_lane(ground, "J1", {"README": "one\n", "src/é.py": "1\n"})
     two = await a_lane(ground, "J2", {"README": "two\n", "src/é.py": "2\n"})
@@ -83,7 +83,7 @@ async def test_a_conflict_names_its_paths_and_changes_nothing(ground: "Ground") 
 
 
 async def test_merging_again_for_the_same_job_gives_the_same_commit(ground: "Ground") -> None:
-    """field.md 9: dispatched twice."""
+    """Dispatched twice."""
     await ground.prepare()
     lane = await a_lane(ground, "J1", {"a.txt": "a\n"})
     first = await merged(ground, lane)
@@ -95,7 +95,7 @@ async def test_merging_again_for_the_same_job_gives_the_same_commit(ground: "Gro
 
 
 async def test_what_lay_unkept_in_the_workspace_is_in_the_merge(ground: "Ground") -> None:
-    """field.md 7: work is lost with what is cleaned up."""
+    """Work is lost with what is cleaned up."""
     made = await ground.prepare()
     lane = await a_lane(ground, "J1", {"a.txt": "a\n"})
     (made.path / "left.txt").write_text("by a run that went wrong\n")

@@ -16,12 +16,16 @@ from tests.store.ending import end
 from tests.store.ground import Ground
 
 from wfd.commands.deadline import expire_due
+from wfd.commands.queue import get_assignment, get_job
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.decision import DecisionKind
 from wfd.domain.errors import BadInput, NotAllowed, NotFound
+from wfd.domain.ids import JobId
 from wfd.domain.job import By, JobState
 from wfd.domain.outcome import Kind
 from wfd.domain.question import AtDeadline, QuestionState
+from wfd.engine.apply import facts_of
+from wfd.ports import Tx
 
 A = AssignmentState
 
@@ -106,6 +110,25 @@ def test_yes_is_an_answer(ground: Ground, reason: str | None, answer: str) -> No
     assert ground.decisions(1)[-1].kind is DecisionKind.APPROVE
 
 
+def test_yes_is_no_answer_to_one_of_several(ground: Ground) -> None:
+    asked_by_pm(ground, "EUR or USD?", ["EUR", "USD"])
+    with pytest.raises(NotAllowed, match="'wfctl answer Q1 1' an option by its number"):
+        ground.send("approve", question=1)
+    assert questions(ground)[0].state is QuestionState.OPEN
+
+
+@pytest.mark.parametrize("word", ["approve", "reject"])
+def test_yes_or_no_settles_no_dependency_and_what_does_is_told(ground: Ground, word: str) -> None:
+    ground.create("one", type="plan", context="Plan it")
+    later = ground.insert(1, after=[1])
+    end(ground, ground.take().leases[0].run, Kind.FAILED)
+    [asked] = questions(ground)
+    ways = f"'wfctl retry J1' .*'wfctl depend J{later} --drop J1' .*'wfctl cancel J{later}'"
+    with pytest.raises(NotAllowed, match=ways):
+        ground.send(word, question=asked.id, reason="so")
+    assert questions(ground)[0].state is QuestionState.OPEN
+
+
 @pytest.mark.parametrize(
     ("command", "values"),
     [("answer", {"text": " "}), ("reject", {}), ("approve", {"reason": ""}), ("override", {})],
@@ -186,6 +209,30 @@ def test_an_override_of_the_cap_on_jobs_lets_the_pm_insert_one_more(ground: Grou
     job = {"type": "implement", "harness": None, "context": "more"}
     pm_says(ground, "insert_job", job=job)
     assert ground.jobs(1)[-1].type == "implement"
+
+
+def test_a_pm_hears_no_more_of_a_refusal_once_a_person_has_gone_past_it(ground: Ground) -> None:
+    capped(ground, jobs=1)
+    worked(ground)
+    job = {"type": "implement", "harness": None, "context": "more"}
+    pm_says(ground, "insert_job", job=job)
+    again = ground.jobs(1)[-1]
+    assert "cap on jobs" in (refused(ground, again.id) or "")
+    ground.send("update_assignment", assignment=1, status="paused", reason="let me see")
+    ground.send("update_assignment", assignment=1, status="active", reason="go on")
+    assert refused(ground, again.id) is None
+    pm_says(ground, "insert_job", job=job)
+    assert ground.assignment(1).state is A.ACTIVE, "it has two tries again"
+
+
+def refused(ground: Ground, pm_job: int) -> str | None:
+    """What its PM is told of the answer before."""
+
+    def read(tx: Tx) -> str | None:
+        job = get_job(tx, JobId(pm_job))
+        return facts_of(tx, get_assignment(tx, job.assignment_id), job, ground.settings).refused
+
+    return ground.do(read)
 
 
 def test_an_override_of_gates_completes_past_them_and_is_recorded(ground: Ground) -> None:

@@ -76,13 +76,13 @@ def test_a_person_is_shown_the_whole_question_and_what_to_type(
         "USD",
         "then the PM chooses the safest way on",
         "wfctl answer Q1 1",
-        "wfctl approve Q1",
         "wfctl reject Q1 --reason",
         "wfctl override Q1 --reason",
         "completes it past its open gates",
         "wfctl assignment A1",
     ):
         assert words in said
+    assert "wfctl approve" not in said  # yes is none of the options
 
 
 def test_the_pages_name_the_open_question(
@@ -105,7 +105,6 @@ def test_the_pages_name_the_open_question(
     [
         (["answer", "q1", "2"], "USD", "active"),
         (["answer", "A1", "neither"], "neither", "active"),
-        (["approve", "Q1"], "yes", "active"),
         (["reject", "A1", "--reason", "too dear"], "no: too dear", "active"),
         (["override", "Q1", "--reason", "fine"], "override: fine", "complete"),
     ],

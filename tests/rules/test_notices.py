@@ -104,6 +104,15 @@ def test_a_notice_says_who_what_and_what_to_type() -> None:
     ]
 
 
+def test_a_question_says_who_asks_and_what() -> None:
+    one = event("question.asked", question_id=5, text="Which format?")
+
+    assert text_of(one, "shop", None).split("\n") == [
+        "A7 in shop asks: Which format?",
+        "wfctl inbox --namespace shop",
+    ]
+
+
 def test_an_unknown_kind_is_told_by_its_facts() -> None:
     one = event("account.rested", namespace=None, account="claude", until=1_795_000_000_000)
 

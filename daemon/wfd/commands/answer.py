@@ -1,6 +1,5 @@
 """A person's word on an open question: an answer, yes, or no."""
 
-import json
 from dataclasses import dataclass
 
 from wfd.commands.ask import close_question
@@ -18,6 +17,7 @@ from wfd.domain.job import By
 from wfd.domain.question import STOPPING, Asker, Question, QuestionState
 from wfd.ports import Read, Tx
 from wfd.rules.caps import breach, caps_of
+from wfd.rules.ways import YES, options_of, why_no_yes_or_no
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,17 @@ def answer(tx: Tx, house_of: HouseOf, want: AnswerQuestion) -> dict[str, object]
 def approve(tx: Tx, house_of: HouseOf, want: Approve) -> dict[str, object]:
     """As `answer`, with yes."""
     asked = meant(tx, want)
-    said = "yes"
+    _refuse_unclear(asked, is_yes=True)
+    said = YES
     if want.reason is not None:
-        said = f"yes: {text_of(want.reason, 'reason', MAX_REASON)}"
+        said = f"{YES}: {text_of(want.reason, 'reason', MAX_REASON)}"
     return _carry_out(tx, house_of, asked, DecisionKind.APPROVE, said)
 
 
 def reject(tx: Tx, house_of: HouseOf, want: Reject) -> dict[str, object]:
     """As `answer`, with no and why. The PM hears it before anything else goes on."""
     asked = meant(tx, want)
+    _refuse_unclear(asked, is_yes=False)
     said = f"no: {text_of(want.reason, 'reason', MAX_REASON)}"
     return _carry_out(tx, house_of, asked, DecisionKind.REJECT, said)
 
@@ -91,7 +93,7 @@ def inputs_of(asked: Question, **more: object) -> dict[str, object]:
             "kind": asked.kind,
             "by": asked.by,
             "text": asked.text,
-            "options": json.loads(asked.options),
+            "options": options_of(asked),
         },
         **more,
     }
@@ -119,9 +121,15 @@ def _only_one_of(read: Read, assignment: Assignment) -> Question:
     return found[0]
 
 
+def _refuse_unclear(asked: Question, *, is_yes: bool) -> None:
+    why_not = why_no_yes_or_no(asked, is_yes=is_yes)
+    if why_not is not None:
+        raise NotAllowed(why_not)
+
+
 def _chosen(asked: Question, text: str) -> str:
     """An option by its words or by its number, as the inbox shows them; else what was said."""
-    options: list[str] = json.loads(asked.options)
+    options = options_of(asked)
     for option in options:
         if option.strip().casefold() == text.casefold():
             return option

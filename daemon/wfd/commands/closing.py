@@ -140,5 +140,7 @@ def _ask_about(tx: Tx, job: Job, need: Need) -> None:
         f" again, 'wfctl depend J{job.id} --drop J{need.id}' lets it go on without,"
         f" 'wfctl cancel J{job.id}' gives it up"
     )
-    new = NewQuestion(QuestionKind.DEPENDENCY, Asker.POLICY, text, job_id=job.id)
+    new = NewQuestion(
+        QuestionKind.DEPENDENCY, Asker.POLICY, text, subject=f"J{need.id}", job_id=job.id
+    )
     ask(tx, assignment, new)

@@ -8,7 +8,7 @@ from wfd.domain.ids import AssignmentId, JobId, NamespaceId, QuestionId, RunId
 from wfd.domain.job import By, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Kind
-from wfd.domain.question import Asker, AtDeadline, QuestionKind, QuestionState
+from wfd.domain.question import Question
 
 if TYPE_CHECKING:
     from wfd.domain.assignment import Assignment
@@ -102,27 +102,11 @@ class ListedAssignment:
 
 
 @dataclass(frozen=True)
-class ListedQuestion:
-    id: QuestionId
-    namespace_id: NamespaceId | None
+class ListedQuestion(Question):
     namespace: str | None
-    assignment_id: AssignmentId | None
     assignment_state: AssignmentState | None
     north_star: str | None
-    job_id: JobId | None
     job_type: str | None
-    run_id: RunId | None
-    kind: QuestionKind
-    by: Asker
-    text: str
-    options: str
-    subject: str | None
-    deadline: int | None
-    at_deadline: AtDeadline | None
-    state: QuestionState
-    answer: str | None
-    created_at: int
-    closed_at: int | None
 
 
 def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJob]:

@@ -19,6 +19,7 @@ from wfd.domain.question import Forbidden, Question, QuestionState
 from wfd.ports import Tx
 from wfd.rules.caps import breach, cap_reached, caps_of
 from wfd.rules.policy import Caps
+from wfd.rules.ways import ways
 
 MAX_TIMES = 1000  # how often a cap is given again by one word
 
@@ -93,7 +94,5 @@ def _more(assignment: Assignment, caps: Caps) -> dict[str, float]:
 
 
 def _nothing_to_pass(asked: Question) -> str:
-    return (
-        f"Q{asked.id} forbids nothing that could be gone past; answer it:"
-        f" 'wfctl answer Q{asked.id} …', or 'wfctl approve' or 'wfctl reject --reason …'"
-    )
+    typed = "; ".join(f"'{command}' {does}" for command, does in ways(asked))
+    return f"Q{asked.id} forbids nothing that could be gone past: {typed}"

@@ -9,12 +9,13 @@ from wfd.domain.decision import Decision
 from wfd.domain.lane import Lane
 from wfd.domain.question import QuestionState
 from wfd.edge.document import to_json
-from wfd.edge.inbox_page import how_to_answer, in_brief
+from wfd.edge.inbox_page import in_brief
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
 from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
 from wfd.rules.share import pm_share
+from wfd.rules.ways import ways
 
 
 class Gate(Protocol):
@@ -50,7 +51,7 @@ def chain_page(
     for asked in chain.questions:
         if asked.state is QuestionState.OPEN:
             yield fact("asks", in_brief(asked))
-            for command, does in how_to_answer(asked):
+            for command, does in ways(asked):
                 yield fact("way", command, does, depth=2)
     for note in chain.notes:
         yield fact("note", one_line(note.text))

@@ -1,15 +1,12 @@
 """The inbox: what waits for a person, whole enough to decide on, with the commands to type."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from wfd.commands.listing import ListedQuestion
 from wfd.domain.question import (
-    STOPPING,
     Asker,
     AtDeadline,
-    Forbidden,
     Question,
     QuestionKind,
     QuestionState,
@@ -17,6 +14,7 @@ from wfd.domain.question import (
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.table import Cell, Column, cell, print_table
 from wfd.edge.words import ago, iso, one_line
+from wfd.rules.ways import options_of, ways
 
 NOTHING_WAITS = (
     "nothing waits for you.\n  wfctl inbox --closed   shows what did\n"
@@ -51,25 +49,6 @@ def in_brief(asked: Question) -> str:
     return f"Q{asked.id} by {_BY[asked.by]}: {one_line(asked.text)}"
 
 
-def how_to_answer(asked: Question | ListedQuestion) -> Iterator[tuple[str, str]]:
-    """What can be typed, each with what it does."""
-    name = f"Q{asked.id}"
-    if _options(asked):
-        yield f"wfctl answer {name} 1", "an option by its number, or words of your own"
-    else:
-        yield f'wfctl answer {name} "…"', "words of your own"
-    yield f"wfctl approve {name}", "yes"
-    yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
-    past = _PAST.get(Forbidden(asked.subject)) if asked.subject in set(Forbidden) else None
-    if past is not None and asked.kind in STOPPING:
-        yield f'wfctl override {name} --reason "…"', past
-
-
-_PAST = {
-    Forbidden.GATES: "completes it past its open gates",
-    Forbidden.CAP: "gives it as much again of what it has reached",
-    Forbidden.STUCK: "goes on, though it went in circles",
-}
 _BY = {Asker.PM: "the PM", Asker.POLICY: "the daemon", Asker.AGENT: "an agent"}
 
 
@@ -86,7 +65,7 @@ def _question_lines(one: ListedQuestion, now: int, *, is_all: bool) -> Iterator[
     if one.north_star is not None:
         yield fact("of", one_line(one.north_star, 100))
     yield from passage("asks", one.text)
-    for number, option in enumerate(_options(one), start=1):
+    for number, option in enumerate(options_of(one), start=1):
         yield line("option", str(number), option, depth=3)
     if one.deadline is not None:
         yield fact("deadline", cell(ago(one.deadline, now), iso(one.deadline)), _then(one))
@@ -97,11 +76,11 @@ def _question_lines(one: ListedQuestion, now: int, *, is_all: bool) -> Iterator[
 
 
 def _ways(one: ListedQuestion) -> Iterator[PageLine]:
-    ways = [*how_to_answer(one)]
+    typed = [*ways(one)]
     if one.assignment_id is not None:
-        ways.append((f"wfctl assignment A{one.assignment_id}", "all that led here"))
-    width = max(len(command) for command, _ in ways)
-    for command, does in ways:
+        typed.append((f"wfctl assignment A{one.assignment_id}", "all that led here"))
+    width = max(len(command) for command, _ in typed)
+    for command, does in typed:
         yield line("way", Cell(f"{command:<{width}}", command), does, depth=1)
 
 
@@ -141,9 +120,3 @@ def _row(one: ListedQuestion) -> list[Cell]:
         cell(one.text),
         cell(one.answer),
     ]
-
-
-def _options(asked: Question | ListedQuestion) -> list[str]:
-    options = json.loads(asked.options)
-    assert isinstance(options, list)
-    return [str(option) for option in options]

@@ -203,12 +203,16 @@ def _refuse(
 
 
 def _refusal_before(read: Read, pm_job: Job | None) -> str | None:
-    """Why the answer of the job that this one repeats was refused."""
+    """Why the answer of the job that this one repeats was refused.
+
+    None when a person has spoken since: what forbade it may be gone, and it has two tries again.
+    """
     if pm_job is None or pm_job.retry_of is None:
         return None
-    refusals = [
-        decision.reason
-        for decision in read.all(Decision, "decisions_of", assignment_id=pm_job.assignment_id)
-        if decision.job_id == pm_job.retry_of and decision.kind is DecisionKind.REFUSE
-    ]
-    return refusals[-1] if refusals else None
+    found = None
+    for made in read.all(Decision, "decisions_of", assignment_id=pm_job.assignment_id):
+        if made.by is By.PERSON:
+            found = None
+        elif made.kind is DecisionKind.REFUSE and made.job_id == pm_job.retry_of:
+            found = made.reason
+    return found

@@ -20,18 +20,20 @@ def text_of(event: Event, namespace: str | None, title: str | None) -> str:
     """`title` is the intent of its assignment. Texts of others stand on one line, tamed."""
     data = data_of(event)
     told = _sentence(data) or _facts(data)
-    about = " ".join(words for words in (_subject(event), _quoted(title), _in(namespace)) if words)
-    head = f"{about} {_happened(event)}" if about else _happened(event)
-    return (
-        f"{head}: {told}\n{_to_type(event, namespace)}"
-        if told
-        else (f"{head}\n{_to_type(event, namespace)}")
-    )
+    head = _head(event, namespace, title)
+    said = f"{head}: {told}" if told else head
+    return f"{said}\n{_to_type(event, namespace)}"
+
+
+def _head(event: Event, namespace: str | None, title: str | None) -> str:
+    """'A7 J42 "add a login page" in shop asks', or 'ai broken' where it is about no assignment."""
+    if event.assignment_id is None:
+        return " ".join(words for words in (_as_words(event.kind), _in(namespace)) if words)
+    about = (_subject(event), _quoted(title), _in(namespace), _happened(event))
+    return " ".join(words for words in about if words)
 
 
 def _subject(event: Event) -> str:
-    if event.assignment_id is None:
-        return ""
     job = "" if event.job_id is None else f" J{event.job_id}"
     return f"A{event.assignment_id}{job}"
 
@@ -45,9 +47,15 @@ def _in(namespace: str | None) -> str:
 
 
 def _happened(event: Event) -> str:
-    """'is blocked' of an assignment; of anything else its kind as words."""
+    """'is blocked' of an assignment, 'asks' of a question; of anything else its kind as words."""
     noun, _, verb = event.kind.partition(".")
-    return f"is {verb}" if noun == "assignment" else event.kind.replace(".", " ").replace("_", " ")
+    if event.kind == "question.asked":
+        return "asks"
+    return f"is {verb}" if noun == "assignment" else _as_words(event.kind)
+
+
+def _as_words(kind: str) -> str:
+    return kind.replace(".", " ").replace("_", " ")
 
 
 def _sentence(data: Mapping[str, object]) -> str:

@@ -1,0 +1,79 @@
+"""What a person can say to a question: shown by the inbox, and what the daemon goes by."""
+
+import json
+from collections.abc import Iterator
+
+from wfd.domain.question import STOPPING, Forbidden, Question, QuestionKind
+
+YES = "yes"
+
+_PAST = {
+    Forbidden.GATES: "completes it past its open gates",
+    Forbidden.CAP: "gives it as much again of what it has reached",
+    Forbidden.STUCK: "goes on, though it went in circles",
+}
+
+
+def options_of(asked: Question) -> list[str]:
+    options = json.loads(asked.options)
+    assert isinstance(options, list)
+    return [str(option) for option in options]
+
+
+def ways(asked: Question) -> Iterator[tuple[str, str]]:
+    """What can be typed, each with what it does."""
+    name = f"Q{asked.id}"
+    match asked.kind:
+        case QuestionKind.DEPENDENCY:
+            yield from _about_dependency(asked)
+            yield f'wfctl answer {name} "…"', f"words for the PM; J{asked.job_id} still waits"
+        case QuestionKind.AI:
+            yield f'wfctl answer {name} "…"', "puts this away, and does nothing to the AI"
+        case QuestionKind.CAP:
+            yield from _past(asked)
+            yield f"wfctl approve {name}", "goes on, once the cap is raised in .wfd/config.json"
+        case _:
+            yield from _answers(asked)
+            yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
+            yield from _past(asked)
+
+
+def why_no_yes_or_no(asked: Question, *, is_yes: bool) -> str | None:
+    """Why yes or no would not say what is to be done, with what does; None where it says it."""
+    is_clear = asked.kind in STOPPING and (not is_yes or _can_be_yes(asked))
+    if is_clear:
+        return None
+    said = YES if is_yes else "no"
+    typed = "; ".join(f"'{command}' {does}" for command, does in ways(asked))
+    return f"'{said}' to Q{asked.id} would not say what is to be done: {typed}"
+
+
+def _can_be_yes(asked: Question) -> bool:
+    options = options_of(asked)
+    return not options or YES in {option.strip().casefold() for option in options}
+
+
+def _answers(asked: Question) -> Iterator[tuple[str, str]]:
+    name = f"Q{asked.id}"
+    if options_of(asked):
+        yield f"wfctl answer {name} 1", "an option by its number, or words of your own"
+    else:
+        yield f'wfctl answer {name} "…"', "words of your own"
+    if _can_be_yes(asked):
+        yield f"wfctl approve {name}", _yes(asked)
+
+
+def _yes(asked: Question) -> str:
+    return "it is seen to: go on" if asked.kind is QuestionKind.BLOCKED else YES
+
+
+def _past(asked: Question) -> Iterator[tuple[str, str]]:
+    if asked.subject in set(Forbidden):
+        yield f'wfctl override Q{asked.id} --reason "…"', _PAST[Forbidden(asked.subject)]
+
+
+def _about_dependency(asked: Question) -> Iterator[tuple[str, str]]:
+    waits, failed = f"J{asked.job_id}", asked.subject
+    yield f"wfctl retry {failed}", f"tries that again; {waits} comes after it"
+    yield f"wfctl depend {waits} --drop {failed}", "lets it go on without"
+    yield f"wfctl cancel {waits}", "gives it up"

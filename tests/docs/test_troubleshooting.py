@@ -83,7 +83,7 @@ SAID_BY_THE_CODE = [
     "folders of skills lie in the workspace",
     "tool calls were",
     "in time; its branch is kept",
-    "forbids nothing that could be gone past; answer it",
+    "forbids nothing that could be gone past: ",
     "was finished already",
     "could not be made ready:",
     "watchdog.silent",

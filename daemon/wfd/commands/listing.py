@@ -8,7 +8,6 @@ from wfd.domain.ids import AssignmentId, JobId, NamespaceId, QuestionId, RunId
 from wfd.domain.job import By, JobState, WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Kind
-from wfd.domain.question import Question
 
 if TYPE_CHECKING:
     from wfd.domain.assignment import Assignment
@@ -101,14 +100,6 @@ class ListedAssignment:
     closed_at: int | None
 
 
-@dataclass(frozen=True)
-class ListedQuestion(Question):
-    namespace: str | None
-    assignment_state: AssignmentState | None
-    north_star: str | None
-    job_type: str | None
-
-
 def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJob]:
     """All that is open: running, then ready in the order of taking, then waiting."""
     namespace_id = namespace.id if namespace else None
@@ -122,16 +113,6 @@ def queue(read: "Read", namespace: Namespace | None, limit: int) -> list[QueuedJ
     waiting = read.all(QueuedJob, "queue_waiting", namespace_id=namespace_id, limit=limit)
     waiting.sort(key=lambda job: (job.waits_for is WaitsFor.LANE, -job.priority, job.id))
     return (running + ready + waiting)[:limit]
-
-
-def inbox(
-    read: "Read", namespace: Namespace | None, limit: int, *, is_closed: bool
-) -> list[ListedQuestion]:
-    """What is open, the oldest first; or what is over, the newest first."""
-    namespace_id = namespace.id if namespace else None
-    if is_closed:
-        return read.all(ListedQuestion, "closed_questions", namespace_id=namespace_id, limit=limit)
-    return read.all(ListedQuestion, "inbox", namespace_id=namespace_id, limit=limit)
 
 
 def open_questions(read: "Read", namespace: Namespace | None) -> int:

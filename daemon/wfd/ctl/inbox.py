@@ -2,7 +2,7 @@
 
 import click
 
-from wfd.commands import listing
+from wfd.commands.inbox import questions
 from wfd.ctl.scene import (
     json_option,
     list_options,
@@ -42,7 +42,7 @@ def inbox(
 
     def draw() -> None:
         with wide_scene(namespace, is_all) as (read, here, now):
-            found = listing.inbox(read, here, limit, is_closed=is_closed)
+            found = questions(read, here, limit, is_closed=is_closed)
         if as_json:
             print_document(to_json(found))
         elif not is_terminal():

@@ -2,7 +2,8 @@
 
 import click
 
-from wfd.ctl.scene import if_failed_option, json_option, many_jobs, namespace_option
+from wfd.ctl.after import if_failed_option, many_jobs
+from wfd.ctl.scene import json_option, namespace_option
 from wfd.ctl.sending import send_command, tell
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState

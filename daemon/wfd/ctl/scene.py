@@ -11,7 +11,6 @@ import click
 
 from wfd.adapters.place import Place, place
 from wfd.domain import ids
-from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
@@ -66,20 +65,6 @@ def either_id(text: str) -> tuple[str, int]:
             return "J", ids.job_id(text)
         case _:
             raise BadInput(f"'{text}' may be an assignment or a job; say A7 or J42")
-
-
-def many_jobs(text: str) -> tuple[int, ...]:
-    """(3, 4) for "J3,J4"."""
-    return tuple(ids.job_id(one.strip()) for one in text.split(",") if one.strip())
-
-
-def if_failed_option(command: Command) -> Command:
-    option = click.option(
-        "--if-failed",
-        type=click.Choice([one.value for one in OnFailure]),
-        help="What then: wait for a person (the default), run all the same, or be cancelled.",
-    )
-    return option(command)
 
 
 def namespace_option(command: Command) -> Command:

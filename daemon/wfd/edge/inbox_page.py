@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from wfd.commands.listing import ListedQuestion
+from wfd.commands.inbox import ListedQuestion
 from wfd.domain.question import (
     Asker,
     AtDeadline,

@@ -5,9 +5,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from operator import itemgetter
+from pathlib import Path
 
+_SQL = Path(__file__).parent / "sql"
 _HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*)$", re.MULTILINE)
 _INTENT = re.compile(r"^--.*\n", re.MULTILINE)
 _PARAMETER = re.compile(r":([a-z][a-z0-9_]*)")
@@ -17,8 +18,8 @@ _PARAMETER = re.compile(r":([a-z][a-z0-9_]*)")
 def statements(dialect: str = "sqlite") -> dict[str, str]:
     """Every statement of store/sql/<dialect>/*.sql by its name."""
     found: dict[str, str] = {}
-    for file in sorted((files("wfd.store") / "sql" / dialect).iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".sql") or file.name == "schema.sql":
+    for file in sorted((_SQL / dialect).glob("*.sql")):
+        if file.name == "schema.sql":
             continue
         parts = _HEAD.split(file.read_text(encoding="utf-8"))
         for name, body in zip(parts[1::2], parts[2::2], strict=True):
@@ -31,7 +32,7 @@ def statements(dialect: str = "sqlite") -> dict[str, str]:
 @cache
 def migrations(dialect: str = "sqlite") -> list[tuple[int, str]]:
     """(number, SQL) of every migration, in order."""
-    folder = files("wfd.store") / "sql" / dialect / "migrations"
+    folder = _SQL / dialect / "migrations"
     found = [(int(f.name[:4]), f.read_text(encoding="utf-8")) for f in folder.iterdir()]
     return sorted(found)
 

@@ -1,0 +1,25 @@
+"""What a job comes after, as it is typed."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from wfd.domain import ids
+from wfd.domain.dependency import OnFailure
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def many_jobs(text: str) -> tuple[int, ...]:
+    """(3, 4) for "J3,J4"."""
+    return tuple(ids.job_id(one.strip()) for one in text.split(",") if one.strip())
+
+
+def if_failed_option(command: Command) -> Command:
+    option = click.option(
+        "--if-failed",
+        type=click.Choice([one.value for one in OnFailure]),
+        help="What then: wait for a person (the default), run all the same, or be cancelled.",
+    )
+    return option(command)

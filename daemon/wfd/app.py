@@ -6,7 +6,6 @@ import random
 import signal
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import wfd
 from wfd.adapters import containment, socket
 from wfd.adapters.checks import ShellChecks
 from wfd.adapters.containment import Containment
-from wfd.adapters.disk import file_bytes, free_bytes
+from wfd.adapters.disk import free_bytes
 from wfd.adapters.exits import watch_without_threads
 from wfd.adapters.lock import DaemonLock
 from wfd.adapters.notify import Channels
@@ -30,33 +29,20 @@ from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
-from wfd.commands.ai import listed
-from wfd.commands.open_gates import standing as standing_of
-from wfd.commands.registry import COMMANDS
-from wfd.commands.scope import namespace_of
-from wfd.config import RetentionConfig
-from wfd.domain.assignment import Assignment
-from wfd.domain.errors import StoreFailed, WfdError
-from wfd.domain.run import Run
-from wfd.edge.door import Control, Door, checked
-from wfd.engine import by_hand, claim, heartbeat, housekeep, recover, watchdog, worker
-from wfd.engine.check_ai import check_ai
+from wfd.controls import daemon_controls, hand_controls, notice_controls
+from wfd.edge.door import Door
+from wfd.engine import heartbeat, housekeep, recover, watchdog, worker
 from wfd.engine.notices import Notices
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
 from wfd.log import configure
-from wfd.notice_controls import notice_controls
-from wfd.ports import Read
-from wfd.prune import Wanted, prune
 from wfd.reload import Reloading
+from wfd.retention import retain
 from wfd.settings import LiveSettings, Sources
-from wfd.store.alone import write_alone
 from wfd.store.store import SqliteStore, utc_ms
 from wfd_runners import harnesses
 
 STOP_MARGIN_MS = 60_000  # for snapshots and what else follows the end of an agent
-DAY_MS = 86_400_000
-RETAIN_EVERY_S = 3600.0
 
 
 class SystemClock:
@@ -186,8 +172,8 @@ async def _live(
         door = Door(
             parts.store,
             settings.house_of,
-            _controls(place, parts, settings, stopping, started_at, reloading)
-            | _by_hand(parts, group)
+            daemon_controls(place, parts, settings, stopping, started_at, reloading)
+            | hand_controls(parts, group)
             | notice_controls(notices),
             parts.wake,
         )
@@ -195,7 +181,7 @@ async def _live(
         group.start_soon(heartbeat.beat, parts, name="heartbeat")
         group.start_soon(housekeep.housekeep, parts, name="housekeep")
         recover.conclude_all(parts, group, left)
-        group.start_soon(_retain, place, parts, settings, name="retention")
+        group.start_soon(retain, place, parts, settings, name="retention")
         group.start_soon(reloading.watch_files, name="watch configuration")
         group.start_soon(notices.follow, name="notifications")
         await _work_until_told(parts, group, stopping, manager)
@@ -256,123 +242,3 @@ async def _heed_damage(parts: Parts, stopping: Stopping) -> None:
     """A store that is damaged does not heal: what runs is ended, and left for the next start."""
     await parts.store.until_damaged()
     stopping.ask(at_once=True)
-
-
-async def _retain(place: Place, parts: Parts, settings: LiveSettings) -> None:
-    """Forget what configuration does not want kept for longer, now and then."""
-    while True:
-        wanted = _outlived(settings.config.retention, utc_ms())
-        if wanted is not None and parts.store.trouble is None:
-            # in a thread of its own, as a person who calls wfctl prune: it may take long
-            work = partial(prune, place, wanted, is_trial=False, tell=lambda what: None)
-            try:
-                done = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-                if done.folders or done.rows:
-                    parts.log.info("store.pruned", **vars(done))
-            except (WfdError, OSError) as error:
-                parts.log.warning("store.not_pruned", error=str(error))
-        await anyio.sleep(RETAIN_EVERY_S)
-
-
-def _outlived(keeps: RetentionConfig, now: int) -> Wanted | None:
-    """What may go by now: no transcript outlives the rows that tell of it."""
-    days = [n for n in (keeps.transcripts_days, keeps.rows_days) if n is not None]
-    if not days:
-        return None
-    rows = None if keeps.rows_days is None else now - keeps.rows_days * DAY_MS
-    return Wanted(now - min(days) * DAY_MS, rows)
-
-
-def _controls(
-    place: Place,
-    parts: Parts,
-    settings: LiveSettings,
-    stopping: Stopping,
-    started_at: int,
-    reloading: Reloading,
-) -> dict[str, Control]:
-    async def status(values: dict[str, object]) -> object:
-        try:
-            runs = await parts.store.all(Run, "live_runs")
-            questions = await parts.store.one(int, "count_open_questions", namespace_id=None)
-        except StoreFailed:  # as `trouble` tells
-            runs, questions = [], None
-        refused = reloading.refused
-        trouble, free = parts.store.trouble, free_bytes(place.state_dir)
-        return {
-            "pid": os.getpid(),
-            "version": wfd.__version__,
-            "started_at": started_at,
-            "running": [
-                f"J{live.lease.job.id}"
-                for live in parts.live.values()
-                if live.lease.run.by_hand is None
-            ],
-            "by_hand": [f"J{run.job_id}" for run in runs if run.by_hand is not None],
-            "limit": settings.config.limits.jobs,
-            "draining": parts.is_stopping,
-            "questions": questions,
-            "containment": parts.spawner.containment,
-            "refusal": parts.spawner.refusal,
-            "config_refused": None if refused is None else asdict(refused),
-            "trouble": trouble and {"reason": trouble.reason, "since": trouble.since},
-            "overdue": parts.pulse.overdue(),
-            "disk": {
-                "store": file_bytes(place.store_path),
-                "log": parts.store.log_bytes,
-                "free": free,
-                "is_short": free < settings.config.limits.free_bytes,
-            },
-        }
-
-    async def stop(values: dict[str, object]) -> object:
-        stopping.ask(at_once=bool(values.get("now")))
-        return {"running": len(parts.live)}
-
-    async def reload(values: dict[str, object]) -> object:
-        return {"changed": reloading.now()}
-
-    async def check(values: dict[str, object]) -> object:
-        return await check_ai(parts, str(values.get("name")))
-
-    return {
-        "ai.check": check,
-        "daemon.status": status,
-        "daemon.stop": stop,
-        "daemon.reload": reload,
-    }
-
-
-def _by_hand(parts: Parts, group: TaskGroup) -> dict[str, Control]:
-    async def take(values: dict[str, object]) -> object:
-        return await claim.claim(parts, group, checked(claim.Claim, values))
-
-    async def keep(values: dict[str, object]) -> object:
-        return await by_hand.keep(parts, checked(by_hand.Keep, values))
-
-    async def end(values: dict[str, object]) -> object:
-        return await by_hand.end(parts, group, checked(by_hand.Finish, values))
-
-    return {"hand.claim": take, "hand.heartbeat": keep, "hand.finish": end}
-
-
-def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str, object]:
-    """One command by this process. The caller holds the daemon's lock, since none runs."""
-    place.refuse_lost_store()
-    known = COMMANDS[command]
-    want = checked(known.wants, values)
-    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
-    return write_alone(place.store_path, lambda tx: known.run(tx, settings.house_of, want))
-
-
-def ais(place: Place, read: Read, *, with_spend: bool) -> list[dict[str, object]]:
-    """How each AI stands, by this machine's own configuration."""
-    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
-    return listed(read, settings.house_of(None), utc_ms(), with_spend=with_spend)
-
-
-def standing(place: Place, read: Read, assignment: Assignment, now: int) -> dict[str, object]:
-    """Its open gates and what is left of its caps, by its namespace's rules."""
-    settings = LiveSettings(place, Sources(None, {}), tuple(sorted(harnesses())))
-    namespace = namespace_of(read, assignment.namespace_id)
-    return standing_of(read, assignment, settings.house_of(namespace), now)

@@ -26,7 +26,7 @@ def send(place: Place, command: str, values: dict[str, object]) -> dict[str, obj
             return _answer(client.call(place.socket_path, command, values))
         except NotRunning:
             pass
-        from wfd.app import carry_out  # late: a daemon that answers spares it
+        from wfd.offline import carry_out  # late: a daemon that answers spares it
 
         lock = DaemonLock(place, of_command=True)
         try:

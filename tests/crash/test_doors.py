@@ -232,7 +232,7 @@ def test_a_daemon_tells_the_gates_so_that_a_page_need_not_read_the_policy(daemon
         "import sys; from wfd.ctl import main\n"
         "sys.argv = ['wfctl', 'assignment', 'A1', '--json']\n"
         "try: main()\n"
-        "finally: print('wfd.app' in sys.modules, 'pydantic' in sys.modules, file=sys.stderr)"
+        "finally: print('wfd.offline' in sys.modules, 'pydantic' in sys.modules, file=sys.stderr)"
     )
 
     def gates() -> tuple[list[str], str]:
@@ -242,4 +242,6 @@ def test_a_daemon_tells_the_gates_so_that_a_page_need_not_read_the_policy(daemon
 
     assert gates() == (["review", "uat"], "False False\n")
     daemon.kill9()
-    assert gates() == (["review", "uat"], "True True\n"), "where none answers they are found out"
+    assert gates() == (["review", "uat"], "True True\n"), (
+        "where none answers they are found out"
+    )

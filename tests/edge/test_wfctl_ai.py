@@ -47,7 +47,7 @@ def test_a_job_that_waits_for_an_ai_says_for_whom_until_when_and_why(
     from wfd.ctl import ai, scene
 
     monkeypatch.setattr(scene, "utc_ms", lambda: NOW)
-    monkeypatch.setattr("wfd.app.utc_ms", lambda: NOW)
+    monkeypatch.setattr("wfd.offline.utc_ms", lambda: NOW)
     monkeypatch.setattr(ai, "utc_ms", lambda: NOW)
     configured.write("create", namespace="blue", north_star="green", type="plan")
     configured.work(a_held_job)

@@ -174,7 +174,7 @@ def ais_now(read: "Read", *, with_spend: bool = False) -> "dict[str, Mapping[str
     try:
         answer = client.call(place().socket_path, "ai.list", values)
     except (NotRunning, TryLater, Broken):
-        from wfd.app import ais  # late: configuration is slow to import
+        from wfd.offline import ais  # late: configuration is slow to import
 
         found = ais(place(), read, with_spend=with_spend)
     else:

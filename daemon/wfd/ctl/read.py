@@ -165,7 +165,7 @@ def _told_by_the_daemon(here: Scene, of: Assignment) -> Mapping[str, object]:
     try:
         answer = client.call(here.place.socket_path, "open_gates", values)
     except (NotRunning, TryLater, Broken):
-        from wfd.app import standing  # late: gates are policy, and policy is slow to import
+        from wfd.offline import standing  # late: gates are policy, and policy is slow to import
 
         return standing(here.place, here.read, of, here.now)
     assert isinstance(answer, dict)

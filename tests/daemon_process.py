@@ -17,13 +17,13 @@ import pytest
 
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
-from wfd.config import hash_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.decision import Decision
 from wfd.domain.errors import NotRunning, TryLater
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
+from wfd.layers import hash_of
 from wfd.send import send
 from wfd.store.alone import reading, utc_ms
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from wfd.config import Layer, load
 from wfd.domain.errors import BadConfig
 from wfd.domain.notice import Channel
+from wfd.layers import Layer, load
 
 
 def refused(**rule: object) -> str:

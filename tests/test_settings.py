@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from wfd.adapters.place import Place, place
-from wfd.config import hash_of
 from wfd.domain.errors import BadConfig, Broken, NotAllowed
 from wfd.domain.ids import NamespaceId
 from wfd.domain.namespace import Namespace
 from wfd.domain.template import Template
+from wfd.layers import hash_of
 from wfd.settings import LiveSettings, Sources
 
 STRICT = json.dumps({"gates": {"review": True}, "checks": {"a": "true"}})

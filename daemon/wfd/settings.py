@@ -8,19 +8,13 @@ from wfd.adapters.assets import policy_file, user_dir
 from wfd.adapters.place import Place
 from wfd.commands.house import House
 from wfd.commands.roster import over_harness
-from wfd.config import (
-    REPOSITORY_FILE,
-    Config,
-    for_repository,
-    hash_of,
-    layers,
-    load,
-)
+from wfd.config import Config
 from wfd.domain.ai import Ai, Origin
 from wfd.domain.errors import BadConfig, NotAllowed, unknown
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Kind
 from wfd.engine.parts import Settings
+from wfd.layers import REPOSITORY_FILE, for_repository, hash_of, layers, load
 from wfd.rules.policy import Policy, parse
 from wfd.template_files import TemplateFiles, Templates
 

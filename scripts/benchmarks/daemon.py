@@ -21,8 +21,8 @@ from queue import Empty, SimpleQueue
 from benchmarks.result import Delivered
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
-from wfd.config import hash_of
 from wfd.domain.errors import NotRunning, TryLater
+from wfd.layers import hash_of
 from wfd.send import send
 
 DEADLINE_S = 120.0

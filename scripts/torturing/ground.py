@@ -13,8 +13,8 @@ from pathlib import Path
 
 from wfd.adapters import client
 from wfd.adapters.place import Place, place
-from wfd.config import hash_of
 from wfd.domain.errors import NotRunning, TryLater
+from wfd.layers import hash_of
 from wfd.send import send
 
 DEADLINE_S = 60.0

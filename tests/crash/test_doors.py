@@ -242,6 +242,4 @@ def test_a_daemon_tells_the_gates_so_that_a_page_need_not_read_the_policy(daemon
 
     assert gates() == (["review", "uat"], "False False\n")
     daemon.kill9()
-    assert gates() == (["review", "uat"], "True True\n"), (
-        "where none answers they are found out"
-    )
+    assert gates() == (["review", "uat"], "True True\n"), "where none answers they are found out"

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from tests.docs.documents import only_code, table
 
-from wfd import config
+from wfd import layers
 from wfd.adapters.assets import shipped
 from wfd.config import AiConfig, Config, HarnessConfig, NotificationConfig, RepositoryConfig
 from wfd.rules.policy import parse
@@ -46,7 +46,7 @@ def test_a_repository_may_set_what_is_marked_so() -> None:
 def test_every_variable_is_told_with_its_key() -> None:
     told = {only_code(row[0]): only_code(row[1]) for row in table(NAME, "variable")}
 
-    assert told == {name: ".".join(path) for name, path in config._FROM_ENVIRONMENT.items()}
+    assert told == {name: ".".join(path) for name, path in layers._FROM_ENVIRONMENT.items()}
 
 
 def test_the_policys_own_values_stand_in_brackets() -> None:

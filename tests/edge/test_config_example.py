@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from wfd.config import Config, Layer, NotificationConfig, load
+from wfd.config import Config, NotificationConfig
+from wfd.layers import Layer, load
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 

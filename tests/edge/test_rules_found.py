@@ -8,7 +8,8 @@ import pytest
 from wfd.adapters.place import place
 from wfd.cli.finding import Level
 from wfd.cli.rules_found import rule_findings
-from wfd.config import Config, Layer, load
+from wfd.config import Config
+from wfd.layers import Layer, load
 
 if TYPE_CHECKING:
     from tests.edge.shelf import Shelf

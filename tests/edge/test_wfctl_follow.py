@@ -9,11 +9,11 @@ import pytest
 from tests.edge.shelf import NOW, Call, Shelf
 
 from wfd.adapters.place import place
-from wfd.config import hash_of
 from wfd.ctl import follow as ctl_follow
 from wfd.domain.run import Run
 from wfd.domain.signal import ToolReturned
 from wfd.edge import stream
+from wfd.layers import hash_of
 from wfd.ports import Tx
 
 STREAM: list[dict[str, object]] = [

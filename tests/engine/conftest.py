@@ -22,7 +22,6 @@ from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.commands.registry import COMMANDS
-from wfd.config import hash_of
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import Decision
 from wfd.domain.evidence import Evidence
@@ -34,6 +33,7 @@ from wfd.engine import heartbeat, housekeep, recover, worker
 from wfd.engine.lease import Terms
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
+from wfd.layers import hash_of
 from wfd.rules.route import Usual
 from wfd.settings import LiveSettings, Sources
 from wfd.store.store import SqliteStore, utc_ms

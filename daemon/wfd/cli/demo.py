@@ -18,13 +18,13 @@ from rich.table import Table
 from wfd.adapters.place import Place, place
 from wfd.cli.daemon import start_detached, stop_daemon
 from wfd.cli.story import Story
-from wfd.config import hash_of
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.errors import BadInput, Broken, unknown
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
 from wfd.edge.words import duration, money, spend
+from wfd.layers import hash_of
 from wfd.ports import Harness
 from wfd.send import send
 from wfd.store.alone import reading

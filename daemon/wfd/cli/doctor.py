@@ -22,12 +22,13 @@ from wfd.adapters.tools import on_local_disk, probe
 from wfd.cli.agents_found import agent_findings, containment_finding
 from wfd.cli.finding import Finding, Level
 from wfd.cli.rules_found import rule_findings
-from wfd.config import REPOSITORY_FILE, Config, hash_of, layers, load
+from wfd.config import Config
 from wfd.domain.errors import NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
 from wfd.edge.words import plural, size, tame
+from wfd.layers import REPOSITORY_FILE, hash_of, layers, load
 from wfd.store.alone import reading
 from wfd.store.backup import problem
 from wfd.store.failure import RESTORE

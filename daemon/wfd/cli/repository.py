@@ -12,10 +12,11 @@ import click
 from wfd.adapters.place import Place
 from wfd.adapters.proposal import propose
 from wfd.adapters.repository import Repository, find
-from wfd.config import REPOSITORY_FILE, Config, RepositoryConfig, for_repository, hash_of
+from wfd.config import Config, RepositoryConfig
 from wfd.domain.errors import BadConfig, NotFound
 from wfd.domain.namespace import Namespace
 from wfd.edge.words import tame
+from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
 from wfd.store.alone import reading
 
 

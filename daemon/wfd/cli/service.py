@@ -15,8 +15,8 @@ from wfd.adapters.assets import user_dir
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.cli.service_unit import LABEL, Kind, Unit, unit
-from wfd.config import layers, load
 from wfd.domain.errors import BadInput, NotAllowed, NotFound
+from wfd.layers import layers, load
 
 _QUICK_S = 20.0
 

@@ -54,7 +54,7 @@ def _effective(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The values by their keys, and the origin of each dotted key that somebody set."""
     from wfd.adapters.assets import user_dir
-    from wfd.config import layers, load, origins
+    from wfd.layers import layers, load, origins
 
     try:
         found = layers(user_dir() / "config.json", config_file, {})
@@ -87,7 +87,7 @@ def _of_daemon() -> str:
 
 def _of_repository(namespace: Namespace, config: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """What the repository's accepted file makes of its keys; nothing while it is not accepted."""
-    from wfd.config import REPOSITORY_FILE, Layer, for_repository, hash_of, origins, parse_json
+    from wfd.layers import REPOSITORY_FILE, Layer, for_repository, hash_of, origins, parse_json
 
     file = Path(namespace.checkout) / REPOSITORY_FILE
     try:

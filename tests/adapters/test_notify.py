@@ -18,7 +18,7 @@ from wfd.adapters.notify import Channels
 from wfd.domain.notice import Channel, NotDelivered, Notice, Rule
 
 NOTICE = Notice(
-    17, "assignment.blocked", "shop", 7, None, 101, "A7 is blocked: CSV?\ntype it", 1000
+    17, "assignment.blocked", "shop", 7, None, 101, 5, "A7 is blocked: CSV?\ntype it", 1000
 )
 KEY = "a key of the receiver's"
 
@@ -40,7 +40,7 @@ async def test_a_webhook_gets_one_document_with_a_key_that_stays_the_same(there:
     first, again = there.got
     assert first.json == {
         "id": 17, "kind": "assignment.blocked", "namespace": "shop", "assignment": 7, "job": None,
-        "run": 101, "text": NOTICE.text, "at": "1970-01-01T00:00:01.000Z",
+        "run": 101, "question": 5, "text": NOTICE.text, "at": "1970-01-01T00:00:01.000Z",
     }  # fmt: skip
     assert first.headers["content-type"] == "application/json"
     assert first.headers["webhook-id"] == again.headers["webhook-id"] == "ops-17-1000"

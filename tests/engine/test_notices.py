@@ -300,6 +300,24 @@ async def test_what_comes_and_goes_is_told_once(
         assert await arrived(there, 3) == ["down", "up", "down"]
 
 
+async def test_what_is_asked_anew_of_an_assignment_is_told_anew(
+    bench: "Bench", there: Hook
+) -> None:
+    bench.flags["notifications"] = {"ops": to(there)}
+    async with bench.opened() as engine, following(engine):
+        one = await engine.create()
+        for asked in (7, 8, 8):
+            data = {"text": "log it in", "question_id": asked}
+            await engine.parts.store.write(
+                lambda tx, data=data: tx.insert(  # type: ignore[misc]
+                    "add_event", now=tx.now, kind="question.asked", namespace_id=NamespaceId(1),
+                    assignment_id=one, job_id=None, run_id=None, data=json.dumps(data),
+                )
+            )  # fmt: skip
+        await quiet(engine, "ops")
+        assert [got.json["question"] for got in there.got] == [7, 8]
+
+
 @pytest.mark.parametrize(
     ("error", "is_logged"),
     [(Broken("no such thing"), True), (StoreDown("the disk is full"), False)],

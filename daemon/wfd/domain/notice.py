@@ -33,6 +33,7 @@ class Notice:
     assignment: int | None
     job: int | None
     run: int | None
+    question: int | None  # Q5, where a question is asked or closed
     text: str  # one or two lines: what waits, and what to type
     at: int  # UTC milliseconds; when it happened
 

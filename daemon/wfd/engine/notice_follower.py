@@ -14,7 +14,7 @@ from wfd.engine.news import News
 from wfd.engine.parts import Parts
 from wfd.ports import Notifier, Tx
 from wfd.rules.notice_text import text_of
-from wfd.rules.notices import GIVEN_UP, told_of
+from wfd.rules.notices import GIVEN_UP, question_of, told_of
 from wfd.rules.redelivery import next_try
 
 PREFIX = "notice:"  # of the names of followers that are rules
@@ -52,7 +52,9 @@ class _Recent:
 
     @staticmethod
     def _key(notice: Notice) -> tuple[object, ...]:
-        return notice.kind, notice.namespace, notice.assignment, notice.job, notice.text
+        # asked again of an assignment, it is because a person has let that go on
+        question = notice.question if notice.assignment is not None else None
+        return notice.kind, notice.namespace, notice.assignment, notice.job, question, notice.text
 
 
 class NoticeFollower:
@@ -169,6 +171,7 @@ class NoticeFollower:
             assignment=event.assignment_id,
             job=event.job_id,
             run=event.run_id,
+            question=question_of(event),
             text=text_of(event, namespace, assignment.north_star if assignment else None),
             at=event.at,
         )

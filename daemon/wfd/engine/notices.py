@@ -60,7 +60,7 @@ class Notices:
             raise NotFound(unknown("notification rule", name, rules))
         words = f"This is a test of the notification rule '{name}'.\nwfctl notify list"
         now = self._parts.clock.now()
-        notice = Notice(0, "notification.test", None, None, None, None, words, now)
+        notice = Notice(0, "notification.test", None, None, None, None, None, words, now)
         return await self._notifier.send(rules[name], notice)
 
     async def states(self) -> list[dict[str, object]]:

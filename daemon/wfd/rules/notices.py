@@ -52,6 +52,11 @@ def data_of(event: Event) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def question_of(event: Event) -> int | None:
+    found = data_of(event).get("question_id")
+    return found if isinstance(found, int) else None
+
+
 def _matches(event: Event, wanted: str, explained: set[tuple[object, int]]) -> bool:
     if wanted not in SETS:
         return fnmatchcase(event.kind, wanted)

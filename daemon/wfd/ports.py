@@ -387,6 +387,10 @@ class Workspaces(Protocol):
 
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff: ...
 
+    async def changed(self, namespace: Namespace, old: str, new: str) -> list[str]:
+        """The paths in which two commits differ; of what was moved, both."""
+        ...
+
     async def copy(
         self, namespace: Namespace, assignment: Assignment, globs: Sequence[str]
     ) -> list[str]:

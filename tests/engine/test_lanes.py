@@ -62,6 +62,8 @@ async def test_two_parallel_jobs_run_side_by_side_and_the_branch_holds_what_both
         ] or [job.merges for job in merges] == [b.lane, a.lane]  # fmt: skip
         assert (a.lane, b.lane) == (f"J{a.id}", f"J{b.id}")
         runs = [run for run in await engine.runs(one) if run.job_id in (a.id, b.id)]
+        diffs = [e.tail for e in await engine.evidence(one) if e.kind is EvidenceKind.DIFF]
+        assert not any("outside the paths" in (diff or "") for diff in diffs)
         assert max(run.started_at for run in runs) < min(run.ended_at or 0 for run in runs)
         checks = [e for e in await engine.evidence(one) if e.tree == assignment.head_tree]
         assert [(e.name, e.ok) for e in checks if e.kind is EvidenceKind.CHECK] == [("both", True)]
@@ -117,6 +119,9 @@ async def test_a_conflict_changes_nothing_and_a_retry_does_the_work_again_on_top
         conflict = next(job for job in jobs if job.type == "merge" and job.state == "failed")
         assert conflict.answer is not None
         assert "README.md" in conflict.answer
+        diffs = [e.tail for e in await engine.evidence(one) if e.kind is EvidenceKind.DIFF]
+        astray = "outside the paths that it declared: README.md"
+        assert [astray in (diff or "") for diff in diffs[:2]] == [True, True]
         retry = next(job for job in jobs if job.retry_of is not None)
         assert retry.lane == f"J{retry.id}", "in a lane that begins at the head"
         found = await lanes(engine, one)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wfd.domain.errors import BadInput
-from wfd.rules.globs import MAX_CHARACTERS, MAX_GLOBS, normal, overlap
+from wfd.rules.globs import MAX_CHARACTERS, MAX_GLOBS, normal, outside, overlap
 
 names = st.lists(
     st.sampled_from(["a", "b", "*", "?", "[ab]", "[!a]", "[a-c]", "\\*", "é"]),
@@ -57,6 +57,15 @@ def test_two_globs_that_both_name_a_path_overlap(one: str, other: str, path: str
     if matches(one, path) and matches(other, path):
         assert overlap([one], [other])
         assert overlap([other], [one])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(globs, min_size=1, max_size=2), paths)
+@example(["\\*"], "*")
+@example(["b"], "*")
+def test_a_path_is_outside_if_no_glob_names_it(named: list[str], path: str) -> None:
+    is_named = any(matches(glob, path) for glob in named)
+    assert outside([path], named) == ([] if is_named else [path])
 
 
 # A path that two such globs name, if there is one, is made of these names and has at most four.

@@ -9,6 +9,12 @@ from wfd.ports import Diff
 _COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
 
 
+async def changed(git: Git, old: str, new: str) -> list[str]:
+    """The paths in which two commits differ; for words, and not to find the files by."""
+    said = await git.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new)
+    return [name.decode("utf-8", "backslashreplace") for name in said.names]
+
+
 async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
     """Write the patch that leads from `old` to `new`, binary files included."""
     patch.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from wfd.adapters import copies, plain_files
 from wfd.adapters.delivery import deliver
-from wfd.adapters.diff import write_diff
+from wfd.adapters.diff import changed, write_diff
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
@@ -123,6 +123,10 @@ class GitWorkspaces:
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
         return await write_diff(own.git, old, new, patch)
+
+    async def changed(self, namespace: Namespace, old: str, new: str) -> list[str]:
+        own = await self._own(namespace)
+        return await changed(own.git, old, new)
 
     async def text_at(
         self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int

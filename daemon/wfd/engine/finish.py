@@ -7,6 +7,7 @@ from functools import partial
 import anyio
 
 from wfd.commands.lanes import as_seen_from, set_head
+from wfd.commands.locks import globs_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict, DamagedStore, LeaseLost
 from wfd.domain.evidence import EvidenceKind, NewEvidence
@@ -22,9 +23,13 @@ from wfd.engine.room import may_heal, pauses
 from wfd.engine.steps import Step, reached
 from wfd.ports import Snapshot, Tx
 from wfd.rules import asking, verdict
+from wfd.rules.clip import named
+from wfd.rules.globs import outside
 from wfd.rules.policy import Then
 
 MAX_TITLE = 60
+MAX_ASTRAY = 20  # paths
+BEYOND = " outside the paths that it declared: "
 ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
 ROOM_DEADLINE_S = 12 * 3600.0  # then a person is asked
 CANCELLED_DEADLINE_S = 30.0  # the same for what nothing can end any more, a stop least of all
@@ -224,9 +229,19 @@ async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -
             commit_id=kept.commit,
             path=str(diff.patch),
             bytes=diff.patch.stat().st_size,
-            tail=diff.stat,
+            tail=diff.stat + await _beyond(parts, lease, before, kept),
         )
     ]
+
+
+async def _beyond(parts: Parts, lease: Lease, before: str, kept: Snapshot) -> str:
+    """A line that says what a job has changed outside the paths that it declared."""
+    globs = globs_of(lease.job)
+    if not globs:
+        return ""
+    changed = await parts.workspaces.changed(lease.namespace, before, kept.commit)
+    astray = outside(changed, globs)
+    return f"\n{BEYOND}{named(astray, MAX_ASTRAY)}" if astray else ""
 
 
 async def _checks(

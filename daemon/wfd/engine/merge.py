@@ -21,6 +21,7 @@ from wfd.engine.room import may_heal
 from wfd.engine.steps import Step, reached
 from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx
+from wfd.rules.clip import named
 
 MAX_NAMED = 50  # paths of a conflict
 
@@ -108,12 +109,9 @@ async def _keep(
 
 
 def _conflict(assignment: Assignment, lane: Lane, made: Conflicting) -> str:
-    named = ", ".join(made.paths[:MAX_NAMED])
-    more = len(made.paths) - MAX_NAMED
-    rest = f" and {more} more" if more > 0 else ""
-    branch = lane.view(assignment).branch
+    branch, where = lane.view(assignment).branch, named(made.paths, MAX_NAMED)
     return (
-        f"{branch} conflicts with {assignment.branch} in {named}{rest}; nothing was changed."
+        f"{branch} conflicts with {assignment.branch} in {where}; nothing was changed."
         f" A retry does the work of {lane.name} again on top of {assignment.branch}"
     )
 

@@ -1,5 +1,11 @@
 """Text cut to a length, with the cut shown."""
 
+from collections.abc import Sequence
+
+from wfd.rules.tame import tame
+
+_MAX_NAME = 200  # characters
+
 
 def clip(text: str, max_chars: int) -> str:
     """The beginning and the end of a text; most of a long answer's news is in its end."""
@@ -15,6 +21,13 @@ def tail(text: str, max_chars: int) -> str:
     if len(text) <= max_chars:
         return text
     return f"[… {len(text) - max_chars:,} characters left out …]\n{text[-max_chars:]}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """'a, b and 3 more', on one line."""
+    more = len(names) - most
+    told = ", ".join(tame(one_line(name, _MAX_NAME)) for name in names[:most])
+    return f"{told} and {more} more" if more > 0 else told
 
 
 def one_line(text: str, max_chars: int) -> str:

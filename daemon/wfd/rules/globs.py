@@ -4,6 +4,7 @@ They are written as in .gitignore: `*` and `?` within a name, `[a-z]`, `**` for 
 glob begins at the top of the repository, and one that names a folder means all that is in it.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ MAX_GLOBS = 50
 MAX_CHARACTERS = 300
 
 _ANY_FOLDERS = "**"
+_LITERAL = re.compile(r"[][*?\\]")  # what stands for something else in a glob
 _LAST = 0x10FFFF
 _SLASH = ord("/")
 
@@ -33,13 +35,27 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> bool:
     return any(_can_meet(a, b) for a in one for b in other)
 
 
+def outside(paths: Sequence[str], globs: Sequence[str]) -> list[str]:
+    """The paths that none of the globs names."""
+    return [path for path in paths if not any(_names(glob, path) for glob in globs)]
+
+
 @lru_cache(maxsize=8192)
 def _can_meet(one: str, other: str) -> bool:
-    """Whether some path is named by both.
+    """Whether some path is named by both."""
+    return _meet(_folders(one), _folders(other))
+
+
+def _names(glob: str, path: str) -> bool:
+    """Whether it names this very path, which as a glob would mean all beneath it, too."""
+    return _meet(_folders(glob), _LITERAL.sub(r"\\\g<0>", path).split("/"))
+
+
+def _meet(a: list[str], b: list[str]) -> bool:
+    """Whether some path is named by both, of which the parts are given.
 
     The places (i, j) that a path can lead to, i in one glob and j in the other, folder by folder.
     """
-    a, b = _folders(one), _folders(other)
     seen: set[tuple[int, int]] = set()
     ahead = [(0, 0)]
     while ahead:

@@ -177,3 +177,14 @@ def test_a_policy_that_asks_after_another_failure_asks_and_sends_it_round_no_cir
     of = ground.create(type="plan")
     fail(ground, 1)
     assert ground.assignment(of).state == "blocked"
+
+
+def test_the_question_about_a_broken_ai_goes_when_it_is_unregistered(ground: Ground) -> None:
+    ground.send("ai.register", name="spare", harness="sim")
+    for _ in range(5):
+        ground.create(type="plan", ai="spare")
+        fail(ground, 1, Kind.AUTH)
+        ground.now = row(ground, "spare").broken_until or ground.now
+    assert [(one.state, one.subject) for one in asked_of_ais(ground)] == [("open", "spare")]
+    ground.send("ai.unregister", name="spare")
+    assert [one.state for one in asked_of_ais(ground)] == ["withdrawn"]

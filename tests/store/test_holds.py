@@ -230,3 +230,42 @@ def test_a_job_that_no_ai_fits_is_leased_to_say_so_and_not_parked_for_ever(groun
     [lease] = ground.take().leases
     assert lease.why_not is not None
     assert "has the label 'big'" in lease.why_not
+
+
+def test_an_ai_that_is_unregistered_leaves_no_question_and_no_hold_without_an_end(
+    ground: Ground,
+) -> None:
+    ground.send("ai.register", name="spare", harness="sim", account="own")
+    ground.send("ai.register", name="other", harness="sim", account="own")
+    ground.create(type="plan", ai="spare")
+    end(ground, ground.take().leases[0].run, Kind.RATE_LIMITED)
+    until_a_person_is_needed(ground)
+    assert [(one.state, one.subject) for one in asked_of_ais(ground)] == [("open", "account own")]
+    ground.send("ai.unregister", name="spare")
+    assert [hold.account for hold in holds(ground)] == ["own"], "another has that account, too"
+    assert [one.state for one in asked_of_ais(ground)] == ["open"]
+    ground.send("ai.unregister", name="other")
+    assert holds(ground) == []
+    assert [one.state for one in asked_of_ais(ground)] == ["withdrawn"]
+
+
+def test_a_hold_whose_reset_is_known_stays_for_whoever_has_its_account_next(
+    ground: Ground,
+) -> None:
+    ground.send("ai.register", name="spare", harness="sim", account="own")
+    ground.create(type="plan", ai="spare")
+    end(ground, ground.take().leases[0].run, Kind.RATE_LIMITED, reset_at=ground.now + MINUTE)
+    ground.send("ai.unregister", name="spare")
+    assert [hold.account for hold in holds(ground)] == ["own"]
+    ground.now += 3 * MINUTE
+    ground.take(room=0)
+    assert holds(ground) == [], "the clock lifts it"
+
+
+def until_a_person_is_needed(ground: Ground) -> None:
+    """Let every try of an account's hold meet its limit."""
+    for _ in range(24):
+        [hold] = holds(ground)
+        ground.now = hold.until
+        [lease] = ground.take(room=9).leases
+        end(ground, lease.run, Kind.RATE_LIMITED)

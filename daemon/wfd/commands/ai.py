@@ -114,6 +114,9 @@ def unregister_ai(tx: Tx, house_of: HouseOf, want: NamedAi) -> dict[str, object]
         )
     tx.run("forget_ai", name=want.name)
     event_of_none(tx, "ai.unregistered", ai=want.name)
+    _withdraw(tx, want.name)
+    if all(left.ai.account != one.ai.account for left in _known(tx, house_of).values()):
+        _give_up_trying(tx, one.ai.account)
     return {"ai": want.name}
 
 
@@ -201,6 +204,13 @@ def mend(tx: Tx, name: str, by: str) -> bool:
         event_of_none(tx, "ai.mended", ai=name, by=by, reason=row.broken_reason)
         _withdraw(tx, name)
     return row.broken_until is not None
+
+
+def _give_up_trying(tx: Tx, account: str) -> None:
+    """Nobody is left who could try it. A reset that is known comes by itself, and is heeded."""
+    hold = tx.one(Hold, "open_hold", account=account)
+    if hold is not None and not hold.is_reset_known:
+        lift(tx, hold, "person")
 
 
 def _withdraw(tx: Tx, subject: str) -> None:

@@ -223,6 +223,21 @@ def test_one_that_waits_in_an_assignment_that_is_paused_does_not_start(ground: G
     assert taken(ground) == [1]
 
 
+def test_one_that_waits_in_an_assignment_that_is_paused_takes_no_place_of_another(
+    ground: Ground,
+) -> None:
+    has_ais(ground, Ai("sim", "sim", "sim", limit=1))
+    resting = [ground.create(type="plan") for _ in range(3)]
+    ground.create(type="plan")
+    end(ground, ground.take().leases[0].run, Kind.RATE_LIMITED, reset_at=ground.now + MINUTE)
+    assert taken(ground, 9) == []
+    for of in resting:
+        ground.send("update_assignment", assignment=of, status="paused")
+    ground.now += 9 * MINUTE
+    assert taken(ground) == [4]
+    assert {ground.job(number).waits_for for number in (1, 2, 3)} == {WaitsFor.ASSIGNMENT}
+
+
 def test_a_job_that_no_ai_fits_is_leased_to_say_so_and_not_parked_for_ever(ground: Ground) -> None:
     has_ais(ground, Ai("strong", "sim", "sim", labels=frozenset({"big"})))
     ground.create(type="plan", labels=["big"])

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wfd.commands.ai import lift
-from wfd.commands.queue import release
+from wfd.commands.queue import get_assignment, release
 from wfd.domain.ai import Hold
+from wfd.domain.assignment import AssignmentState
 from wfd.domain.job import HAND, Job
 from wfd.engine.parts import Looked
 from wfd.engine.permit import Desk, run_before
@@ -45,10 +46,26 @@ def release_parked(tx: Tx, desk: Desk, room: int, looked: Looked | None) -> Seen
                 continue
             places = _places(desk, names.split(","))
             if places:
-                ready += tx.all(Job, "parked_for", names=names, limit=places)
+                ready += _ready(tx, names, places)
     for job in sorted(ready, key=lambda job: (-job.priority, job.id))[:MAX_RELEASED]:
         release(tx, job.id)
     return Seen(looked, _next_due(tx, desk, sets))
+
+
+def _ready(tx: Tx, names: str, places: int) -> list[Job]:
+    """Those that go first. One whose assignment stands still waits for that instead."""
+    for _ in range(MAX_RELEASED):
+        first = tx.all(Job, "parked_for", names=names, limit=places)
+        resting = [job for job in first if not _is_active(tx, job)]
+        if not resting:
+            return first
+        for job in resting:
+            release(tx, job.id)
+    return []  # the next look goes on
+
+
+def _is_active(tx: Tx, job: Job) -> bool:
+    return get_assignment(tx, job.assignment_id).state is AssignmentState.ACTIVE
 
 
 def _places(desk: Desk, names: Iterable[str]) -> int:

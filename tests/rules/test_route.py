@@ -55,7 +55,7 @@ def test_the_default_of_its_type_takes_a_job() -> None:
     assert taker(verdict) == "claude"
     assert isinstance(verdict, Chosen)
     assert verdict.rule == "the default of implement"
-    assert [(one.ai, one.stand) for one in verdict.passed] == [("codex", "free")]
+    assert verdict.had_choice
 
 
 def test_a_harness_as_default_means_all_its_ais_and_the_least_loaded_goes_first() -> None:
@@ -77,6 +77,18 @@ def test_of_equal_load_the_one_used_longest_ago_and_then_the_name_decides() -> N
     b = an_ai("b", harness="claude", last_used_at=5)
     assert taker(sent(a, b)) == "b"
     assert taker(sent(b, an_ai("c", harness="claude", last_used_at=5))) == "b"
+
+
+def test_only_those_that_could_not_take_it_were_passed_over() -> None:
+    ais = [an_ai(name, harness="claude") for name in ("a", "b", "c")]
+    verdict = sent(*ais, an_ai("d", Stand.HELD, harness="claude"), an_ai("sim"))
+    assert isinstance(verdict, Chosen)
+    assert verdict.rule == "the default of implement; the least loaded of 3"
+    assert [one.ai for one in verdict.passed] == ["d"]
+    assert verdict.had_choice
+    alone = sent(an_ai("claude"))
+    assert isinstance(alone, Chosen)
+    assert not alone.had_choice
 
 
 @pytest.mark.parametrize("stand", sorted(GONE))

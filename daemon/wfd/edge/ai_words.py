@@ -53,11 +53,12 @@ def way_out(names: str | None, ais: Ais) -> str:
 
 
 def route_words(route: str | None) -> str | None:
-    """Why a run went to its AI, and who was passed over; None where there was no choice."""
+    """Why a run went to its AI, and who could not take it; None where it is as always."""
     told = _parsed(route)
     passed = told.get("passed")
     rule = one_line(str(told.get("rule", "")))
-    if not isinstance(passed, list) or (not passed and rule.startswith("the default of")):
+    is_plain = rule.startswith("the default of") and ";" not in rule
+    if not isinstance(passed, list) or (not passed and is_plain):
         return None
     others = ", ".join(_passed_over(one) for one in passed)
     return f"{rule}; passed over: {others}" if others else rule

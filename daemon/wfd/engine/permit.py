@@ -137,7 +137,7 @@ class Desk:
             ai=chosen.ai,
             route=route_json(chosen),
             is_probe=chosen.is_probe,
-            had_choice=bool(chosen.passed),
+            had_choice=chosen.had_choice,
             before=before,
             takes_over_for=was if was and was.stand in GONE else None,
         )

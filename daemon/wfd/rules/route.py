@@ -57,6 +57,8 @@ class Usual:
 
 @dataclass(frozen=True)
 class PassedOver:
+    """One that fits and could not take it now. Of those that could, the rule says why not."""
+
     ai: str
     stand: Stand
     why: str
@@ -69,6 +71,7 @@ class Chosen:
     rule: str
     passed: tuple[PassedOver, ...]
     is_probe: bool
+    had_choice: bool  # another fits, too
 
 
 @dataclass(frozen=True)
@@ -233,8 +236,8 @@ def _chosen(one: Standing, fitting: list[Standing], rule: str) -> Chosen:
     is_probe = one.stand is Stand.PROBE
     if is_probe:
         rule = f"{rule}; it shows whether {one.ai.name} works again"
-    passed = _passed(s for s in fitting if s is not one)
-    return Chosen(one.ai, rule, passed, is_probe)
+    passed = _passed(s for s in fitting if s.stand not in OPEN)
+    return Chosen(one.ai, rule, passed, is_probe, had_choice=len(fitting) > 1)
 
 
 def _names(standings: Iterable[Standing]) -> tuple[str, ...]:

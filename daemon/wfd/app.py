@@ -29,7 +29,7 @@ from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
-from wfd.controls import daemon_controls, hand_controls, notice_controls
+from wfd.controls import ai_controls, daemon_controls, hand_controls, notice_controls
 from wfd.edge.door import Door
 from wfd.engine import heartbeat, housekeep, recover, watchdog, worker
 from wfd.engine.notices import Notices
@@ -173,6 +173,7 @@ async def _live(
             parts.store,
             settings.house_of,
             daemon_controls(place, parts, settings, stopping, started_at, reloading)
+            | ai_controls(parts)
             | hand_controls(parts, group)
             | notice_controls(notices),
             parts.wake,

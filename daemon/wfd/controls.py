@@ -8,6 +8,7 @@ from anyio.abc import TaskGroup
 import wfd
 from wfd.adapters.disk import file_bytes, free_bytes
 from wfd.adapters.place import Place
+from wfd.commands.ai import listed
 from wfd.domain.errors import BadInput, StoreFailed
 from wfd.domain.run import Run
 from wfd.edge.door import Control, checked
@@ -16,6 +17,7 @@ from wfd.engine.check_ai import check_ai
 from wfd.engine.notices import Notices
 from wfd.engine.parts import Parts
 from wfd.engine.stop import Stopping
+from wfd.programs import with_lacks
 from wfd.reload import Reloading
 from wfd.settings import LiveSettings
 
@@ -69,15 +71,24 @@ def daemon_controls(
     async def reload(values: dict[str, object]) -> object:
         return {"changed": reloading.now()}
 
-    async def check(values: dict[str, object]) -> object:
-        return await check_ai(parts, str(values.get("name")))
-
     return {
-        "ai.check": check,
         "daemon.status": status,
         "daemon.stop": stop,
         "daemon.reload": reload,
     }
+
+
+def ai_controls(parts: Parts) -> dict[str, Control]:
+    async def check(values: dict[str, object]) -> object:
+        return await check_ai(parts, str(values.get("name")))
+
+    async def list_all(values: dict[str, object]) -> object:
+        """{"ais": [{"name", "harness", "account", "stand", "until_ms", "why", "lacks", …}]}"""
+        house, with_spend = parts.settings.house_of(None), bool(values.get("with_spend"))
+        found = await parts.store.write(lambda tx: listed(tx, house, tx.now, with_spend=with_spend))
+        return {"ais": with_lacks(found, parts.harnesses, parts.environ, "the daemon's PATH")}
+
+    return {"ai.check": check, "ai.list": list_all}
 
 
 def hand_controls(parts: Parts, group: TaskGroup) -> dict[str, Control]:

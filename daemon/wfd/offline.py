@@ -1,5 +1,7 @@
 """What a command line does without the daemon, by this machine's own configuration."""
 
+import os
+
 from wfd.adapters.place import Place
 from wfd.commands.ai import listed
 from wfd.commands.open_gates import standing as standing_of
@@ -8,6 +10,7 @@ from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
 from wfd.edge.door import checked
 from wfd.ports import Read
+from wfd.programs import with_lacks
 from wfd.settings import LiveSettings, Sources
 from wfd.store.alone import utc_ms, write_alone
 from wfd_runners import harnesses
@@ -23,9 +26,10 @@ def carry_out(place: Place, command: str, values: dict[str, object]) -> dict[str
 
 
 def ais(place: Place, read: Read, *, with_spend: bool) -> list[dict[str, object]]:
-    """How each AI stands, by this machine's own configuration."""
+    """How each AI stands, by this machine's own configuration and this process's PATH."""
     settings = _settings(place)
-    return listed(read, settings.house_of(None), utc_ms(), with_spend=with_spend)
+    found = listed(read, settings.house_of(None), utc_ms(), with_spend=with_spend)
+    return with_lacks(found, harnesses(), os.environ, "this shell's PATH")
 
 
 def standing(place: Place, read: Read, assignment: Assignment, now: int) -> dict[str, object]:

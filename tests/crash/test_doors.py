@@ -27,6 +27,19 @@ def test_a_second_daemon_leaves_with_5_and_names_the_first(daemon: "Daemon") -> 
     assert daemon.wfd("status").code == 0, "the first one serves on"
 
 
+def test_a_check_and_a_list_tell_what_keeps_jobs_from_an_ai(daemon: "Daemon") -> None:
+    daemon.tunes(ais={"own": {"harness": "claude", "binary": "/nowhere/claude"}})
+    daemon.start()
+    daemon.wfctl("ai", "disable", "sim")
+    said = daemon.wfctl("ai", "check", "sim")
+    assert said.code == 0
+    works, still = said.out.splitlines()
+    assert works.startswith("sim works, after ")
+    assert still == "  it is disabled; 'wfctl ai enable sim' lets jobs start on it"
+    assert json.loads(daemon.wfctl("ai", "check", "sim", "--json").out)["stand"] == "disabled"
+    assert "own\tclaude\tclaude\tno program '/nowhere/claude'\t" in daemon.wfctl("ai", "list").out
+
+
 def test_a_store_of_a_newer_wfd_is_refused_in_one_sentence(daemon: "Daemon") -> None:
     daemon.registers()
     with closing(sqlite3.connect(daemon.place.store_path)) as store:

@@ -23,6 +23,16 @@ def configured(shelf: Shelf, tmp_path: Path) -> Shelf:
     return shelf
 
 
+@pytest.fixture
+def claude_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only program on this shell's PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "claude").write_text("#!/bin/sh\n")
+    (folder / "claude").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
 def a_held_job(tx: Tx) -> None:
     tx.insert(
         "add_hold", account="firm", until=tx.now + 9 * HOUR, is_reset_known=True,
@@ -31,7 +41,9 @@ def a_held_job(tx: Tx) -> None:
     tx.run("move_job", id=1, state="waiting", was="queued", waits_for="ai", waits_on="gone,work")
 
 
-def test_the_list_has_columns_for_programs(configured: Shelf, wfctl: Call) -> None:
+def test_the_list_has_columns_for_programs(
+    configured: Shelf, wfctl: Call, claude_alone: None
+) -> None:
     rows = {row.split("\t")[0]: row.split("\t") for row in wfctl("ai", "list").out.splitlines()}
     assert rows["work"] == [
         "work", "claude", "firm", "ok", "0/2", "0", "strong", "", "configured",
@@ -39,6 +51,26 @@ def test_the_list_has_columns_for_programs(configured: Shelf, wfctl: Call) -> No
     assert rows["sim"][-1] == "implied"
     told = json.loads(wfctl("ai", "list", "--json").out)["ais"]
     assert {one["name"] for one in told} == {"claude", "codex", "gemini", "sim", "work"}
+
+
+def test_one_whose_program_is_not_there_is_not_called_ok(
+    configured: Shelf, wfctl: Call, claude_alone: None, tmp_path: Path
+) -> None:
+    wfctl("ai", "register", "own", "--harness", "sim", "--binary", str(tmp_path / "bin" / "own"))
+    rows = {row.split("\t")[0]: row.split("\t") for row in wfctl("ai", "list").out.splitlines()}
+    assert {name: row[3] for name, row in rows.items()} == {
+        "claude": "ok",
+        "codex": "no program 'codex' on this shell's PATH",
+        "gemini": "no program 'gemini' on this shell's PATH",
+        "own": f"no program '{tmp_path}/bin/own'",
+        "sim": "ok",
+        "work": "ok",
+    }
+    told = {one["name"]: one for one in json.loads(wfctl("ai", "list", "--json").out)["ais"]}
+    assert (told["work"]["stand"], told["work"]["lacks"]) == ("free", None)
+    assert told["codex"]["lacks"] == "no program 'codex' on this shell's PATH"
+    wfctl("ai", "disable", "codex")
+    assert "codex\tcodex\tcodex\tdisabled\t" in wfctl("ai", "list").out
 
 
 def test_a_job_that_waits_for_an_ai_says_for_whom_until_when_and_why(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 from structlog.testing import capture_logs
 
+from wfd.controls import ai_controls
 from wfd.domain.ai import Hold
 from wfd.domain.job import WaitsFor
 from wfd.engine.check_ai import check_ai
@@ -192,3 +193,35 @@ async def test_a_check_runs_an_ai_once_and_its_success_closes_its_breaker(
     assert (answer["outcome"], answer["said"]) == (
         "not_found", "no program 'claude' on the daemon's PATH",
     )  # fmt: skip
+
+
+async def test_a_check_that_works_tells_what_still_keeps_jobs_from_the_ai(bench: "Bench") -> None:
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.running() as engine:
+        until = engine.parts.clock.now() + 3_600_000
+        hold: dict[str, object] = {"account": "sim", "until": until, "reason": "usage limit"}
+        await engine.parts.store.write(
+            lambda tx: tx.insert(
+                "add_hold", **hold, is_reset_known=True, probes=0, run_id=None, now=tx.now
+            )
+        )
+        answer = await check_ai(engine.parts, "sim")
+        assert answer["works"] is True
+        assert (answer["stand"], answer["until_ms"], answer["why"], answer["needs_person"]) == (
+            "held", until, "usage limit", False,
+        )  # fmt: skip
+
+
+async def test_the_daemon_tells_which_program_is_not_on_its_own_path(bench: "Bench") -> None:
+    bench.flags["ais"] = {"own": {"harness": "claude", "binary": "/nowhere/claude"}}
+    bench.environ["PATH"] = "/nowhere"
+    async with bench.running() as engine:
+        answer = await ai_controls(engine.parts)["ai.list"]({"with_spend": True})
+    assert isinstance(answer, dict)
+    assert {one["name"]: one["lacks"] for one in answer["ais"]} == {
+        "claude": "no program 'claude' on the daemon's PATH",
+        "codex": "no program 'codex' on the daemon's PATH",
+        "gemini": "no program 'gemini' on the daemon's PATH",
+        "own": "no program '/nowhere/claude'",
+        "sim": None,
+    }

@@ -44,11 +44,6 @@ class NamedAi:
     name: str
 
 
-@dataclass(frozen=True)
-class ListAis:
-    with_spend: bool = False
-
-
 def register_ai(tx: Tx, house_of: HouseOf, want: RegisterAi) -> dict[str, object]:
     """{"ai": name, "created": bool}. The same name again is defined anew."""
     house = house_of(None)
@@ -131,11 +126,6 @@ def resume_ai(tx: Tx, house_of: HouseOf, want: NamedAi) -> dict[str, object]:
     return {"ai": want.name, "holds": int(hold is not None), "was_broken": was_broken}
 
 
-def list_ais(tx: Tx, house_of: HouseOf, want: ListAis) -> dict[str, object]:
-    """{"ais": [{"name", "harness", "account", "stand", "until_ms", "why", …}]}"""
-    return {"ais": listed(tx, house_of(None), tx.now, with_spend=want.with_spend)}
-
-
 @dataclass(frozen=True)
 class _Spend:
     name: str
@@ -169,6 +159,8 @@ def _document(one: Standing, spend: _Spend | None, waiting: int) -> dict[str, ob
         "labels": sorted(ai.labels),
         "capabilities": sorted(ai.capabilities),
         "origin": ai.origin,
+        "binary": ai.binary,
+        "env": dict(ai.env),
         "stand": one.stand,
         "until_ms": one.until,
         "why": one.why,

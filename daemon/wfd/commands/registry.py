@@ -7,13 +7,11 @@ from typing import Any
 from wfd.commands.abandon_lane import AbandonLane, abandon_lane
 from wfd.commands.ai import (
     LabelAi,
-    ListAis,
     NamedAi,
     RegisterAi,
     disable_ai,
     enable_ai,
     label_ai,
-    list_ais,
     register_ai,
     resume_ai,
     unregister_ai,
@@ -47,7 +45,6 @@ COMMANDS: dict[str, Command] = {
     "ai.disable": Command(NamedAi, disable_ai),
     "ai.enable": Command(NamedAi, enable_ai),
     "ai.label": Command(LabelAi, label_ai),
-    "ai.list": Command(ListAis, list_ais),
     "ai.register": Command(RegisterAi, register_ai),
     "ai.resume": Command(NamedAi, resume_ai),
     "ai.unregister": Command(NamedAi, unregister_ai),

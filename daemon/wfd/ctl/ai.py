@@ -11,6 +11,7 @@ from wfd.adapters.place import place
 from wfd.ctl.scene import json_option
 from wfd.domain.errors import BadInput, Broken, NotRunning, TryLater
 from wfd.edge.ai_list import print_ais
+from wfd.edge.ai_words import hindered
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document
 from wfd.edge.words import duration, one_line
@@ -147,6 +148,7 @@ def resume(name: str, as_json: bool) -> None:
 def check(name: str, as_json: bool) -> None:
     """Run an AI once with a tiny prompt in a scratch folder. A success closes its breaker.
 
+    It lifts no hold of its account, and enables nothing: what still keeps jobs from it is said.
     Exit code 1 when it does not work. Needs the daemon, which has the agents' environment.
     """
     refuse_in_a_run(os.environ)
@@ -155,17 +157,19 @@ def check(name: str, as_json: bool) -> None:
     if as_json:
         print_document(answer)
     else:
-        click.echo(_checked(name, answer))
+        click.echo(_checked(name, answer, utc_ms()))
     if not answer["works"]:
         raise SystemExit(1)
 
 
-def _checked(name: str, answer: Mapping[str, object]) -> str:
+def _checked(name: str, answer: Mapping[str, object], now: int) -> str:
     took = answer["took_ms"]
     assert isinstance(took, int)
     how = "works" if answer["works"] else f"does not work ({answer['outcome']})"
     said = one_line(str(answer["said"]), 300)
-    return f"{name} {how}, after {duration(took)}" + (f": {said}" if said else "")
+    told = f"{name} {how}, after {duration(took)}" + (f": {said}" if said else "")
+    still = hindered({**answer, "name": name}, now)
+    return f"{told}\n  {still}" if still else told
 
 
 def ais_now(read: "Read", *, with_spend: bool = False) -> "dict[str, Mapping[str, object]]":

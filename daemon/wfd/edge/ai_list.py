@@ -34,13 +34,20 @@ def _row(ai: Mapping[str, object], now: int) -> list[Cell]:
         cell(ai["name"]),
         cell(ai["harness"]),
         cell(ai["account"]),
-        Cell(words, words, _COLOURS.get(str(ai["stand"]), "bright_black")),
+        Cell(words, words, _colour(ai)),
         cell(running if limit is None else f"{running}/{limit}"),
         cell(ai["waiting"]),
         cell(" ".join(labels)),
         cell(spend(cost, unmeasured) if ai["runs"] else ""),
         cell(ai["origin"]),
     ]
+
+
+def _colour(ai: Mapping[str, object]) -> str:
+    stand = str(ai["stand"])
+    if stand == "free" and ai.get("lacks"):
+        return "yellow"
+    return _COLOURS.get(stand, "bright_black")
 
 
 def _names(value: object) -> list[str]:

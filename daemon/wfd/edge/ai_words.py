@@ -11,14 +11,14 @@ _DAY_MS = 86_400_000
 
 
 def stand_words(ai: Mapping[str, object], now: int) -> str:
-    """'ok', 'disabled', 'held until 13:06 (in 2h): usage limit'."""
+    """'ok', 'disabled', 'held until 13:06 (in 2h): usage limit', 'no program 'claude' on …'."""
     stand, why = str(ai["stand"]), one_line(str(ai["why"]), MAX_WHY)
     until = ai.get("until_ms")
     if ai.get("needs_person"):
         return f"{stand}, and needs a person: {why}"
     match stand:
         case "free":
-            return "ok"
+            return one_line(str(ai.get("lacks") or "ok"), MAX_WHY)
         case "disabled":
             return "disabled"
         case "full":
@@ -29,6 +29,14 @@ def stand_words(ai: Mapping[str, object], now: int) -> str:
             return f"{stand} until {_clock(until, now)} ({ago(until, now)}): {why}"
         case _:
             return f"{stand}: {why}"
+
+
+def hindered(ai: Mapping[str, object], now: int) -> str | None:
+    """What keeps jobs from an AI that was checked, and what lifts it; None where nothing does."""
+    if ai["stand"] in ("free", "full"):
+        return None
+    verb = "enable" if ai["stand"] == "disabled" else "resume"
+    return f"it is {stand_words(ai, now)}; 'wfctl ai {verb} {ai['name']}' lets jobs start on it"
 
 
 def hindrance(names: str | None, ais: Ais, now: int) -> str:

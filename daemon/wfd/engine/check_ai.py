@@ -17,7 +17,7 @@ from wfd.domain.template import Writes
 from wfd.engine.environment import environment, seen_by, what_is_missing
 from wfd.engine.parts import Parts
 from wfd.engine.run_agent import stderr_of
-from wfd.ports import Ask, Command, End, Harness, Tx
+from wfd.ports import Ask, Command, End, Harness
 
 TIMEOUT_S = 150.0
 MAX_SAID = 500  # characters of an answer
@@ -25,17 +25,23 @@ PROMPT = "Answer with the one word: ready. Use no tool and change nothing.\n"
 
 
 async def check_ai(parts: Parts, name: str) -> dict[str, object]:
-    """{"ai", "works", "outcome", "said", "took_ms", "mended"}. Raises NotFound for no AI."""
+    """{"ai", "works", "outcome", "said", "took_ms", "mended", and how it stands after that}.
+
+    Raises NotFound for no AI.
+    """
     house = parts.settings.house_of(None)
     ais = await parts.store.write(lambda tx: roster(tx, house, tx.now))
     if name not in ais:
         raise NotFound(unknown("AI", name, ais))
-    ai = ais[name].ai
+    before = ais[name]
+    ai = before.ai
     began = anyio.current_time()
     told = await _tried(parts, ai)
     outcome = told.outcome
     works = outcome.kind is Kind.SUCCEEDED
-    mended = works and await parts.store.write(lambda tx: _mend(tx, name))
+    mended, stands = await parts.store.write(
+        lambda tx: (works and mend(tx, name, "check"), roster(tx, house, tx.now).get(name, before))
+    )
     parts.log.info("ai.checked", ai=name, outcome=outcome.kind, message=outcome.message[:300])
     parts.wake()
     return {
@@ -45,11 +51,11 @@ async def check_ai(parts: Parts, name: str) -> dict[str, object]:
         "said": (told.text if works else outcome.message or told.text)[:MAX_SAID],
         "took_ms": round((anyio.current_time() - began) * 1000),
         "mended": mended,
+        "stand": stands.stand,
+        "until_ms": stands.until,
+        "why": stands.why,
+        "needs_person": stands.needs_person,
     }
-
-
-def _mend(tx: Tx, name: str) -> bool:
-    return mend(tx, name, "check")
 
 
 async def _tried(parts: Parts, ai: Ai) -> Conclusion:

@@ -398,3 +398,29 @@ async def test_a_test_sends_one_message_past_the_cursor(bench: "Bench", there: H
     assert there.got[0].json["kind"] == "notification.test"
     assert states["ops"]["problem"] is None
     assert "NO_SUCH is not set" in str(states["phone"]["problem"])
+
+
+async def test_a_loop_of_notices_that_hangs_is_named_and_one_without_rules_never(
+    bench: "Bench", there: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "_TURN_S", 0.05)
+    async with bench.opened() as engine:
+        pulse = engine.parts.pulse
+        async with following(engine) as (followed, _):
+            await anyio.sleep(0.2)
+            assert pulse.overdue() == [], "without a rule it rests until there is one"
+            bench.flags["notifications"] = {"ops": to(there)}
+            engine.settings.reload()
+            followed.reconfigure()
+            for _ in range(3):
+                with anyio.fail_after(DEADLINE_S):
+                    await pulse.turned("notifications")
+            assert pulse.overdue() == []
+            monkeypatch.setattr(engine.parts.store, "one", _never)
+            with anyio.fail_after(DEADLINE_S):
+                while pulse.overdue() != ["notifications"]:
+                    await anyio.sleep(0.01)
+
+
+async def _never(*args: object, **values: object) -> None:
+    await anyio.sleep_forever()

@@ -1,5 +1,6 @@
 """Telling people and programs what happens: a task for each rule, and none where there is none."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from wfd.engine.parts import Parts
 from wfd.ports import Notifier, Tx
 
 POLL_S = 2.0  # how late a notice may be; one read of one number each time
+_LOOP = "notifications"
+_TURN_S = 60.0  # a turn that takes longer hangs
 _BEHIND = f"{PREFIX[:-1]}{chr(ord(PREFIX[-1]) + 1)}"  # the first name that begins otherwise
 
 
@@ -41,6 +44,7 @@ class Notices:
         async with anyio.create_task_group() as group:
             while True:
                 reconfigured = self._reconfigured = anyio.Event()
+                self._parts.pulse.beat(_LOOP, POLL_S + _TURN_S)
                 try:
                     await self._agree(group, running)
                     await self._watch(reconfigured)
@@ -109,12 +113,14 @@ class Notices:
     async def _watch(self, reconfigured: anyio.Event) -> None:
         """Wake the followers when something has happened, until the configuration has changed."""
         if not self._rules():
+            self._parts.pulse.beat(_LOOP, math.inf)
             await reconfigured.wait()
         while not reconfigured.is_set():
             last = await self._parts.store.one(int, "last_event")
             if last != self._seen:
                 self._seen = last
                 self._news.came()
+            self._parts.pulse.beat(_LOOP, POLL_S + _TURN_S)
             with anyio.move_on_after(POLL_S):
                 await reconfigured.wait()
 

@@ -215,13 +215,34 @@ def test_logs_of_one_job_or_level_leave_out_the_rest(shelf: Shelf, wfctl: Call) 
     place().log_path.write_bytes(LOG)
 
     assert "run.closed" in wfctl("logs", "--job", "J3").out
-    assert wfctl("logs", "--job", "J4").out == ""
     assert len(wfctl("logs", "--level", "warning").out.splitlines()) == 1
     assert [one.get("event") for one in json.loads(wfctl("logs", "--json").out)] == [
         "daemon.started",
         None,
         "run.closed",
     ]
+
+
+def test_logs_of_a_job_that_is_not_there_say_so(shelf: Shelf, wfctl: Call) -> None:
+    place().log_path.write_bytes(LOG)
+    for way in ((), ("--json",), ("--follow",)):
+        said = wfctl("logs", "--job", "J9999", *way)
+        assert (said.code, said.out) == (3, "")
+        assert "no job J9999; 'wfctl jobs' lists them" in said.err
+    pruned = wfctl("logs", "--job", "J3")
+    assert (pruned.code, pruned.err) == (0, ""), "the log remembers what the store does not"
+
+
+def test_logs_of_a_job_without_a_line_say_how_far_they_looked(shelf: Shelf, wfctl: Call) -> None:
+    place().log_path.write_bytes(LOG)
+    shelf.write("create", namespace="blue", north_star="green", type="plan")
+    said = wfctl("logs", "--job", "J1")
+    assert (said.code, said.out) == (0, "")
+    assert "no line of J1 among the last 100 of the log; -n looks further back" in said.err
+    said = wfctl("logs", "--job", "J1", "--json")
+    assert (said.code, json.loads(said.out)) == (0, [])
+    shelf.path.unlink()
+    assert wfctl("logs", "--job", "J1").code == 0, "there is nobody to ask"
 
 
 def test_logs_without_a_log_say_what_begins_one(shelf: Shelf, wfctl: Call) -> None:

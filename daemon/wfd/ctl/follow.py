@@ -14,7 +14,8 @@ from wfd.commands.inspect import last_run
 from wfd.commands.scope import job_in
 from wfd.ctl.scene import namespace_option, scene
 from wfd.domain import ids
-from wfd.domain.errors import BadInput, NotFound
+from wfd.domain.errors import BadInput, NotFound, WfdError
+from wfd.domain.job import Job
 from wfd.domain.run import Run, RunState
 from wfd.domain.signal import Signal
 from wfd.edge import log_lines, stream
@@ -87,11 +88,16 @@ def tail(
 @click.option("--job", "job_id", type=ids.job_id, metavar="JOB", help="Of one job.")
 @click.option("--json", "as_json", is_flag=True, help="A document; with -f one per line.")
 def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json: bool) -> None:
-    """The daemon's log. Of the last -n lines, those that are wanted."""
+    """The daemon's log. Of the last -n lines, those that are wanted.
+
+    Exit code 3 for a job of which neither these lines nor the store knows.
+    """
     path = place().log_path
     if not path.exists() and not wants_follow:
         raise NotFound(f"there is no log at {path} yet; 'wfd start' begins one")
     lines, offset = last_lines(path, count)
+    if job_id is not None:
+        _look_for_job(lines, job_id, count, is_followed=wants_follow)
     entries = (log_lines.entry(line) for line in _and_coming(lines, path, offset, wants_follow))
     wanted = (one for one in entries if log_lines.is_wanted(one, level, job_id))
     if as_json and not wants_follow:
@@ -100,6 +106,26 @@ def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json
     for one in wanted:
         click.echo(dumps(one) if as_json else log_lines.shown(one))
         sys.stdout.flush()
+
+
+def _look_for_job(lines: list[bytes], job_id: int, count: int, *, is_followed: bool) -> None:
+    """Say that there is no line of it, if more may be there. Raises NotFound for no such job."""
+    if any(log_lines.is_wanted(log_lines.entry(line), "debug", job_id) for line in lines):
+        return
+    if _is_unknown(job_id):
+        raise NotFound(f"no job J{job_id}; 'wfctl jobs' lists them")
+    if not is_followed:
+        told = f"no line of J{job_id} among the last {count} of the log; -n looks further back"
+        click.echo(told, err=True)
+
+
+def _is_unknown(job_id: int) -> bool:
+    """Whether the store says so. One that cannot be read keeps nobody from the log."""
+    try:
+        with reading(place().store_path) as read:
+            return read.one(Job, "job_by_id", id=job_id) is None
+    except WfdError:
+        return False
 
 
 def _and_coming(lines: list[bytes], path: Path, offset: int, wants_follow: bool) -> Iterator[bytes]:

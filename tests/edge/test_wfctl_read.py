@@ -11,9 +11,10 @@ import pytest
 from tests.edge.shelf import NOW, Call, Shelf, make_repository
 
 from wfd.commands.closing import close_job
-from wfd.commands.queue import get_job
+from wfd.commands.queue import enqueue_pm, get_assignment, get_job
 from wfd.domain.assignment import Assignment
-from wfd.domain.job import Job, JobState
+from wfd.domain.ids import JobId
+from wfd.domain.job import By, Job, JobState
 from wfd.domain.outcome import Kind
 from wfd.ports import Tx
 
@@ -487,3 +488,18 @@ def a_run_with_evidence(tx: Tx, answer: str = "done", patch: Path | None = None)
             path=path,
             tail=tail,
         )
+
+
+def a_refused_pm(tx: Tx) -> None:
+    pm = get_job(tx, JobId(1))
+    close_job(tx, pm, JobState.CANCELLED)
+    job_id = enqueue_pm(tx, get_assignment(tx, pm.assignment_id), By.POLICY)
+    close_job(tx, get_job(tx, job_id), JobState.FAILED, Kind.SUCCEEDED)
+
+
+def test_a_pm_whose_decision_was_refused_is_not_called_succeeded(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green")
+    shelf.work(a_refused_pm)
+    assert "\tpm\tfailed\trefused\t" in wfctl("jobs").out
+    assert wfctl("job", "J2").out.startswith("job\tJ2\tpm\tfailed\trefused\n")
+    assert json.loads(wfctl("job", "J2", "--json").out)["job"]["outcome"] == "succeeded"

@@ -23,7 +23,7 @@ from wfd.domain.errors import BadInput, Broken, unknown
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
-from wfd.edge.words import duration, money, spend
+from wfd.edge.words import duration, ended, money, spend
 from wfd.layers import hash_of
 from wfd.ports import Harness
 from wfd.send import send
@@ -217,7 +217,7 @@ def _chain(here: Place, assignment: Assignment) -> Table:
         table.add_row(
             f"J{job.id}",
             job.type,
-            str(job.outcome or job.state),
+            str(ended(job.state, job.outcome) or job.state),
             ", ".join(_seen(one) for one in seen if one.kind != "diff"),
             duration(took),
             money(cost),

@@ -11,7 +11,7 @@ from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import cell, state_cell
 from wfd.edge.waiting import wait_of
-from wfd.edge.words import ago, globs_in_words, iso, one_line
+from wfd.edge.words import ago, ended, globs_in_words, iso, one_line
 
 _COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
 
@@ -104,4 +104,4 @@ def _branch(view: JobView) -> str:
 
 def _outcome(job: Job) -> str | None:
     """That of its last run, which says nothing of one that is on."""
-    return None if job.state is JobState.RUNNING else job.outcome
+    return None if job.state is JobState.RUNNING else ended(job.state, job.outcome)

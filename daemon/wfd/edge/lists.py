@@ -7,7 +7,7 @@ from wfd.commands.listing import ListedAssignment, ListedJob, LockedJob, QueuedJ
 from wfd.domain.job import HAND, MAIN_LANE, PM_LANE, JobState, WaitsFor
 from wfd.edge.ai_words import Ais, hindrance
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
-from wfd.edge.words import ago, duration, globs_in_words, iso, one_line, spend
+from wfd.edge.words import ago, duration, ended, globs_in_words, iso, one_line, spend
 from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (
@@ -151,7 +151,7 @@ def _job_row(job: ListedJob, now: int) -> list[Cell]:
         cell(job.namespace),
         cell(job.type),
         state,
-        state_cell(job.outcome),
+        state_cell(ended(job.state, job.outcome)),
         cell(job.attempts),
         cell(job.created_by),
         cell(ago(job.created_at, now), iso(job.created_at)),

@@ -34,6 +34,7 @@ STATE_COLOURS = {
     "complete": "green",
     "succeeded": "green",
     "failed": "red",
+    "refused": "red",
     "blocked": "red",
     "paused": "yellow",
     "waiting": "yellow",

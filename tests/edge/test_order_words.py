@@ -6,9 +6,13 @@ from collections.abc import Callable
 import pytest
 from tests.edge.shelf import Call, Shelf, house_of
 
-from wfd.commands.queue import get_job
+from wfd.commands.closing import close_job, get_lane
+from wfd.commands.queue import NewJob, enqueue, get_assignment, get_job
 from wfd.domain.ids import JobId
-from wfd.domain.job import WaitsFor
+from wfd.domain.job import By, Job, JobState, WaitsFor
+from wfd.domain.outcome import Kind
+from wfd.edge.lane_lines import lane_lines
+from wfd.edge.page import _plain
 from wfd.engine.lease import Terms, take_work
 from wfd.ports import Tx
 from wfd.rules.route import Usual
@@ -104,3 +108,57 @@ def test_depend_and_insert_job_print_what_a_program_wants(
     words = ["--type", "implement", "--context", "x", "--after", "J1,J2", "--lock", "src"]
     assert wfctl("insert-job", "A1", *words, "--lock", "docs", "--parallel").out == "J3\n"
     assert wfctl("lane", "abandon", "A1", "J3").code == 4, "a job is to work in it"
+
+
+def halted(shelf: Shelf, merge: JobState | None = None) -> list[str]:
+    """The lines of the lane J2, whose job failed, or whose merge came to this."""
+
+    def work(tx: Tx) -> list[str]:
+        job = get_job(tx, JobId(2))
+        close_job(tx, job, JobState.DONE if merge else JobState.FAILED, Kind.FAILED)
+        assignment = get_assignment(tx, job.assignment_id)
+        if merge is not None:
+            new = NewJob("merge", "", By.POLICY, merges="J2")
+            close_job(tx, get_job(tx, enqueue(tx, assignment, new)), merge)
+        lane = get_lane(tx, job.assignment_id, "J2")
+        jobs = tx.all(Job, "jobs_of", assignment_id=job.assignment_id)
+        return [_plain(one) or "" for one in lane_lines(lane, assignment, jobs)]
+
+    return shelf.work(work)
+
+
+def test_a_lane_whose_job_failed_says_that_it_is_halted_and_what_ends_that(
+    shelf: Shelf, insert: Callable[..., int]
+) -> None:
+    insert(locks=("src/**",), parallel=True)
+    assert halted(shelf) == [
+        "lane\tJ2\topen\twfd/A1-J2",
+        "halted\tJ2 (implement) is failed: 'wfctl retry J2' goes on in it;"
+        " 'wfctl lane abandon A1 J2' closes it, and so does the end of A1",
+    ]
+
+
+def test_a_lane_whose_merge_failed_is_done_again_in_a_new_one(
+    shelf: Shelf, wfctl: Call, insert: Callable[..., int]
+) -> None:
+    insert(locks=("src/**",), parallel=True)
+    _, why = halted(shelf, merge=JobState.FAILED)
+    assert why.startswith("halted\tJ3 (merge) is failed: 'wfctl retry J3' does its work again")
+    wfctl("lane", "abandon", "A1", "J2")
+    assert shelf.work(lambda tx: get_lane(tx, get_job(tx, JobId(2)).assignment_id, "J2")).state == (
+        "abandoned"
+    )
+
+
+def test_a_lane_in_which_something_goes_on_is_open_and_no_more(
+    shelf: Shelf, insert: Callable[..., int]
+) -> None:
+    insert(locks=("src/**",), parallel=True)
+
+    def work(tx: Tx) -> list[str]:
+        of = get_job(tx, JobId(2)).assignment_id
+        jobs = tx.all(Job, "jobs_of", assignment_id=of)
+        lane = lane_lines(get_lane(tx, of, "J2"), get_assignment(tx, of), jobs)
+        return [_plain(one) or "" for one in lane]
+
+    assert shelf.work(work) == ["lane\tJ2\topen\twfd/A1-J2"]

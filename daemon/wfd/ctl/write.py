@@ -110,7 +110,8 @@ def insert_job(
 
     With --lock it never runs beside another job of this repository that may touch the same paths;
     globs are written as in .gitignore, from the top, and --lock may be given more than once.
-    --parallel needs one: the job then runs beside the others of its assignment.
+    --parallel needs one: the job then runs beside the others of its assignment. A lock is what you
+    declare: what the job changes outside of it is not refused, and is merged all the same.
 
     Prints the id of the job alone when it is not on a terminal.
     """

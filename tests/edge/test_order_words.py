@@ -128,7 +128,7 @@ def halted(shelf: Shelf, merge: JobState | None = None) -> list[str]:
 
 
 def test_a_lane_whose_job_failed_says_that_it_is_halted_and_what_ends_that(
-    shelf: Shelf, insert: Callable[..., int]
+    shelf: Shelf, wfctl: Call, insert: Callable[..., int]
 ) -> None:
     insert(locks=("src/**",), parallel=True)
     assert halted(shelf) == [
@@ -136,6 +136,7 @@ def test_a_lane_whose_job_failed_says_that_it_is_halted_and_what_ends_that(
         "halted\tJ2 (implement) is failed: 'wfctl retry J2' goes on in it;"
         " 'wfctl lane abandon A1 J2' closes it, and so does the end of A1",
     ]
+    assert line(wfctl("assignment", "A1").out, "halted").startswith("halted\tJ2 (implement)")
 
 
 def test_a_lane_whose_merge_failed_is_done_again_in_a_new_one(

@@ -502,4 +502,5 @@ def test_a_pm_whose_decision_was_refused_is_not_called_succeeded(shelf: Shelf, w
     shelf.work(a_refused_pm)
     assert "\tpm\tfailed\trefused\t" in wfctl("jobs").out
     assert wfctl("job", "J2").out.startswith("job\tJ2\tpm\tfailed\trefused\n")
+    assert "job\tJ2\tpm\tfailed\trefused\t" in wfctl("assignment", "A1").out
     assert json.loads(wfctl("job", "J2", "--json").out)["job"]["outcome"] == "succeeded"

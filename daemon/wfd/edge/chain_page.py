@@ -10,10 +10,11 @@ from wfd.domain.lane import Lane
 from wfd.domain.question import QuestionState
 from wfd.edge.document import to_json
 from wfd.edge.inbox_page import in_brief
+from wfd.edge.lane_lines import lane_lines
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
-from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
+from wfd.edge.words import ago, count, duration, ended, iso, one_line, plural, spend
 from wfd.rules.share import pm_share
 from wfd.rules.ways import ways
 
@@ -44,8 +45,9 @@ def chain_page(
     yield from _facts(assignment)
     for cap in left:
         yield fact("left", one_line(cap))
+    jobs = [step.job for step in chain.steps if isinstance(step, JobStep)]
     for lane in chain.lanes:
-        yield fact("lane", lane.name, state_cell(lane.state), lane.view(assignment).branch)
+        yield from lane_lines(lane, assignment, jobs)
     for gate in gates or ():
         yield fact("open_gate", gate.name, one_line(gate.why))
     for asked in chain.questions:
@@ -109,7 +111,7 @@ def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:
         f"J{job.id}",
         cell(f"{job.type} (parallel)" if job.has_own_lane else job.type, job.type),
         state,
-        state_cell(job.outcome),
+        state_cell(ended(job.state, job.outcome)),
         cell(ago(job.created_at, now), iso(job.created_at)),
         maker_of(step.maker),
         depth=1,

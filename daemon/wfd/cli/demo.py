@@ -23,7 +23,8 @@ from wfd.domain.errors import BadInput, Broken, unknown
 from wfd.domain.evidence import Evidence
 from wfd.domain.job import Job
 from wfd.domain.run import Run
-from wfd.edge.words import duration, ended, money, spend
+from wfd.edge.outcome_word import ended
+from wfd.edge.words import duration, money, spend
 from wfd.layers import hash_of
 from wfd.ports import Harness
 from wfd.send import send

@@ -11,10 +11,11 @@ from wfd.domain.question import QuestionState
 from wfd.edge.document import to_json
 from wfd.edge.inbox_page import in_brief
 from wfd.edge.lane_lines import lane_lines
+from wfd.edge.outcome_word import ended
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
-from wfd.edge.words import ago, count, duration, ended, iso, one_line, plural, spend
+from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
 from wfd.rules.share import pm_share
 from wfd.rules.ways import ways
 

@@ -7,11 +7,12 @@ from wfd.commands.inspect import JobView
 from wfd.domain.job import Job, JobState
 from wfd.edge.ai_words import Ais, names_an_ai, needs_words
 from wfd.edge.document import to_json
+from wfd.edge.outcome_word import ended
 from wfd.edge.page import Blank, PageLine, fact, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import cell, state_cell
 from wfd.edge.waiting import wait_of
-from wfd.edge.words import ago, ended, globs_in_words, iso, one_line
+from wfd.edge.words import ago, globs_in_words, iso, one_line
 
 _COUNTERS = ("attempts", "no_work", "transient", "lost", "interrupted", "rate_limited")
 

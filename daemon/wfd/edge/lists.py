@@ -6,8 +6,9 @@ from typing import assert_never
 from wfd.commands.listing import ListedAssignment, ListedJob, LockedJob, QueuedJob
 from wfd.domain.job import HAND, MAIN_LANE, PM_LANE, JobState, WaitsFor
 from wfd.edge.ai_words import Ais, hindrance
+from wfd.edge.outcome_word import ended
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
-from wfd.edge.words import ago, duration, ended, globs_in_words, iso, one_line, spend
+from wfd.edge.words import ago, duration, globs_in_words, iso, one_line, spend
 from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (

@@ -3,8 +3,6 @@
 import re
 from datetime import UTC, datetime
 
-from wfd.domain.job import JobState
-from wfd.domain.outcome import Kind
 from wfd.rules.duration import duration as duration  # for all of the edge
 from wfd.rules.tame import tame as tame
 
@@ -27,12 +25,6 @@ def ago(at: int | None, now: int) -> str:
     if at > now:
         return f"in {duration(at - now)}"
     return "just now" if now - at < 1000 else f"{duration(now - at)} ago"
-
-
-def ended(state: JobState, outcome: Kind | None) -> str | None:
-    """How the last run of a job ended, as a word for the job: what a PM wanted may be refused."""
-    is_refused = state is JobState.FAILED and outcome is Kind.SUCCEEDED
-    return "refused" if is_refused else outcome
 
 
 def money(usd: float | None) -> str:

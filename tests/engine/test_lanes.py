@@ -120,7 +120,7 @@ async def test_a_conflict_changes_nothing_and_a_retry_does_the_work_again_on_top
         assert conflict.answer is not None
         assert "README.md" in conflict.answer
         diffs = [e.tail for e in await engine.evidence(one) if e.kind is EvidenceKind.DIFF]
-        astray = "outside the paths that it declared: README.md"
+        astray = "1 insertion(+), 1 deletion(-); outside the paths that it declared: README.md"
         assert [astray in (diff or "") for diff in diffs[:2]] == [True, True]
         retry = next(job for job in jobs if job.retry_of is not None)
         assert retry.lane == f"J{retry.id}", "in a lane that begins at the head"

@@ -29,7 +29,7 @@ from wfd.rules.policy import Then
 
 MAX_TITLE = 60
 MAX_ASTRAY = 20  # paths
-BEYOND = " outside the paths that it declared: "
+BEYOND = "outside the paths that it declared: "
 ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
 ROOM_DEADLINE_S = 12 * 3600.0  # then a person is asked
 CANCELLED_DEADLINE_S = 30.0  # the same for what nothing can end any more, a stop least of all
@@ -235,13 +235,13 @@ async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -
 
 
 async def _beyond(parts: Parts, lease: Lease, before: str, kept: Snapshot) -> str:
-    """A line that says what a job has changed outside the paths that it declared."""
+    """What a job has changed outside the paths that it declared; it goes on in git's last line."""
     globs = globs_of(lease.job)
-    if not globs:
+    if not globs or lease.job.merges is not None:
         return ""
     changed = await parts.workspaces.changed(lease.namespace, before, kept.commit)
     astray = outside(changed, globs)
-    return f"\n{BEYOND}{named(astray, MAX_ASTRAY)}" if astray else ""
+    return f"; {BEYOND}{named(astray, MAX_ASTRAY)}" if astray else ""
 
 
 async def _checks(

@@ -9,11 +9,12 @@ import click
 from wfd.adapters import client
 from wfd.adapters.place import place
 from wfd.ctl.scene import json_option
+from wfd.ctl.sending import send_plain, tell
 from wfd.domain.errors import BadInput, Broken, NotRunning, TryLater
 from wfd.edge.ai_list import print_ais
 from wfd.edge.ai_words import hindered
 from wfd.edge.here import refuse_in_a_run
-from wfd.edge.shell import Group, is_terminal, print_document
+from wfd.edge.shell import Group, print_document
 from wfd.edge.words import duration, one_line
 from wfd.store.alone import reading, utc_ms
 
@@ -71,7 +72,7 @@ def register(
     as_json: bool,
 ) -> None:
     """Define an AI, or define it anew. No secret is told here, only names of variables."""
-    answer = _write(
+    answer = send_plain(
         "ai.register",
         name=name,
         harness=harness,
@@ -84,7 +85,7 @@ def register(
         binary=binary,
     )
     told = f"{name} {'is registered' if answer['created'] else 'is defined anew'}"
-    _tell(answer, name, told, f"wfctl ai check {name}", as_json=as_json)
+    tell(answer, name, told, f"wfctl ai check {name}", as_json=as_json)
 
 
 @ai.command()
@@ -92,8 +93,8 @@ def register(
 @json_option
 def unregister(name: str, as_json: bool) -> None:
     """Forget an AI that was registered and has no run on."""
-    answer = _write("ai.unregister", name=name)
-    _tell(answer, name, f"{name} is no longer registered", "wfctl ai list", as_json=as_json)
+    answer = send_plain("ai.unregister", name=name)
+    tell(answer, name, f"{name} is no longer registered", "wfctl ai list", as_json=as_json)
 
 
 @ai.command()
@@ -105,11 +106,11 @@ def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: boo
     """Give an AI labels, or take them away. Prints those that it has then."""
     if not add and not remove:
         raise BadInput("say --add LABEL or --remove LABEL")
-    answer = _write("ai.label", name=name, add=list(add), remove=list(remove))
+    answer = send_plain("ai.label", name=name, add=list(add), remove=list(remove))
     labels = answer["labels"]
     assert isinstance(labels, list)
     told = f"{name} has the labels: {', '.join(labels) or 'none'}"
-    _tell(answer, " ".join(labels), told, "wfctl ai list", as_json=as_json)
+    tell(answer, " ".join(labels), told, "wfctl ai list", as_json=as_json)
 
 
 @ai.command()
@@ -117,8 +118,8 @@ def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: boo
 @json_option
 def disable(name: str, as_json: bool) -> None:
     """Let nothing new start on an AI. What runs goes on."""
-    answer = _write("ai.disable", name=name)
-    _tell(answer, name, f"{name} is disabled", f"wfctl ai enable {name}", as_json=as_json)
+    answer = send_plain("ai.disable", name=name)
+    tell(answer, name, f"{name} is disabled", f"wfctl ai enable {name}", as_json=as_json)
 
 
 @ai.command()
@@ -126,8 +127,8 @@ def disable(name: str, as_json: bool) -> None:
 @json_option
 def enable(name: str, as_json: bool) -> None:
     """Let an AI work again that was disabled."""
-    answer = _write("ai.enable", name=name)
-    _tell(answer, name, f"{name} is enabled", "wfctl ai list", as_json=as_json)
+    answer = send_plain("ai.enable", name=name)
+    tell(answer, name, f"{name} is enabled", "wfctl ai list", as_json=as_json)
 
 
 @ai.command()
@@ -135,11 +136,11 @@ def enable(name: str, as_json: bool) -> None:
 @json_option
 def resume(name: str, as_json: bool) -> None:
     """Lift the hold of its account and take it for whole: what waits for it starts."""
-    answer = _write("ai.resume", name=name)
+    answer = send_plain("ai.resume", name=name)
     done = ["its account is held no more"] if answer["holds"] else []
     done += ["it is no longer broken"] if answer["was_broken"] else []
     told = f"{name}: {' and '.join(done) or 'nothing held it back'}"
-    _tell(answer, name, told, "wfctl queue", as_json=as_json)
+    tell(answer, name, told, "wfctl queue", as_json=as_json)
 
 
 @ai.command()
@@ -192,20 +193,3 @@ def _pair(text: str) -> tuple[str, str | None]:
     if not name or not sign:
         raise BadInput(f"'{text}' is no pair A=B of names of variables")
     return name, source or None
-
-
-def _write(command: str, **values: object) -> dict[str, object]:
-    from wfd.send import send  # late: a slip in the call needs no socket
-
-    return send(place(), command, values)
-
-
-def _tell(
-    answer: dict[str, object], plain: str, told: str, next_step: str, *, as_json: bool
-) -> None:
-    if as_json:
-        print_document(answer)
-    elif is_terminal():
-        click.echo(f"{told}\n  {next_step}")
-    else:
-        click.echo(plain)

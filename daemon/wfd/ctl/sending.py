@@ -8,9 +8,15 @@ from wfd.edge.shell import is_terminal, print_document
 
 
 def send_command(command: str, namespace: str | None, **values: object) -> dict[str, object]:
+    """One that is of a namespace: the named one, or that of this folder."""
+    return send_plain(command, namespace=namespace_name(namespace), **values)
+
+
+def send_plain(command: str, **values: object) -> dict[str, object]:
+    """One that is of no namespace."""
     from wfd.send import send  # late: a slip in the call needs no socket
 
-    return send(place(), command, {"namespace": namespace_name(namespace), **values})
+    return send(place(), command, values)
 
 
 def tell(

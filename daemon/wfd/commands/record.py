@@ -1,6 +1,8 @@
 """What every change leaves behind: events and decisions."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from wfd.domain.assignment import Assignment
@@ -26,68 +28,46 @@ class Told(Protocol):
     def type(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Of:
+    """Whom an event is about; all None: what belongs to no repository."""
+
+    namespace_id: NamespaceId | None = None
+    assignment_id: AssignmentId | None = None
+    job_id: JobId | None = None
+    run_id: RunId | None = None
+
+
+def add_event(tx: Tx, kind: str, of: Of, data: Mapping[str, object]) -> None:
+    tx.insert("add_event", now=tx.now, kind=kind, data=json.dumps(data), **vars(of))
+
+
 def event_of_job(tx: Tx, kind: str, job: Told, run_id: RunId | None = None, **data: object) -> None:
-    tx.insert(
-        "add_event",
-        now=tx.now,
-        kind=kind,
-        namespace_id=job.namespace_id,
-        assignment_id=job.assignment_id,
-        job_id=job.id,
-        run_id=run_id,
-        data=json.dumps({"type": job.type, **data}),
-    )
+    of = Of(job.namespace_id, job.assignment_id, job.id, run_id)
+    add_event(tx, kind, of, {"type": job.type, **data})
 
 
 def event_of_assignment(tx: Tx, kind: str, assignment: Assignment, **data: object) -> None:
-    tx.insert(
-        "add_event",
-        now=tx.now,
-        kind=kind,
-        namespace_id=assignment.namespace_id,
-        assignment_id=assignment.id,
-        job_id=None,
-        run_id=None,
-        data=json.dumps(data),
-    )
+    add_event(tx, kind, Of(assignment.namespace_id, assignment.id), data)
 
 
 def event_of_none(tx: Tx, kind: str, **data: object) -> None:
-    """Of what belongs to no repository."""
-    tx.insert(
-        "add_event",
-        now=tx.now,
-        kind=kind,
-        namespace_id=None,
-        assignment_id=None,
-        job_id=None,
-        run_id=None,
-        data=json.dumps(data),
-    )
+    add_event(tx, kind, Of(), data)
 
 
 def event_of_question(tx: Tx, kind: str, asked: Question) -> None:
-    tx.insert(
-        "add_event",
-        now=tx.now,
-        kind=kind,
-        namespace_id=asked.namespace_id,
-        assignment_id=asked.assignment_id,
-        job_id=asked.job_id,
-        run_id=asked.run_id,
-        data=json.dumps(
-            {
-                "question_id": asked.id,
-                "kind": asked.kind,
-                "by": asked.by,
-                "subject": asked.subject,
-                "text": asked.text[:MAX_TOLD],
-                "answer": None if asked.answer is None else asked.answer[:MAX_TOLD],
-                "deadline": asked.deadline,
-                "at_deadline": asked.at_deadline,
-            }
-        ),
-    )
+    told = {
+        "question_id": asked.id,
+        "kind": asked.kind,
+        "by": asked.by,
+        "subject": asked.subject,
+        "text": asked.text[:MAX_TOLD],
+        "answer": None if asked.answer is None else asked.answer[:MAX_TOLD],
+        "deadline": asked.deadline,
+        "at_deadline": asked.at_deadline,
+    }
+    of = Of(asked.namespace_id, asked.assignment_id, asked.job_id, asked.run_id)
+    add_event(tx, kind, of, told)
 
 
 def decide(

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from wfd.commands.house import HouseOf
+from wfd.commands.record import Of, add_event
 from wfd.domain.errors import Conflict
+from wfd.domain.ids import NamespaceId
 from wfd.domain.namespace import Namespace
 from wfd.ports import Tx
 
@@ -23,26 +25,13 @@ def register(tx: Tx, house_of: HouseOf, want: Register) -> dict[str, object]:
         tx.run(
             "move_namespace", id=known.id, checkout=want.checkout, trusted_hash=want.trusted_hash
         )
-        _event(tx, known.id, "namespace.trusted")
+        add_event(tx, "namespace.trusted", Of(known.id), {})
         return {"namespace": known.name, "id": known.id, "created": False}
     taken = tx.one(Namespace, "namespace_by_name", name=want.name)
     if taken is not None:
         raise Conflict(
             f"namespace '{want.name}' is {taken.checkout} already; choose another with --name"
         )
-    namespace_id = tx.insert("add_namespace", now=tx.now, **vars(want))
-    _event(tx, namespace_id, "namespace.registered")
+    namespace_id = NamespaceId(tx.insert("add_namespace", now=tx.now, **vars(want)))
+    add_event(tx, "namespace.registered", Of(namespace_id), {})
     return {"namespace": want.name, "id": namespace_id, "created": True}
-
-
-def _event(tx: Tx, namespace_id: int, kind: str) -> None:
-    tx.insert(
-        "add_event",
-        now=tx.now,
-        kind=kind,
-        namespace_id=namespace_id,
-        assignment_id=None,
-        job_id=None,
-        run_id=None,
-        data="{}",
-    )

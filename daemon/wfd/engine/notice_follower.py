@@ -1,10 +1,10 @@
 """One rule: its events by a cursor, each told at least once, at the rule's own pace."""
 
-import json
 from dataclasses import dataclass, field
 
 import anyio
 
+from wfd.commands.record import Of, add_event
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import StoreFailed, WfdError
 from wfd.domain.event import Event
@@ -224,15 +224,7 @@ def _save(
 ) -> None:
     tx.run("move_follower", name=at.name, seq=at.seq, failures=at.failures, retry_at=at.retry_at)
     if given_up is not None:
-        event, facts = given_up
-        told = f"rule {rule.name} could not tell of {event.kind}: {facts['reason']}"
-        tx.insert(
-            "add_event",
-            now=tx.now,
-            kind=GIVEN_UP,
-            namespace_id=event.namespace_id,
-            assignment_id=event.assignment_id,
-            job_id=event.job_id,
-            run_id=event.run_id,
-            data=json.dumps({"rule": rule.name, "text": told, **facts}),
-        )
+        about, facts = given_up
+        told = f"rule {rule.name} could not tell of {about.kind}: {facts['reason']}"
+        of = Of(about.namespace_id, about.assignment_id, about.job_id, about.run_id)
+        add_event(tx, GIVEN_UP, of, {"rule": rule.name, "text": told, **facts})

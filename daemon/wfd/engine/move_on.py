@@ -40,28 +40,10 @@ def move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             apply_decision(tx, assignment, job, run, over.told, settings)
             block_if_stuck(tx, get_assignment(tx, assignment.id), settings.house.patience)
         case Again():
-            decide(
-                tx,
-                assignment,
-                By.POLICY,
-                DecisionKind.RETRY,
-                next_.reason,
-                run_id=run.id,
-                job_id=job.id,
-                inputs={"outcome": outcome.kind, "run_after": next_.run_after},
-            )
+            _try_again(tx, over, next_.reason, run_after=next_.run_after)
             _put_back(tx, over, next_.run_after, next_.counter, next_.resume)
         case Elsewhere():
-            decide(
-                tx,
-                assignment,
-                By.POLICY,
-                DecisionKind.RETRY,
-                next_.reason,
-                run_id=run.id,
-                job_id=job.id,
-                inputs={"outcome": outcome.kind, "ai": run.ai, "account": run.account},
-            )
+            _try_again(tx, over, next_.reason, ai=run.ai, account=run.account)
             who = who_may_go_on(tx, settings, replace(job, resume_session=next_.resume), run)
             _put_back(tx, over, None, next_.counter, next_.resume, who)
         case Ask():
@@ -102,6 +84,19 @@ def _merge_first(tx: Tx, assignment: Assignment, job: Job) -> bool:
         ),
     )
     return True
+
+
+def _try_again(tx: Tx, over: Over, reason: str, **inputs: object) -> None:
+    decide(
+        tx,
+        over.assignment,
+        By.POLICY,
+        DecisionKind.RETRY,
+        reason,
+        run_id=over.run.id,
+        job_id=over.job.id,
+        inputs={"outcome": over.outcome.kind, **inputs},
+    )
 
 
 def _put_back(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.rules.rows import an_assignment
 
 from wfd.adapters.workspaces import GitWorkspaces
-from wfd.domain.assignment import Assignment, AssignmentState
-from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.assignment import Assignment
+from wfd.domain.ids import JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
 from wfd.ports import Snapshot, Workspace
 
@@ -117,27 +118,6 @@ def ground(tmp_path: Path) -> Ground:
 
 
 def _assignment() -> Assignment:
-    return Assignment(
-        id=AssignmentId(7),
-        namespace_id=NamespaceId(1),
-        north_star="sell more",
-        state=AssignmentState.ACTIVE,
-        reason=None,
-        base_commit=None,
-        base_tree=None,
-        head_commit=None,
-        head_tree=None,
-        is_set_up=False,
-        jobs=0,
-        cost_usd=None,
-        unmeasured=0,
-        wall_ms=0,
-        created_at=0,
-        closed_at=None,
-        tokens=None,
-        pm_cost_usd=None,
-        pm_tokens=None,
-        pm_wall_ms=0,
-        allowance="{}",
-        resumes_at=None,
-    )
+    """One that has not begun."""
+    none: dict[str, None] = dict.fromkeys(("base_commit", "base_tree", "head_commit", "head_tree"))
+    return an_assignment(north_star="sell more", is_set_up=False, jobs=0, **none)

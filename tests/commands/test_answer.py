@@ -28,6 +28,10 @@ from wfd.engine.apply import facts_of
 from wfd.ports import Tx
 
 A = AssignmentState
+SPENT = {
+    "wall_ms": 5, "is_pm": False, "cost_usd": None, "tokens": None, "is_unmeasured": False,
+    "head_commit": None, "head_tree": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -233,6 +237,36 @@ def refused(ground: Ground, pm_job: int) -> str | None:
         return facts_of(tx, get_assignment(tx, job.assignment_id), job, ground.settings).refused
 
     return ground.do(read)
+
+
+def test_an_override_of_a_cap_leaves_another_question_open_and_it_can_be_answered_then(
+    ground: Ground,
+) -> None:
+    asked_by_pm(ground, "EUR or USD?", ["EUR", "USD"])
+    capped(ground, wall_ms=1)
+    ground.do(lambda tx: tx.run("count_run", id=1, **SPENT))
+    with pytest.raises(NotAllowed, match="wfctl override Q1"):
+        ground.send("answer", question=1, text="1")
+    told = ground.send("override", question=1, reason="worth it")
+    assert (told["answer"], told["state"]) == (None, "blocked")
+    assert questions(ground)[0].state is QuestionState.OPEN
+    assert ground.send("answer", question=1, text="1")["answer"] == "EUR"
+    assert ground.assignment(1).state is A.ACTIVE
+
+
+def test_a_cap_is_no_question_of_yes_or_no_and_what_ends_it_is_told(ground: Ground) -> None:
+    at_wall_cap(ground)
+    with pytest.raises(NotAllowed, match="'wfctl update-assignment A1 --status cancelled'"):
+        ground.send("reject", question=1, reason="enough")
+
+
+def test_what_was_refused_for_its_gates_can_be_completed_past_them(ground: Ground) -> None:
+    ground.create(type="plan")
+    end(ground, ground.take().leases[0].run, Kind.SUCCEEDED)
+    pm_says(ground, "complete")
+    pm_says(ground, "complete")
+    told = ground.send("override", assignment=1, reason="there is nothing to do")
+    assert (told["state"], told["unmerged"]) == ("complete", [])
 
 
 def test_an_override_of_gates_completes_past_them_and_is_recorded(ground: Ground) -> None:

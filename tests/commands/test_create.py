@@ -41,6 +41,12 @@ def test_the_same_key_again_gives_the_same_assignment(ground: Ground) -> None:
     assert len(ground.jobs(1)) == 1
 
 
+@pytest.mark.parametrize("key", ["", " "])
+def test_an_empty_key_stands_for_no_work(ground: Ground, key: str) -> None:
+    with pytest.raises(BadInput, match="the key is empty"):
+        ground.send("create", north_star="one", key=key)
+
+
 def test_a_key_of_an_inserted_job_creates_no_assignment(ground: Ground) -> None:
     ground.create(type="plan")
     ground.send("insert_job", assignment=1, type="review", context="look", key="k")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.commands.asking import questions
 from tests.store.ending import end
 from tests.store.ground import Ground
 
@@ -12,6 +13,7 @@ from wfd.domain.event import Event
 from wfd.domain.job import JobState
 from wfd.domain.outcome import Kind
 from wfd.rules.policy import Caps
+from wfd.rules.ways import ways
 
 
 def waits(ground: Ground, job: int) -> tuple[str, str | None, str | None]:
@@ -126,6 +128,21 @@ def test_what_only_waits_for_a_failed_job_asks_and_does_not_look_busy(ground: Gr
         f"it can go no further: J{later} comes after J1 (plan, failed); 'wfctl retry J1',"
         f" 'wfctl depend J{later} --drop J1' or 'wfctl cancel J{later}'"
     )
+    [asked] = [one for one in questions(ground) if one.state == "open"]
+    assert f"wfctl depend J{later} --drop J1" in [command for command, _ in ways(asked)]
+
+
+def test_words_for_the_pm_leave_a_question_that_names_what_settles_it(ground: Ground) -> None:
+    ground.create("one", type="plan", context="Plan it")
+    later = ground.insert(1, after=[1])
+    work_off(ground, Kind.FAILED)
+    work_off(ground)
+    ground.send("answer", assignment=1, text="see to it")
+    work_off(ground)
+    [asked] = [one for one in questions(ground) if one.state == "open"]
+    assert (asked.kind, asked.subject, asked.job_id) == ("blocked", "J1", later)
+    with pytest.raises(NotAllowed, match=f"wfctl depend J{later} --drop J1"):
+        ground.send("approve", question=asked.id)
 
 
 def test_dropping_the_failed_job_sets_it_going_again(ground: Ground) -> None:

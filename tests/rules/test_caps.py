@@ -89,12 +89,14 @@ def test_what_a_person_has_added_counts_and_no_cap_stays_none() -> None:
 
 def test_the_pms_share_is_counted_and_capped_once_there_was_some_work() -> None:
     caps = Caps(pm_share=0.5)
-    greedy = {"cost_usd": 1.0, "pm_cost_usd": 0.6}
+    greedy = {"cost_usd": 1.0, "pm_cost_usd": 0.6, "wall_ms": 100, "pm_wall_ms": 60}
     assert breach(an_assignment(jobs=5, **greedy), caps) is None, "too early to tell"
     assert breach(an_assignment(jobs=6, **greedy), caps) == (
         "the cap on the PM's share is reached: 60% of the cost, and the cap is 50%"
     )
     assert breach(an_assignment(jobs=6, **greedy), Caps(pm_share=1.0)) is None
+    none_has_run = {**greedy, "pm_wall_ms": 100}
+    assert breach(an_assignment(jobs=6, **none_has_run), caps) is None, "of jobs that only wait"
 
 
 def test_a_share_of_a_cost_that_is_not_all_reported_is_told_by_tokens_or_by_time() -> None:

@@ -57,10 +57,17 @@ def typed(one: Question) -> list[str]:
         ),
         (
             asked(QuestionKind.CAP, subject=Forbidden.CAP),
-            ['override Q5 --reason "…"', "approve Q5"],
+            [
+                'override Q5 --reason "…"', "approve Q5",
+                "update-assignment A3 --status complete", "update-assignment A3 --status cancelled",
+            ],
         ),
         (
             asked(QuestionKind.DEPENDENCY, subject="J2"),
+            ["retry J2", "depend J4 --drop J2", "cancel J4", 'answer Q5 "…"'],
+        ),
+        (
+            asked(QuestionKind.BLOCKED, subject="J2"),
             ["retry J2", "depend J4 --drop J2", "cancel J4", 'answer Q5 "…"'],
         ),
         (asked(QuestionKind.AI, subject="account work"), ['answer Q5 "…"']),

@@ -99,7 +99,8 @@ def inputs_of(asked: Question, **more: object) -> dict[str, object]:
     }
 
 
-def answered(asked: Question, said: str, assignment: Assignment | None) -> dict[str, object]:
+def answered(asked: Question, said: str | None, assignment: Assignment | None) -> dict[str, object]:
+    """What a word on it has come to; without an answer it is open still."""
     return {
         "question": asked.id,
         "answer": said,
@@ -113,7 +114,8 @@ def _only_one_of(read: Read, assignment: Assignment) -> Question:
     if not found:
         raise NotAllowed(
             f"A{assignment.id} asks nothing: it is {assignment.state};"
-            f" 'wfctl note A{assignment.id}' tells it something"
+            f" 'wfctl note A{assignment.id}' tells it something,"
+            f" 'wfctl update-assignment A{assignment.id} --status …' moves it"
         )
     if len(found) > 1:
         names = ", ".join(f"Q{asked.id}" for asked in found)

@@ -1,5 +1,7 @@
 """What a job comes after, and when an assignment can move no more for it."""
 
+from dataclasses import dataclass
+
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import Need, Standing
 from wfd.domain.ids import JobId
@@ -19,8 +21,23 @@ def needs_of(read: Read, job_id: JobId) -> list[Need]:
     return read.all(Need, "needs_of", job_id=job_id)
 
 
-def why_stuck(read: Read, assignment: Assignment) -> str | None:
-    """Why nothing that is open in an assignment can move by itself; None where something can."""
+@dataclass(frozen=True)
+class Stuck:
+    """A job that comes after what failed, in an assignment in which nothing else can move."""
+
+    job_id: JobId
+    need: Need
+
+    def __str__(self) -> str:
+        job, need = f"J{self.job_id}", f"J{self.need.id}"
+        return (
+            f"{STUCK}{job} comes after {self.need}; 'wfctl retry {need}',"
+            f" 'wfctl depend {job} --drop {need}' or 'wfctl cancel {job}'"
+        )
+
+
+def stuck_at(read: Read, assignment: Assignment) -> Stuck | None:
+    """What keeps all that is open in an assignment; None where something can move by itself."""
     if read.one(int, "in_some_line", assignment_id=assignment.id) is not None:
         return None
     waiting = read.all(Job, "open_jobs_of", assignment_id=assignment.id)
@@ -31,10 +48,7 @@ def why_stuck(read: Read, assignment: Assignment) -> str | None:
             # of ours no merge is due any more, or it would be open
             is_unmerged = is_ours and need.state is JobState.DONE and need.standing is Standing.OPEN
             if need.standing is Standing.FAILED or is_unmerged:
-                found = found or (
-                    f"{STUCK}J{job.id} comes after {need}; 'wfctl retry J{need.id}',"
-                    f" 'wfctl depend J{job.id} --drop J{need.id}' or 'wfctl cancel J{job.id}'"
-                )
+                found = found or Stuck(job.id, need)
             elif need.standing is Standing.OPEN and not is_ours:
                 return None
     return found

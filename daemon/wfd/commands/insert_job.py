@@ -93,6 +93,8 @@ def earlier(tx: Tx, namespace_id: NamespaceId, key: str | None) -> Job | None:
     """The job that this idempotency key made before."""
     if key is None:
         return None
+    if not key.strip():
+        raise BadInput("the key is empty, and would stand for all work; leave --key out")
     return tx.one(Job, "job_by_key", namespace_id=namespace_id, key=key)
 
 

@@ -30,7 +30,11 @@ class Override(ToQuestion):
 
 
 def override(tx: Tx, house_of: HouseOf, want: Override) -> dict[str, object]:
-    """As `answer`. Raises NotAllowed where nothing is forbidden, with what is possible."""
+    """As `answer`, and "unmerged": jobs whose work is left on the branches of their lanes.
+
+    A cap that stands in the way of another question is lifted, and that is still to be answered.
+    Raises NotAllowed where nothing is forbidden, with what is possible.
+    """
     asked = meant(tx, want)
     reason = text_of(want.reason, "reason", MAX_REASON)
     if asked.assignment_id is None:
@@ -41,13 +45,16 @@ def override(tx: Tx, house_of: HouseOf, want: Override) -> dict[str, object]:
     if forbidden is None:
         raise NotAllowed(_nothing_to_pass(asked))
     said = f"override: {reason}"
-    close_question(tx, asked, QuestionState.ANSWERED, said)
+    is_answered = forbidden is not Forbidden.CAP or asked.subject == Forbidden.CAP
+    if is_answered:
+        close_question(tx, asked, QuestionState.ANSWERED, said)
     if forbidden is Forbidden.GATES:
         done = UpdateAssignment(
             want.namespace, assignment.id, AssignmentState.COMPLETE, reason, force=True
         )
-        update_assignment(tx, house_of, done)
-        return answered(asked, said, get_assignment(tx, assignment.id))
+        unmerged = update_assignment(tx, house_of, done)["unmerged"]
+        told = answered(asked, said, get_assignment(tx, assignment.id))
+        return {**told, "unmerged": unmerged}
     inputs = inputs_of(asked, forbidden=forbidden)
     if forbidden is Forbidden.CAP:
         inputs["allowance"] = allowance = _more(assignment, house.caps)
@@ -63,6 +70,8 @@ def override(tx: Tx, house_of: HouseOf, want: Override) -> dict[str, object]:
         inputs=inputs,
         is_override=True,
     )
+    if not is_answered:
+        return answered(asked, None, assignment)
     moved = carry_on(tx, assignment, By.PERSON, decision_id, is_pm_first=False)
     return answered(asked, said, moved)
 

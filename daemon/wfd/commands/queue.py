@@ -9,7 +9,7 @@ closes that job promotes the next. A job that waits for a dependency stands in n
 from dataclasses import dataclass
 
 from wfd.commands.ask import settle_questions, withdraw_questions_on
-from wfd.commands.dependencies import is_stuck, needs_of, why_stuck
+from wfd.commands.dependencies import is_stuck, needs_of, stuck_at
 from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import After, Need, Standing
@@ -226,7 +226,7 @@ def _stand_in(tx: Tx, retry: JobId, tried: JobId) -> None:
 def _set_going(tx: Tx, assignment_id: AssignmentId) -> None:
     """What was blocked for nothing but a dependency goes on."""
     assignment = get_assignment(tx, assignment_id)
-    if is_stuck(assignment) and why_stuck(tx, assignment) is None:
+    if is_stuck(assignment) and stuck_at(tx, assignment) is None:
         set_state(tx, assignment, AssignmentState.ACTIVE)
 
 

@@ -1,7 +1,7 @@
 """What cannot go on by itself is stopped, and a person is asked."""
 
 from wfd.commands.ask import NewQuestion, ask
-from wfd.commands.dependencies import why_stuck
+from wfd.commands.dependencies import stuck_at
 from wfd.commands.house import House
 from wfd.commands.queue import enqueue_pm, set_state, step_back
 from wfd.commands.record import decide
@@ -43,14 +43,21 @@ def block_if_stuck(tx: Tx, assignment: Assignment, patience: Patience) -> None:
     """Ask a person when all that is open comes after what failed."""
     if assignment.state is not AssignmentState.ACTIVE:
         return
-    why = why_stuck(tx, assignment)
-    if why is None:
+    stuck = stuck_at(tx, assignment)
+    if stuck is None:
         return
+    why = str(stuck)
     asked = tx.all(Question, "open_questions_of", assignment_id=assignment.id)
     if any(one.kind is QuestionKind.DEPENDENCY for one in asked):  # it says the same
         set_state(tx, assignment, AssignmentState.BLOCKED, why)
     else:
-        new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, why)
+        new = NewQuestion(
+            QuestionKind.BLOCKED,
+            Asker.POLICY,
+            why,
+            subject=f"J{stuck.need.id}",
+            job_id=stuck.job_id,
+        )
         stop_and_ask(tx, assignment, AssignmentState.BLOCKED, why, new, patience)
 
 
@@ -78,7 +85,7 @@ def carry_on(
     While another of its questions is open it stands still.
     """
     still = tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
-    can_move = bool(still) and why_stuck(tx, assignment) is None
+    can_move = bool(still) and stuck_at(tx, assignment) is None
     calls_pm = not can_move or (is_pm_first and not any(job.is_pm for job in still))
     if calls_pm:
         step_back(tx, assignment.id)

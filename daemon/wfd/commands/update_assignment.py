@@ -6,7 +6,7 @@ from typing import assert_never
 from wfd.commands.ai import let_try
 from wfd.commands.ask import settle_questions
 from wfd.commands.closing import abandon_lanes, cancel_open_jobs
-from wfd.commands.dependencies import why_stuck
+from wfd.commands.dependencies import stuck_at
 from wfd.commands.house import MAX_REASON, House, HouseOf
 from wfd.commands.queue import enqueue_pm, set_state
 from wfd.commands.record import decide
@@ -34,7 +34,10 @@ class UpdateAssignment:
 
 
 def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict[str, object]:
-    """{"assignment": id, "state": …}. Raises NotAllowed when its state or a gate forbids it."""
+    """{"assignment": id, "state": …}, and "unmerged" jobs of one that is completed.
+
+    Raises NotAllowed when its state or a gate forbids it.
+    """
     assignment = assignment_in(tx, want.namespace, want.assignment)
     if want.status is assignment.state:
         if assignment.resumes_at is not None:
@@ -108,7 +111,7 @@ def _activate(
     let_try(tx, assignment.id)
     moved = set_state(tx, assignment, AssignmentState.ACTIVE)
     is_idle = not tx.all(Job, "open_jobs_of", assignment_id=assignment.id)
-    if is_idle or why_stuck(tx, assignment) is not None:
+    if is_idle or stuck_at(tx, assignment) is not None:
         enqueue_pm(tx, moved, By.PERSON, want.reason or "")
     return _answer(moved)
 
@@ -145,7 +148,8 @@ def _complete(
         is_override=bool(gates or left),
     )
     abandon_lanes(tx, assignment)
-    return _answer(set_state(tx, assignment, AssignmentState.COMPLETE, want.reason))
+    moved = set_state(tx, assignment, AssignmentState.COMPLETE, want.reason)
+    return {**_answer(moved), "unmerged": left}
 
 
 def _unmerged(tx: Tx, assignment: Assignment) -> list[str]:

@@ -11,7 +11,7 @@ from wfd.ctl.scene import (
     watch_option,
     wide_scene,
 )
-from wfd.ctl.sending import send_command, tell
+from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
 from wfd.domain.errors import BadInput
 from wfd.edge.document import to_json
@@ -126,9 +126,12 @@ def override(asked: dict[str, int], reason: str, namespace: str | None, as_json:
 def _tell(done: dict[str, object], *, as_json: bool) -> None:
     shown = f"Q{done['question']}"
     told = f"{shown} is settled: {one_line(str(done['answer']))}"
+    if done["answer"] is None:
+        told = f"{shown} can be answered now: wfctl inbox"
     if done["assignment"] is None:
         tell(done, shown, told, "wfctl inbox", as_json=as_json)
         return
     of = f"A{done['assignment']}"
     plain = f"{shown}\t{of}\t{done['state']}"
-    tell(done, plain, f"{told}\n{of} is {done['state']}", f"wfctl assignment {of}", as_json=as_json)
+    stands = f"{of} is {done['state']}{unmerged_words(done)}"
+    tell(done, plain, f"{told}\n{stands}", f"wfctl assignment {of}", as_json=as_json)

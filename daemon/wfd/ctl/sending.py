@@ -29,3 +29,11 @@ def tell(
         click.echo(f"{told}\n  {next_step}")
     else:
         click.echo(plain)
+
+
+def unmerged_words(answer: dict[str, object]) -> str:
+    """What an assignment that is complete has left on the branches of its lanes."""
+    left = answer.get("unmerged")
+    if not isinstance(left, list) or not left:
+        return ""
+    return f"; not merged, and kept on the branches of their lanes: {', '.join(map(str, left))}"

@@ -7,7 +7,7 @@ import click
 
 from wfd.ctl.after import if_failed_option, many_jobs
 from wfd.ctl.scene import json_option, namespace_option
-from wfd.ctl.sending import send_command, tell
+from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.dependency import OnFailure
@@ -168,7 +168,7 @@ def update_assignment(
         reason=reason,
         force=force,
     )
-    told = f"A{assignment_id} is {answer['state']}"
+    told = f"A{assignment_id} is {answer['state']}{unmerged_words(answer)}"
     next_step = f"wfctl assignment A{assignment_id}"
     tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
 

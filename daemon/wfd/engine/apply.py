@@ -194,7 +194,7 @@ def _refuse(
         QuestionKind.BLOCKED,
         Asker.POLICY,
         reason,
-        subject=asking.forbidden(facts),
+        subject=asking.forbidden(facts, is_refused=True),
         job_id=job.id,
         run_id=run.id,
     )

@@ -58,11 +58,15 @@ def _asked(body: str) -> Asked | None:
     return Asked(clip(question, MAX_QUESTION), block.options) if question else None
 
 
-def forbidden(facts: Facts) -> Forbidden | None:
-    """What stands in the way of the work itself, where a PM asks a person how to go on."""
+def forbidden(facts: Facts, *, is_refused: bool = False) -> Forbidden | None:
+    """What stands in the way of the work itself, where a PM asks a person how to go on.
+
+    Or what has refused it: to complete what has changed nothing is worth an offer only then.
+    """
     if facts.breach:
         return Forbidden.CAP
     if facts.stuck:
         return Forbidden.STUCK
-    has_work = not facts.nothing_changed and not facts.open_jobs
-    return Forbidden.GATES if facts.gates_open and has_work else None
+    has_work = is_refused or not facts.nothing_changed
+    is_gates = facts.gates_open and has_work and not facts.open_jobs
+    return Forbidden.GATES if is_gates else None

@@ -49,7 +49,9 @@ def breach(assignment: "Assignment", caps: "Caps", *, adding: int = 1) -> str | 
     if (assignment.tokens or 0) >= caps.tokens:
         return f"the cap on tokens is reached: {assignment.tokens:,} of {caps.tokens:,}"
     share = pm_share(assignment)
-    if share is not None and share.part > caps.pm_share and assignment.jobs >= JOBS_BEFORE_SHARE:
+    has_begun = assignment.wall_ms > assignment.pm_wall_ms  # not all is the PM's
+    is_told = has_begun and assignment.jobs >= JOBS_BEFORE_SHARE
+    if share is not None and is_told and share.part > caps.pm_share:
         return f"the cap on the PM's share is reached: {share}, and the cap is {caps.pm_share:.0%}"
     return None
 

@@ -1,11 +1,13 @@
 """What a person can say to a question: shown by the inbox, and what the daemon goes by."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from wfd.domain.question import STOPPING, Forbidden, Question, QuestionKind
 
 YES = "yes"
+_JOB = re.compile(r"J[0-9]+")
 
 _PAST = {
     Forbidden.GATES: "completes it past its open gates",
@@ -23,29 +25,45 @@ def options_of(asked: Question) -> list[str]:
 def ways(asked: Question) -> Iterator[tuple[str, str]]:
     """What can be typed, each with what it does."""
     name = f"Q{asked.id}"
+    if is_about_dependency(asked):
+        yield from _about_dependency(asked)
+        yield f'wfctl answer {name} "…"', f"words for the PM; J{asked.job_id} still waits"
+        return
     match asked.kind:
-        case QuestionKind.DEPENDENCY:
-            yield from _about_dependency(asked)
-            yield f'wfctl answer {name} "…"', f"words for the PM; J{asked.job_id} still waits"
         case QuestionKind.AI:
             yield f'wfctl answer {name} "…"', "puts this away, and does nothing to the AI"
         case QuestionKind.CAP:
             yield from _past(asked)
             yield f"wfctl approve {name}", "goes on, once the cap is raised in .wfd/config.json"
+            stop = f"wfctl update-assignment A{asked.assignment_id} --status"
+            yield f"{stop} complete", "takes what there is, if its gates are closed"
+            yield f"{stop} cancelled", "gives it up; its branch is kept"
         case _:
             yield from _answers(asked)
             yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
             yield from _past(asked)
 
 
+def is_about_dependency(asked: Question) -> bool:
+    """A job comes after one that failed; then that one is its subject."""
+    is_of_jobs = asked.kind in (QuestionKind.DEPENDENCY, QuestionKind.BLOCKED)
+    return is_of_jobs and _JOB.fullmatch(asked.subject or "") is not None
+
+
 def why_no_yes_or_no(asked: Question, *, is_yes: bool) -> str | None:
     """Why yes or no would not say what is to be done, with what does; None where it says it."""
-    is_clear = asked.kind in STOPPING and (not is_yes or _can_be_yes(asked))
-    if is_clear:
+    if _is_clear(asked, is_yes=is_yes):
         return None
     said = YES if is_yes else "no"
     typed = "; ".join(f"'{command}' {does}" for command, does in ways(asked))
     return f"'{said}' to Q{asked.id} would not say what is to be done: {typed}"
+
+
+def _is_clear(asked: Question, *, is_yes: bool) -> bool:
+    if is_about_dependency(asked) or asked.kind not in STOPPING:
+        return False
+    # no more of it says nothing of what there is
+    return _can_be_yes(asked) if is_yes else asked.kind is not QuestionKind.CAP
 
 
 def _can_be_yes(asked: Question) -> bool:

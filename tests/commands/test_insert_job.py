@@ -147,9 +147,19 @@ def test_a_closed_assignment_takes_no_job(ground: Ground, status: str) -> None:
     ground.create(type="plan")
     ground.send("cancel_job", job=1)
     ground.send("update_assignment", assignment=1, status=status, force=True)
-    with pytest.raises(NotAllowed, match=f"A1 is {status}.*--status active' reopens it") as refused:
+    with pytest.raises(NotAllowed, match=f"A1 is {status}.*--status paused' reopens it") as refused:
         ground.insert(1)
     assert refused.value.exit_code == 4
+
+
+def test_a_complete_assignment_that_is_paused_takes_a_job_before_any_pm(ground: Ground) -> None:
+    ground.create(type="plan")
+    ground.send("cancel_job", job=1)
+    for status in ("complete", "paused"):
+        ground.send("update_assignment", assignment=1, status=status, force=status == "complete")
+    job = ground.insert(1)
+    ground.send("update_assignment", assignment=1, status="active")
+    assert [lease.job.id for lease in ground.take().leases] == [job]
 
 
 def test_the_cap_on_jobs_refuses_one_more_and_says_the_way_out(ground: Ground) -> None:

@@ -125,7 +125,8 @@ def refuse_closed(assignment: Assignment, command: str) -> None:
     if assignment.is_closed:
         raise NotAllowed(
             f"A{assignment.id} is {assignment.state}, so {command} is not possible;"
-            f" 'wfctl update-assignment A{assignment.id} --status active' reopens it"
+            f" 'wfctl update-assignment A{assignment.id} --status paused' reopens it"
+            " and calls no PM yet"
         )
 
 

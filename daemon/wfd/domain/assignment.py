@@ -20,8 +20,8 @@ MOVES: dict[AssignmentState, frozenset[AssignmentState]] = {
     A.ACTIVE: frozenset({A.PAUSED, A.BLOCKED, A.COMPLETE, A.CANCELLED}),
     A.PAUSED: frozenset({A.ACTIVE, A.BLOCKED, A.COMPLETE, A.CANCELLED}),
     A.BLOCKED: frozenset({A.ACTIVE, A.PAUSED, A.COMPLETE, A.CANCELLED}),
-    A.COMPLETE: frozenset({A.ACTIVE}),
-    A.CANCELLED: frozenset({A.ACTIVE}),
+    A.COMPLETE: frozenset({A.ACTIVE, A.PAUSED}),  # active calls a PM; paused takes jobs first
+    A.CANCELLED: frozenset({A.ACTIVE, A.PAUSED}),
 }
 
 

@@ -61,6 +61,9 @@ def test_the_inbox_as_a_document(asked: Shelf, wfctl: Call) -> None:
     [one] = json.loads(wfctl("inbox", "--json").out)
     assert (one["id"], one["options"], one["subject"]) == (1, ["EUR", "USD"], "gates")
     assert one["deadline"].endswith("Z") and one["at_deadline"] == "proceed"
+    assert one["ways"][0] == {
+        "command": "wfctl answer Q1 1", "does": "an option by its number, or words of your own"
+    }  # fmt: skip
 
 
 def test_a_person_is_shown_the_whole_question_and_what_to_type(

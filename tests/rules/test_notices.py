@@ -108,7 +108,7 @@ def test_a_question_says_who_asks_and_what() -> None:
     one = event("question.asked", question_id=5, text="Which format?")
 
     assert text_of(one, "shop", None).split("\n") == [
-        "A7 in shop asks: Which format?",
+        "A7 in shop asks Q5: Which format?",
         "wfctl inbox --namespace shop",
     ]
 

@@ -14,8 +14,12 @@ from wfd.ctl.scene import (
 from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
 from wfd.domain.errors import BadInput
-from wfd.edge.document import to_json
-from wfd.edge.inbox_page import NOTHING_WAITS, inbox_page, print_inbox_columns
+from wfd.edge.inbox_page import (
+    NOTHING_WAITS,
+    inbox_document,
+    inbox_page,
+    print_inbox_columns,
+)
 from wfd.edge.page import print_page
 from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.watch import draw_or_watch
@@ -44,7 +48,7 @@ def inbox(
         with wide_scene(namespace, is_all) as (read, here, now):
             found = questions(read, here, limit, is_closed=is_closed)
         if as_json:
-            print_document(to_json(found))
+            print_document(inbox_document(found))
         elif not is_terminal():
             print_inbox_columns(found)
         elif found:

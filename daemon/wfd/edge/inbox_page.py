@@ -1,5 +1,6 @@
 """The inbox: what waits for a person, whole enough to decide on, with the commands to type."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -42,6 +43,20 @@ def print_inbox_columns(asked: Sequence[ListedQuestion]) -> None:
         "TEXT", "ANSWER",
     )  # fmt: skip
     print_table([Column(name) for name in names], [_row(one) for one in asked], empty="")
+
+
+def inbox_document(asked: Sequence[ListedQuestion]) -> list[dict[str, object]]:
+    """Each question with "ways": what can be typed while it is open, and what that does."""
+    return [
+        {
+            **dataclasses.asdict(one),
+            "ways": [
+                {"command": command, "does": does}
+                for command, does in (ways(one) if one.state is QuestionState.OPEN else ())
+            ],
+        }
+        for one in asked
+    ]
 
 
 def in_brief(asked: Question) -> str:

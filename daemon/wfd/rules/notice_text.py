@@ -26,7 +26,7 @@ def text_of(event: Event, namespace: str | None, title: str | None) -> str:
 
 
 def _head(event: Event, namespace: str | None, title: str | None) -> str:
-    """'A7 J42 "add a login page" in shop asks Q5', or 'ai broken' where it is about no assignment."""
+    """'A7 J42 "add a login page" in shop asks Q5', or 'ai broken' where it is of no assignment."""
     if event.assignment_id is None:
         return " ".join(words for words in (_as_words(event.kind), _in(namespace)) if words)
     about = (_subject(event), _quoted(title), _in(namespace), _happened(event))
@@ -47,7 +47,7 @@ def _in(namespace: str | None) -> str:
 
 
 def _happened(event: Event) -> str:
-    """'is blocked' of an assignment, 'asks Q5' of a question; of anything else its kind as words."""
+    """'is blocked' of an assignment, 'asks Q5' of a question; of anything else its kind in words."""
     noun, _, verb = event.kind.partition(".")
     asked = question_of(event)
     if event.kind == "question.asked" and asked is not None:

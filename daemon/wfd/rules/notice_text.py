@@ -47,7 +47,7 @@ def _in(namespace: str | None) -> str:
 
 
 def _happened(event: Event) -> str:
-    """'is blocked' of an assignment, 'asks Q5' of a question; of anything else its kind in words."""
+    """'is blocked' of an assignment, 'asks Q5' of a question; of all else its kind in words."""
     noun, _, verb = event.kind.partition(".")
     asked = question_of(event)
     if event.kind == "question.asked" and asked is not None:

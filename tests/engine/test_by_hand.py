@@ -129,6 +129,26 @@ async def test_a_silent_claim_goes_back_to_the_queue_and_its_late_finish_is_refu
     assert bench.git("show", "refs/wfd/A1/R1:greeting.txt") == "hi", "what was done is kept"
 
 
+async def test_a_late_finish_in_a_lane_is_told_where_its_work_is_kept(bench: "Bench") -> None:
+    bench.flags |= {"handTtlMs": 400, "leaseTtlMs": 300}
+    async with bench.opened() as engine, bench.at_work(engine) as group:
+        one = await engine.create("Greet")
+        await engine.send(
+            "insert_job", assignment=one, type="implement", context="Do", harness="hand",
+            locks=("*.txt",), parallel=True,
+        )  # fmt: skip
+        job = (await engine.jobs(one))[-1]
+        taken = await claimed(engine, group, job=job.id)
+        writes(taken)
+        with anyio.fail_after(30):
+            while (await engine.jobs(one))[-1].outcome != "interrupted":
+                await anyio.sleep(0.02)
+        with pytest.raises(Conflict, match="kept as refs/wfd/") as refused:
+            await finishes(engine, group, taken["run"])
+        kept = str(refused.value).rpartition(" ")[2]
+    assert bench.git("show", f"{kept}:greeting.txt") == "hi"
+
+
 async def test_who_is_heard_of_keeps_the_claim(bench: "Bench") -> None:
     bench.flags |= {"handTtlMs": 600, "leaseTtlMs": 300}
     async with bench.opened() as engine, bench.at_work(engine) as group:

@@ -143,9 +143,10 @@ def _why_lost(tx: Tx, run_id: RunId) -> WfdError:
     if run.answer:  # a claim that was taken back is closed with an empty one
         return Conflict(f"R{run_id} was finished already; 'wfctl job J{run.job_id}' follows it")
     if run.state is RunState.CLOSED:
+        place = _lease_of(tx, run_id).assignment.place
         return Conflict(
             f"the lease of R{run_id} is lost: it ended {run.outcome} ({run.message});"
-            f" what lay in the workspace is kept as refs/wfd/A{run.assignment_id}/R{run_id}"
+            f" what lay in the workspace is kept as refs/wfd/{place}/R{run_id}"
         )
     if run.spawned_at is None:
         return NotAllowed(f"R{run_id} is not ready yet; its claim says when it is")

@@ -120,6 +120,11 @@ async def test_a_silent_claim_goes_back_to_the_queue_and_its_late_finish_is_refu
         again = await claimed(engine, group, by="bob")
         assert again["workspace"] == taken["workspace"]
         assert (Path(str(again["workspace"])) / "greeting.txt").exists()
+        told = Path(str(again["prompt"])).read_text()
+        assert "somebody who works by hand" in told, (
+            "who finds work in a workspace is told whose it is"
+        )
+        assert "greeting.txt | 1 +" in told
         await finishes(engine, group, again["run"], "ada had done it all")
         await engine.until(lambda a: a.jobs == 1 and a.head_tree != a.base_tree, one)
         with anyio.fail_after(30):

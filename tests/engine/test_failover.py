@@ -102,6 +102,45 @@ async def test_a_broken_ai_hands_its_work_to_another_in_the_same_workspace(
     assert bench.git("show", "wfd/A1:greeting.txt") == "hi\nhi"
 
 
+async def test_an_ai_that_could_not_begin_hands_nothing_off_and_hides_nobody_who_did(
+    bench: "Bench",
+) -> None:
+    missing = {"home": {**TWO["home"], "binary": "/not/there"}}
+    bench.flags |= {"ais": TWO | missing, "harnessDefaults": {"default": "work", "pm": "sim"}}
+    bench.plays({"implement": [[EDIT, {"say": "Half of it is there."}, DENIED]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "blocked"
+    bench.flags |= {"ais": TWO}
+    async with bench.running() as engine:
+        await engine.send("update_assignment", assignment=one, status="active", reason="installed")
+        assert (await engine.settled(one)).state == "complete"
+        runs = [run for run in await engine.runs(one) if run.job_id == 1]
+    assert [(run.ai, run.outcome) for run in runs] == [
+        ("work", "auth"), ("home", "not_found"), ("home", "succeeded"),
+    ]  # fmt: skip
+    told = prompt(bench, runs[2])
+    assert "another agent (work)" in told
+    assert "Half of it is there." in told
+    assert "greeting.txt | 1 +" in told
+
+
+async def test_who_comes_after_an_ai_that_never_began_is_told_of_no_other_agent(
+    bench: "Bench",
+) -> None:
+    bench.flags |= {"ais": TWO, "harnessDefaults": {"default": "gone", "pm": "sim"}}
+    async with bench.running() as engine:
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "blocked"
+    bench.flags |= {"harnessDefaults": {"default": "work", "pm": "sim"}}
+    async with bench.running() as engine:
+        await engine.send("update_assignment", assignment=one, status="active", reason="corrected")
+        assert (await engine.settled(one)).state == "complete"
+        first, second = [run for run in await engine.runs(one) if run.job_id == 1]
+    assert (first.outcome, second.outcome) == ("usage", "succeeded")
+    assert "What another agent has begun" not in prompt(bench, second)
+
+
 async def test_a_session_that_could_not_be_resumed_leaves_none_behind(bench: "Bench") -> None:
     """multica#1285: a failed --resume prints a fresh id, which must not be kept."""
     policies = bench.tmp / "config" / "policies"

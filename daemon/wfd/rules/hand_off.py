@@ -13,7 +13,7 @@ MAX_PATCH = 20_000
 
 @dataclass(frozen=True)
 class HandOff:
-    before: Run  # the last run of this job, by another AI
+    before: Run  # the last run of this job that has begun
     stat: str  # what the job has changed so far
     patch: str
 
@@ -21,9 +21,10 @@ class HandOff:
 def hand_off_words(hand_off: HandOff) -> str:
     """The section of a prompt. All that the other has said or done is quoted as data."""
     run = hand_off.before
+    who = "somebody who works by hand" if run.by_hand else f"another agent ({run.ai})"
     parts = [
         "## What another agent has begun",
-        f"You go on with work that another agent ({run.ai}) was given in the same words as you. It"
+        f"You go on with work that {who} was given in the same words as you. It"
         f" ended as {run.outcome or 'interrupted'} and does not come back; you do not see its"
         " session. The workspace is the one that it worked in.",
     ]

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
+from wfd.domain.ai import AiRow
 from wfd.domain.errors import Broken, DamagedStore, NotAllowed, StoreDown, TryLater
 from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import WaitsFor
@@ -251,6 +252,32 @@ async def test_a_disk_that_is_full_at_the_snapshot_is_waited_for_with_the_work_i
             runs = [run.outcome for run in await engine.runs(one) if run.job_id == 1]
     assert runs == ["succeeded"]
     assert count(lines, "run.waits_for_room") == 1
+
+
+async def test_a_disk_that_is_full_while_an_agent_speaks_costs_no_attempt_and_blames_no_ai(
+    bench: "Bench",
+) -> None:
+    (bench.tmp / "config" / "policies").mkdir(parents=True)
+    policy = bench.policy(base_ms=1).replace("failures: 5", "failures: 1")
+    (bench.tmp / "config" / "policies" / "default.yaml").write_text(policy)
+    go = bench.tmp / "go"
+    bench.plays({"implement": [[{"wait_for": str(go)}, {"crash": 120, "run": 1}, EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        await engine.until_running(one)
+        bench.free_bytes = 1000
+        go.touch()
+        with anyio.fail_after(30):
+            while (await engine.jobs(one))[0].outcome is None:
+                await anyio.sleep(0.02)
+        assert await engine.parts.store.one(AiRow, "ai_by_name", name="sim") is None
+        bench.free_bytes = 2**40
+        assert (await engine.settled(one)).state == "complete"
+        job = (await engine.jobs(one))[0]
+        first, second = [run for run in await engine.runs(one) if run.job_id == job.id]
+    assert (first.outcome, second.outcome, job.attempts) == ("transient", "succeeded", 1)
+    assert (first.message or "").startswith("the disk of the state folder is full: ")
+    assert second.resumed == first.session_id is not None
 
 
 @pytest.mark.parametrize("at", ["prepare", "merge", "deliver", "restore"])

@@ -11,6 +11,7 @@ from wfd.domain.errors import StoreDown, TryLater
 from wfd.engine.parts import Parts
 
 _LOOK_S = 0.25
+_HARDLY_ANY = 1024 * 1024  # bytes; what an agent says may not have been written
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _WORDS = tuple(os.strerror(number) for number in _NO_ROOM)  # as a git says it that failed
 
@@ -37,6 +38,11 @@ def may_heal(error: BaseException | None) -> bool:
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     return isinstance(error, StoreDown) or any(words in str(error) for words in _WORDS)
+
+
+def is_full(parts: Parts) -> bool:
+    """Whether what was just to be written may have failed for want of room."""
+    return parts.free_bytes() < _HARDLY_ANY
 
 
 def refuse_without_room(parts: Parts) -> None:

@@ -17,7 +17,7 @@ from wfd.engine.merge import merge
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import Prepared, prepare
-from wfd.engine.room import may_heal, pauses, wait
+from wfd.engine.room import is_full, may_heal, pauses, wait
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
 from wfd.engine.workplace import NotReady
@@ -157,7 +157,15 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     told = exited.told_of(codec.conclude(end))
     reached(Step.HEARD)
     live.has_result = codec.is_finished and told.outcome.kind is not Kind.INTERRUPTED
-    return Ended(told, exited.by(told), exited.code, process.birth, blames_ai=True)
+    found_room = told.outcome.kind is not Kind.PROTOCOL or not is_full(parts)
+    told = told if found_room else _without_room(told)
+    return Ended(told, exited.by(told), exited.code, process.birth, blames_ai=found_room)
+
+
+def _without_room(told: Conclusion) -> Conclusion:
+    """As told, of an agent whose words found no room: neither it nor its job is to blame."""
+    message = f"the disk of the state folder is full: {told.outcome.message}"
+    return replace(told, outcome=Outcome(Kind.TRANSIENT, message))
 
 
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:

@@ -66,7 +66,8 @@ def _hold(tx: Tx, run: Run, told: Conclusion, policy: Policy, roll: float) -> li
     if limit is not None and now.probes >= limit > (before.probes if before else 0):
         words = f"its limit never ends: {reason}"
         found.append(Finding("ai.needs_person", account, None, words))
-        _ask(tx, run, subject_of(account), f"the account {account}: {words}")
+        way_out = f"wfctl ai resume {run.ai}"  # a check tries the AI, and lifts no hold
+        _ask(tx, run, subject_of(account), f"the account {account}: {words}", way_out)
     return _told(tx, run, account, found)
 
 
@@ -92,17 +93,15 @@ def _write(tx: Tx, run: Run, row: AiRow | None, now: Health, policy: Policy) -> 
     if now.probes >= policy.breaker.probes:
         words = f"every try failed: {reason}"
         found.append(Finding("ai.needs_person", run.ai, None, words))
-        _ask(tx, run, run.ai, f"the AI {run.ai}: {words}")
+        way_out = f"wfctl ai check {run.ai}, or: wfctl ai resume {run.ai}"
+        _ask(tx, run, run.ai, f"the AI {run.ai}: {words}", way_out)
     return _told(tx, run, run.account or run.ai, found)
 
 
-def _ask(tx: Tx, run: Run, subject: str, words: str) -> None:
+def _ask(tx: Tx, run: Run, subject: str, words: str, way_out: str) -> None:
     """It belongs to no assignment: all that need it wait."""
-    way_out = f"see to it, then: wfctl ai check {run.ai}, or: wfctl ai resume {run.ai}"
-    new = NewQuestion(
-        QuestionKind.AI, Asker.POLICY, f"{words}; {way_out}", subject=subject, run_id=run.id
-    )
-    ask(tx, None, new)
+    text = f"{words}; see to it, then: {way_out}"
+    ask(tx, None, NewQuestion(QuestionKind.AI, Asker.POLICY, text, subject=subject, run_id=run.id))
 
 
 def _told(tx: Tx, run: Run, account: str, found: list[Finding]) -> list[Finding]:

@@ -224,8 +224,12 @@ async def test_without_room_on_the_disk_nothing_is_begun_and_what_runs_goes_on(
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(errno.ENOSPC, NO_SPACE), Broken(f"git write-tree failed (exit 128): {NO_SPACE}")],
-    ids=["ours", "git's"],
+    [
+        OSError(errno.ENOSPC, NO_SPACE),
+        Broken(f"git write-tree failed (exit 128): {NO_SPACE}"),
+        Broken("git update-index failed (exit 128): fatal: … write error. Out of diskspace"),
+    ],
+    ids=["ours", "git's", "of git's index"],
 )
 async def test_a_disk_that_is_full_while_a_run_is_prepared_asks_nobody_and_is_tried_again(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch, error: Exception

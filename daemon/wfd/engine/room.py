@@ -13,7 +13,8 @@ from wfd.engine.parts import Parts
 _LOOK_S = 0.25
 _HARDLY_ANY = 1024 * 1024  # bytes; what an agent says may not have been written
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_WORDS = tuple(os.strerror(number) for number in _NO_ROOM)  # as a git says it that failed
+# as a git says it that failed, also one whose last byte of an index found no room
+_WORDS = (*(os.strerror(number) for number in _NO_ROOM), "Out of diskspace")
 
 
 def pauses(first_s: float, longest_s: float) -> Iterator[float]:

@@ -1,4 +1,9 @@
-"""The structured log: JSON lines to a rotated file, and to stdout unless detached."""
+"""The structured log: JSON lines to a rotated file, and to stdout unless detached.
+
+A library's words may hold what never enters a log: an HTTP client tells each address, which may be
+a secret, and a database driver each value. So libraries are heard from warning on, whatever the
+level is, and those who handle secrets not at all: what they fail at we tell in our own words.
+"""
 
 import logging
 import sys
@@ -6,6 +11,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import structlog
+
+OURS = "wfd"  # the one logger that all our rooms write to
+HANDLE_SECRETS = ("httpx", "httpcore", "apprise")
 
 MAX_BYTES = 20 * 1024 * 1024
 KEPT = 5
@@ -23,9 +31,8 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
     for handler in handlers:
         handler.setFormatter(_json_lines())
     logging.raiseExceptions = False  # a full disk has no room to be told of, either
-    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    logging.basicConfig(handlers=handlers, force=True)
+    _set_levels(logging.getLevelNamesMapping()[level.upper()])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,10 +41,17 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: logging.getLogger(OURS),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _set_levels(level: int) -> None:
+    logging.getLogger(OURS).setLevel(level)
+    logging.getLogger().setLevel(max(level, logging.WARNING))
+    for name in HANDLE_SECRETS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _json_lines() -> logging.Formatter:

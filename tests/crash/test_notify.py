@@ -69,6 +69,24 @@ def test_a_stop_does_not_wait_for_a_target_that_hangs_and_the_next_start_tells_i
     assert first.json["id"] == again.json["id"]
 
 
+def test_the_secret_in_an_address_is_in_no_line_of_the_log(daemon: "Daemon", there: Hook) -> None:
+    echo = b"no such path: /hook/T0PSECRET"
+    there.answers = [Answer(503, body=echo), Answer()]
+    daemon.sets(OPS_URL=f"{there.url}/T0PSECRET")
+    daemon.tunes(
+        log={"level": "debug"},
+        notifications={"ops": {"on": ["*"], "to": "webhook", "url": "OPS_URL"}},
+    )
+    daemon.settled(blocks(daemon))
+    assert {got.path for got in there.until(3)} == {"/hook/T0PSECRET"}
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+
+    assert daemon.logged("run.closed"), "our own words are there"
+    assert "T0PSECRET" not in daemon.place.log_path.read_text()
+    assert "T0PSECRET" not in (daemon.tmp / "said.log").read_text()
+
+
 def test_a_person_tries_a_rule_and_sees_how_it_goes(daemon: "Daemon", there: Hook) -> None:
     there.answers = [Answer(), Answer(403)]
     daemon.tunes(

@@ -18,6 +18,7 @@ from wfd.domain.ai import is_name, is_reserved
 from wfd.domain.errors import unknown
 from wfd.domain.notice import Channel, Rule, is_place
 from wfd.domain.question import AtDeadline, Patience
+from wfd.domain.variable import NO_PAIR, are_pairs, is_variables
 from wfd.rules.notices import NEEDS_YOU, SETS, is_known
 from wfd.rules.policy import Caps, DailyCaps, Gates
 
@@ -38,8 +39,39 @@ def _of_an_ai(text: str) -> str:
     return text
 
 
+def _of_a_check(text: str) -> str:
+    if not re.fullmatch(r"\w[^/\\]{0,63}", text) or not text.isprintable():
+        raise ValueError(
+            "a check's name begins with a letter or a digit, has no slash and nothing unprintable,"
+            " and at most 64 characters"
+        )
+    return text
+
+
+def _a_check(text: str) -> str:
+    if not text.strip():
+        raise ValueError("an empty command is always green; name one, or remove the check")
+    return text
+
+
+def _pairs(env: dict[str, str | None]) -> dict[str, str | None]:
+    if not are_pairs(env):
+        raise ValueError(NO_PAIR)
+    return env
+
+
+def _variables(names: list[str]) -> list[str]:
+    if not all(map(is_variables, names)):
+        raise ValueError(
+            "names of variables only, with * for any characters; a secret itself never stands here"
+        )
+    return names
+
+
 Name = Annotated[str, AfterValidator(_a_name)]
 AiName = Annotated[Name, AfterValidator(_of_an_ai)]
+CheckName = Annotated[str, AfterValidator(_of_a_check)]
+CheckCommand = Annotated[str, AfterValidator(_a_check)]
 
 
 class _Section(BaseModel):
@@ -89,7 +121,7 @@ class QuestionsConfig(_Section):
 class HarnessConfig(_Section):
     binary: str | None = None
     model: str | None = None
-    env: list[str] = []  # names of variables to let through
+    env: Annotated[list[str], AfterValidator(_variables)] = []  # those to let through
     max_turns: PositiveInt | None = None
 
 
@@ -100,7 +132,8 @@ class AiConfig(_Section):
     labels: list[Name] = []
     capabilities: list[Name] = []
     limit: PositiveInt | None = None
-    env: dict[str, str | None] = {}  # the agent's variable: the daemon's, never the secret
+    # the agent's variable: the daemon's, never the secret
+    env: Annotated[dict[str, str | None], AfterValidator(_pairs)] = {}
     binary: str | None = None
 
 
@@ -176,8 +209,8 @@ class RepositoryConfig(_Section):
     timeout_ms: PositiveInt | dict[str, PositiveInt] = 3_600_000
     stall_ms: PositiveInt = 600_000
     startup_ms: PositiveInt = 120_000
-    harness_defaults: dict[str, str] = {"default": "claude"}
-    checks: dict[str, str] = {}
+    harness_defaults: dict[str, Name] = {"default": "claude"}
+    checks: dict[CheckName, CheckCommand] = {}
     check_timeout_ms: PositiveInt = 900_000
     workspace: WorkspaceConfig = WorkspaceConfig()
     gates: GatesConfig = GatesConfig()

@@ -140,14 +140,23 @@ def _paths(values: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def _bad(origin: str, error: ValidationError, model: type[BaseModel]) -> BadConfig:
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
+    path, is_open = _shown([str(part) for part in first["loc"]])
     if first["type"] == "extra_forbidden":
         *parents, key = [str(part) for part in first["loc"]]
         where = f" in '{'.'.join(parents)}'" if parents else ""
         return BadConfig(f"{origin}: {unknown('key', key, _keys(model, parents))}{where}")
-    # what stands at the wrong place in there may be a secret
-    got = "" if path.startswith("notifications") else f"; got {first['input']!r}"
+    got = f"; got {first['input']!r}" if is_open else ""
     return BadConfig(f"{origin}: '{path}': {first['msg']}{got}"[:500])
+
+
+def _shown(parts: list[str]) -> tuple[str, bool]:
+    """The path as a message tells it, and whether what stands there may be told.
+
+    What stands at a wrong place may be a secret, and in an `env` the very name, too.
+    """
+    if parts[:1] in (["ais"], ["harnesses"]) and parts[2:3] == ["env"]:
+        return ".".join(parts[:3]), False
+    return ".".join(parts), parts[:1] != ["notifications"]
 
 
 _IN_TABLES: dict[str, type[BaseModel]] = {

@@ -42,6 +42,16 @@ def test_one_that_is_registered_is_there_with_all_that_was_said(ground: Ground) 
     assert events(ground, "ai.") == ["ai.registered"] * 3
 
 
+@pytest.mark.parametrize("env", [{"A": "sk-ant-T0PSECRET"}, {"sk-ant-T0PSECRET": "A"}, {"A": ""}])
+def test_what_is_no_name_of_a_variable_is_refused_and_not_repeated(
+    ground: Ground, env: dict[str, str | None]
+) -> None:
+    with pytest.raises(BadInput, match="names of variables") as told:
+        ground.send("ai.register", name="work", harness="claude", env=env)
+    assert "T0PSECRET" not in str(told.value)
+    assert "work" not in ais(ground)
+
+
 def test_an_ai_has_what_its_harness_is_set_to_where_it_says_nothing_itself(
     ground: Ground,
 ) -> None:

@@ -160,6 +160,17 @@ def test_what_is_off_is_said_with_the_way_out(
     assert (said.code, why in said.err) == (code, True), said
 
 
+@pytest.mark.parametrize("pair", ["A=sk-ant-T0PSECRET", "sk-ant-T0PSECRET", "sk-T0PSECRET="])
+def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(
+    configured: Shelf, wfctl: Call, pair: str
+) -> None:
+    said = wfctl("ai", "register", "k", "--harness", "sim", "--env", pair)
+    assert said.code == 2
+    assert "names of variables" in said.err
+    assert "T0PSECRET" not in said.out + said.err
+    assert "T0PSECRET" not in wfctl("ai", "list", "--json").out
+
+
 def test_an_agent_may_look_and_change_nothing(
     configured: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wfd.domain.errors import NotFound
-from wfd.domain.notice import VARIABLE
+from wfd.domain.variable import is_variable
 
 _MAX_BYTES = 64 * 1024
 _SHORT = 4  # a piece of an address that is no longer gives nothing away
@@ -15,7 +15,7 @@ _SHORT = 4  # a piece of an address that is no longer gives nothing away
 
 def secret(where: str, environ: Mapping[str, str]) -> str:
     """What lies there. Raises NotFound, with the way out and without the secret."""
-    if VARIABLE.fullmatch(where):
+    if is_variable(where):
         found = environ.get(where, "").strip()
         if not found:
             raise NotFound(f"the variable {where} is not set where the daemon was started")

@@ -11,6 +11,7 @@ from wfd.domain.ai import AiRow, Hold, Origin, is_name, is_reserved
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, unknown
 from wfd.domain.ids import AssignmentId
 from wfd.domain.question import Question, QuestionKind, QuestionState
+from wfd.domain.variable import NO_PAIR, are_pairs
 from wfd.ports import Read, Tx
 from wfd.rules.route import Standing
 
@@ -252,6 +253,8 @@ def _check_names(want: RegisterAi) -> None:
         _check_name("a label", label)
     for capability in want.capabilities:
         _check_name("a capability", capability)
+    if not are_pairs(want.env):
+        raise BadInput(f"'env': {NO_PAIR}")
 
 
 def _check_name(what: str, text: str) -> None:

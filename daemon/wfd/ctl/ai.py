@@ -191,5 +191,5 @@ def ais_now(read: "Read", *, with_spend: bool = False) -> "dict[str, Mapping[str
 def _pair(text: str) -> tuple[str, str | None]:
     name, sign, source = text.partition("=")
     if not name or not sign:
-        raise BadInput(f"'{text}' is no pair A=B of names of variables")
+        raise BadInput("what --env got is no pair A=B of names of variables")  # it may be a secret
     return name, source or None

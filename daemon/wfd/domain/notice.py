@@ -1,10 +1,9 @@
 """A notice: what a rule tells a person, or a program, of one event."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from wfd.domain.variable import is_variable
 
 
 class Channel(StrEnum):
@@ -47,4 +46,4 @@ class NotDelivered:
 
 def is_place(text: str) -> bool:
     """Whether it tells where a secret lies: the name of a variable, or the path of a file."""
-    return VARIABLE.fullmatch(text) is not None or text.startswith(("/", "~/"))
+    return is_variable(text) or text.startswith(("/", "~/"))

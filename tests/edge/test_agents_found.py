@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,67 @@ def test_an_agent_without_a_login_is_warned_of_until_it_has_one(
     (home / ".claude" / ".credentials.json").write_text("{}")
 
     assert _finding(wfd, "claude")["level"] == "ok"
+
+
+def _levels(wfd: Call) -> dict[str, str]:
+    found = json.loads(wfd("doctor", "--json").out)["findings"]
+    return {one["what"]: one["level"] for one in found if one["what"].startswith(("harness", "AI"))}
+
+
+def _accepts(repository: Path, wfd: Call, **keys: object) -> None:
+    (repository / ".wfd").mkdir(exist_ok=True)
+    (repository / ".wfd" / "config.json").write_text(json.dumps(keys))
+    assert wfd("init").code == 0
+    assert wfd("trust").code == 0
+
+
+def _has_git_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def test_what_the_repository_has_accepted_decides_which_agents_must_be_there(
+    repository: Path, wfd: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _has_git_alone(tmp_path, monkeypatch)
+    _accepts(repository, wfd, harnessDefaults={"default": "sim"})
+    assert _levels(wfd) == {
+        "harness claude": "warn", "harness codex": "warn",
+        "harness gemini": "warn", "harness sim": "ok",
+    }  # fmt: skip
+    assert wfd("doctor").code == 0
+    text = '{"harnessDefaults": {"default": "codex"}}'
+    (repository / ".wfd" / "config.json").write_text(text)
+    assert _levels(wfd)["harness codex"] == "warn", "nobody has accepted that"
+    _accepts(repository, wfd, harnessDefaults={"review": "codex"})
+    assert _levels(wfd)["harness codex"] == "fail"
+    assert _levels(wfd)["harness claude"] == "fail", "it does all that is not named"
+
+
+def test_an_ai_that_a_default_names_must_be_there_with_its_own_program(
+    repository: Path, wfd: Call, wfctl: Call, home: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    _has_git_alone(tmp_path, monkeypatch)
+    (tmp_path / "config").mkdir()
+    ais = {"work": {"harness": "claude"}, "own": {"harness": "codex", "binary": "/nowhere/codex"}}
+    (tmp_path / "config" / "config.json").write_text(json.dumps({"ais": ais}))
+    _accepts(repository, wfd, harnessDefaults={"default": "work", "review": "own", "plan": "clod"})
+    assert _levels(wfd) == {
+        "AI clod": "fail", "AI own": "fail", "harness claude": "fail", "harness codex": "warn",
+        "harness gemini": "warn", "harness sim": "ok",
+    }  # fmt: skip
+    assert wfctl("ai", "register", "clod", "--harness", "sim").code == 0
+    assert "AI clod" not in _levels(wfd), "one that was registered is known"
+
+
+def test_the_configuration_of_the_daemon_is_refused_where_the_daemon_refuses_it(
+    repository: Path, wfd: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.json").write_text('{"ais": {"x": {"harness": "clod"}}}')
+    found = json.loads(wfd("doctor", "--json").out)["findings"]
+    [told] = [one for one in found if one["what"] == "configuration"]
+    assert told["level"] == "fail"
+    assert "ais.x.harness" in told["detail"]

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.edge.shelf import Call, Said
+from tests.edge.shelf import Call, Said, Shelf
 
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
+from wfd.layers import hash_of
 
 
 @pytest.fixture
@@ -129,6 +130,30 @@ def test_doctor_is_content_when_the_default_agent_is_there(
 
     assert said.code == 0
     assert "ok\tnamespace\tblue" in said.out
+
+
+def test_doctor_refuses_an_accepted_configuration_that_counts_no_more(
+    wfd: Call, shelf: Shelf
+) -> None:
+    file = shelf.checkout / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text('{"checks": {"../evil": "true"}}')
+    shelf.write(
+        "register",
+        name="blue",
+        git_dir=str(shelf.checkout / ".git"),
+        checkout=str(shelf.checkout),
+        trusted_hash=hash_of(file.read_text()),
+    )
+
+    [found] = [
+        one
+        for one in json.loads(wfd("doctor", "--json").out)["findings"]
+        if one["what"] == "repository's configuration"
+    ]
+
+    assert (found["level"], found["way_out"]) == ("fail", "mend it, then run: wfd trust")
+    assert "../evil" in found["detail"]
 
 
 def test_doctor_says_when_the_disk_has_too_little_room(

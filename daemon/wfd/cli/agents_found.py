@@ -5,34 +5,55 @@ from collections.abc import Iterator
 
 import anyio
 
-from wfd.adapters.assets import user_dir
 from wfd.adapters.containment import Containment, Wanted
 from wfd.adapters.tools import Probe, probe
 from wfd.cli.finding import Finding, Level
-from wfd.config import Config
+from wfd.cli.in_use import InUse
+from wfd.domain.ai import Ai, Origin
 from wfd.domain.errors import unknown
 from wfd.domain.job import HAND
 from wfd.ports import Harness
 from wfd_runners import harnesses
 
 
-def agent_findings(config: Config, contained: Containment) -> Iterator[Finding]:
-    """One finding for each harness. One that a default names must be there."""
-    needed = set(config.harness_defaults.values())
-    for name in sorted(needed - {HAND, *harnesses()}):
-        way_out = f"correct harnessDefaults of {user_dir() / 'config.json'}"
-        yield Finding(Level.FAIL, f"harness {name}", unknown("harness", name, harnesses()), way_out)
-    for name, harness in harnesses().items():
-        binary = config.harness(name).binary or harness.binary
-        if not binary:
-            yield Finding(Level.OK, f"harness {name}", "built in")
-            continue
-        seen = anyio.run(probe, (binary, "--version"))
-        if seen.version is None:
-            level = Level.FAIL if name in needed else Level.WARN
-            yield _missing(name, level, seen.error or "it told no version")
-        else:
-            yield _found(harness, seen, seen.version, contained)
+def agent_findings(used: InUse, contained: Containment) -> Iterator[Finding]:
+    """One for each harness, and for each AI with a program of its own that a default names.
+
+    What a default names must be there.
+    """
+    ais, types = used.ais, used.repository.harness_defaults
+    defaults = {used.repository.harness_for(of) for of in ("default", *types)} - {HAND}
+    for name in sorted(defaults - ais.keys()):
+        yield Finding(Level.FAIL, f"AI {name}", unknown("AI or harness", name, ais), _CORRECT)
+    named = [ais[name] for name in sorted(defaults & ais.keys())]
+    own = [ai for ai in named if ai.binary != used.house.implied(ai.harness).binary]
+    needed = {ai.harness for ai in named if ai not in own}
+    for name in harnesses():
+        implied = used.house.implied(name)
+        yield _agent(f"harness {name}", implied, contained, is_needed=name in needed)
+    for ai in own:
+        yield _agent(f"AI {ai.name}", ai, contained, is_needed=True)
+
+
+_CORRECT = "correct harnessDefaults; where it is set: wfctl config show --origin"
+
+
+def _agent(what: str, ai: Ai, contained: Containment, *, is_needed: bool) -> Finding:
+    harness = harnesses()[ai.harness]
+    binary = ai.binary or harness.binary
+    if not binary:
+        return Finding(Level.OK, what, "built in")
+    seen = anyio.run(probe, (binary, "--version"))
+    if seen.version is not None:
+        return _found(what, harness, seen, seen.version, contained)
+    level = Level.FAIL if is_needed else Level.WARN
+    key = f"ais.{ai.name}" if ai.is_defined else f"harnesses.{ai.name}"
+    way_out = (
+        f"install it, name its path as {key}.binary, or choose another in harnessDefaults"
+        if ai.origin is not Origin.REGISTERED
+        else f"install it, or register {ai.name} with another --binary"
+    )
+    return Finding(level, what, seen.error or "it told no version", way_out)
 
 
 def containment_finding(wanted: Wanted, contained: Containment) -> Finding:
@@ -50,20 +71,14 @@ def containment_finding(wanted: Wanted, contained: Containment) -> Finding:
 _SWITCH_ON = "set containment to auto: a process that hides from its run's end is ended then, too"
 
 
-def _missing(name: str, level: Level, error: str) -> Finding:
-    way_out = (
-        f"install it, name its path as harnesses.{name}.binary, or choose another in"
-        f" harnessDefaults of {user_dir() / 'config.json'}"
-    )
-    return Finding(level, f"harness {name}", error, way_out)
-
-
-def _found(harness: Harness, seen: Probe, version: str, contained: Containment) -> Finding:
+def _found(
+    what: str, harness: Harness, seen: Probe, version: str, contained: Containment
+) -> Finding:
     login = harness.login(os.environ)
     problems = [words for words in (_untried(harness, version), _no_login(harness, login)) if words]
     facts = [f"{version} ({seen.found})", _login(login), f"contained by: {contained.level}"]
     level = Level.WARN if problems else Level.OK
-    return Finding(level, f"harness {harness.name}", "; ".join(facts), "; ".join(problems))
+    return Finding(level, what, "; ".join(facts), "; ".join(problems))
 
 
 def _login(login: str | None) -> str:

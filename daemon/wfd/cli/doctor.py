@@ -13,7 +13,6 @@ import anyio
 import click
 
 from wfd.adapters import containment
-from wfd.adapters.assets import user_dir
 from wfd.adapters.disk import file_bytes, free_bytes, taken
 from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
@@ -21,14 +20,15 @@ from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
 from wfd.cli.agents_found import agent_findings, containment_finding
 from wfd.cli.finding import Finding, Level
+from wfd.cli.in_use import InUse, in_use
 from wfd.cli.rules_found import rule_findings
 from wfd.config import Config
-from wfd.domain.errors import NotFound, WfdError
+from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
 from wfd.edge.words import plural, size, tame
-from wfd.layers import REPOSITORY_FILE, hash_of, layers, load
+from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
 from wfd.store.alone import reading
 from wfd.store.backup import problem
 from wfd.store.failure import RESTORE
@@ -46,17 +46,17 @@ def findings() -> list[Finding]:
     """Every finding, the machine's first, then the repository's."""
     found = [_system(), _python(), _sqlite(), _git()]
     where = _or_finding("state folder", place)
-    config = _or_finding("configuration", _config)
-    if isinstance(config, Config):
-        contained = anyio.run(containment.choose, config.containment)
-        found += agent_findings(config, contained)
-        found.append(containment_finding(config.containment, contained))
+    used = _or_finding("configuration", lambda: in_use(where if isinstance(where, Place) else None))
+    if isinstance(used, InUse):
+        contained = anyio.run(containment.choose, used.config.containment)
+        found += agent_findings(used, contained)
+        found.append(containment_finding(used.config.containment, contained))
     else:
-        found.append(config)
+        found.append(used)
     if isinstance(where, Place):
-        wanted = config.limits.free_bytes if isinstance(config, Config) else 0
+        wanted = used.config.limits.free_bytes if isinstance(used, InUse) else 0
         found += [*_state_folder(where), _store(where), _room(where, wanted), _daemon(where)]
-        found += rule_findings(where, config) if isinstance(config, Config) else []
+        found += rule_findings(where, used.config) if isinstance(used, InUse) else []
         found += _repository(where)
     else:
         found.append(where)
@@ -124,10 +124,6 @@ def _git() -> Finding:
         way_out = f"install git {_dotted(GIT_NEEDED)} or newer"
         return Finding(Level.FAIL, "git", seen.version, way_out)
     return Finding(Level.OK, "git", seen.version)
-
-
-def _config() -> Config:
-    return load(layers(user_dir() / "config.json", None, {}))
 
 
 def _state_folder(where: Place) -> Iterator[Finding]:
@@ -225,9 +221,16 @@ def _trust(namespace: Namespace) -> Finding:
         if namespace.trusted_hash is None:
             return Finding(Level.OK, "repository's configuration", "none, so no checks run")
         return _untrusted(f"{file} was accepted and cannot be read")
-    if hash_of(text) == namespace.trusted_hash:
-        return Finding(Level.OK, "repository's configuration", f"{file} is accepted")
-    return _untrusted(f"{file} has changed since it was accepted, and no job starts until then")
+    if hash_of(text) != namespace.trusted_hash:
+        return _untrusted(f"{file} has changed since it was accepted, and no job starts until then")
+    try:
+        for_repository(Config(), text, str(file))
+    except BadConfig as error:
+        return Finding(Level.FAIL, "repository's configuration", str(error), _MEND)
+    return Finding(Level.OK, "repository's configuration", f"{file} is accepted")
+
+
+_MEND = "mend it, then run: wfd trust"
 
 
 def _untrusted(detail: str) -> Finding:

@@ -136,7 +136,7 @@ def _assemble(
         tag_of=lambda run_id: f"R{run_id}",
         scratch=place.state_dir / "scratch",
         log=structlog.get_logger(),
-        environ=dict(os.environ),
+        environ=os.environ | {"WFD_STATE_DIR": str(place.state_dir)},
         free_bytes=partial(free_bytes, place.state_dir),
     )
 

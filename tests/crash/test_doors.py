@@ -165,6 +165,28 @@ def test_an_agent_may_read_with_wfctl_and_not_write(daemon: "Daemon") -> None:
     assert daemon.git("show", "wfd/A1:said.txt") == "4"
 
 
+def test_an_agent_finds_the_queue_wherever_the_state_folder_is(
+    daemon: "Daemon", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wfctl = f"{sys.executable} -P -m wfd.ctl"
+    reads = ("queue", "job 1", "assignment 1", "inbox", "locks", "ai list", "config show", "logs")
+    tries = [f"{wfctl} {read} >> read.txt 2>&1 || echo {read} >> failed.txt" for read in reads]
+    tries += [f"{wfctl} {write}; echo $? >> wrote.txt" for write in ("note A1 x", "cancel J1")]
+    monkeypatch.delenv("WFD_STATE_DIR")
+    daemon.sets(XDG_STATE_HOME=str(daemon.tmp / "elsewhere"))
+    (daemon.tmp / "config" / "config.json").write_text('{"stallMs": 654321}')
+    daemon.plays({"implement": [[{"shell": "\n".join(tries)}]]})
+    daemon.start()
+    one = daemon.create()
+    assert daemon.settled(one).state == "complete"
+    assert daemon.place.state_dir == daemon.tmp / "elsewhere" / "wfd"
+    assert "failed.txt" not in daemon.git("ls-tree", "--name-only", "wfd/A1").splitlines()
+    read = daemon.git("show", "wfd/A1:read.txt")
+    assert "J1" in read
+    assert "stallMs\t654321" in read, "the daemon's own configuration"
+    assert daemon.git("show", "wfd/A1:wrote.txt") == "4\n4"
+
+
 def test_a_socket_that_a_dead_daemon_left_is_no_hindrance(daemon: "Daemon") -> None:
     daemon.registers()
     with socket.socket(socket.AF_UNIX) as left:

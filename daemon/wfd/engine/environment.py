@@ -30,6 +30,8 @@ EVERY_AGENT = (
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "XDG_CACHE_HOME",
+    "WFD_STATE_DIR",  # so that it reads the queue with wfctl
+    "WFD_CONFIG_DIR",
 )
 
 

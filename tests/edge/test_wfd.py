@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.edge.shelf import Call, Said, Shelf
 
+from wfd import __version__
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.layers import hash_of
@@ -188,6 +189,11 @@ def _store_of(wfd: Call) -> dict[str, str]:
     found = json.loads(wfd("doctor", "--json").out)["findings"]
     store: dict[str, str] = next(one for one in found if one["what"] == "store")
     return store
+
+
+def test_the_version_can_be_asked_for_as_an_option(wfd: Call) -> None:
+    said = wfd("--version")
+    assert (said.code, said.out) == (0, f"wfd, version {__version__}\n")
 
 
 def test_a_daemon_starts_once_answers_and_stops(where: Place) -> None:

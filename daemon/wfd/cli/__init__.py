@@ -15,6 +15,7 @@ from wfd.edge.words import ago, iso, local_time, plural, size, tame
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(wfd.__version__, prog_name="wfd")
 def wfd_command() -> None:
     """Turn intent into finished, checked work by running coding agents headless."""
 

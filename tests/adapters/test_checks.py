@@ -45,12 +45,12 @@ async def test_a_check_is_kept_with_its_output_and_exit_code(tmp_path: Path) -> 
 
 async def test_a_check_sees_no_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "CODEX_HOME", "GEMINI_API_KEY", "MINE"):
-        monkeypatch.setenv(name, "secret")
+        monkeypatch.setenv(name, "T0PSECRET")
     monkeypatch.setenv("LC_TIME", "C")
 
     (found,) = await check(tmp_path, {"env": "env"})
 
-    assert "secret" not in found.tail
+    assert "T0PSECRET" not in found.tail
     assert "LC_TIME=C" in found.tail
     assert "CI=true" in found.tail
     assert "WFD_RUN_ID=R9001" in found.tail

@@ -185,6 +185,25 @@ def test_doctor_sees_damaged_pages_and_a_store_that_is_gone(
     assert "wfctl restore" in _store_of(wfd)["detail"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("queue",), ("assignments", "--all"), ("job", "J1"), ("ai", "list"), ("inbox",),
+        ("create", "x"), ("backup",), ("prune", "--older-than", "1d", "--dry-run"),
+    ],
+)  # fmt: skip
+def test_wfctl_says_that_a_store_is_gone_and_proposes_no_new_one(
+    repository: Path, wfctl: Call, words: tuple[str, ...]
+) -> None:
+    where = place()
+    (where.state_dir / "runs" / "R1").mkdir(parents=True)
+
+    said = wfctl(*words)
+
+    assert said.code == 74
+    assert "is gone" in said.err and "wfctl restore" in said.err
+
+
 def _store_of(wfd: Call) -> dict[str, str]:
     found = json.loads(wfd("doctor", "--json").out)["findings"]
     store: dict[str, str] = next(one for one in found if one["what"] == "store")

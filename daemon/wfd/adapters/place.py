@@ -53,8 +53,10 @@ class Place:
 
         A new one would count from R1 again, over runs and branches that are there already.
         """
+        if self.store_path.exists():
+            return
         left = [name for name in ("runs", "ns") if _holds_something(self.state_dir / name)]
-        if left and not self.store_path.exists():
+        if left:
             raise DamagedStore(
                 f"the store {self.store_path} is gone, and {self.state_dir / left[0]} holds work"
                 f" that it knew of; wfctl restore FILE, with the newest backup of {self.backups},"

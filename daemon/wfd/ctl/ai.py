@@ -8,7 +8,7 @@ import click
 
 from wfd.adapters import client
 from wfd.adapters.place import place
-from wfd.ctl.scene import json_option
+from wfd.ctl.scene import json_option, look
 from wfd.ctl.sending import send_plain, tell
 from wfd.domain.errors import BadInput, Broken, NotRunning, TryLater
 from wfd.edge.ai_list import print_ais
@@ -16,7 +16,7 @@ from wfd.edge.ai_words import hindered
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, print_document
 from wfd.edge.words import duration, one_line
-from wfd.store.alone import reading, utc_ms
+from wfd.store.alone import utc_ms
 
 if TYPE_CHECKING:
     from wfd.ports import Read
@@ -37,7 +37,7 @@ def list_ais(as_json: bool) -> None:
     Columns: name, harness, account, state, running, waiting jobs, labels and (capabilities),
     cost of recent runs, where it is defined.
     """
-    with reading(place().store_path) as read:
+    with look(place()) as read:
         found = list(ais_now(read, with_spend=True).values())
     if as_json:
         print_document({"ais": found})

@@ -42,6 +42,7 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
 
     refuse_in_a_run(os.environ)
     where = place()
+    where.refuse_lost_store()
     file = _named(where, to)
     if file.exists() and not force:
         raise Conflict(f"{file} is there already; choose another with --to, or say --force")
@@ -102,6 +103,7 @@ def prune(
     if older_than is None and not vacuum:
         raise BadInput("say what may go: --older-than 30d")
     where, done, freed = place(), None, 0
+    where.refuse_lost_store()
     if older_than is not None:
         before = utc_ms() - span(older_than)
         wanted = Wanted(before, None if transcripts_only else before)

@@ -32,10 +32,18 @@ class Scene:
 
 
 @contextmanager
-def scene(named: str | None) -> Iterator[Scene]:
-    """One consistent look into the store, from the namespace that the caller means."""
-    where = place()
+def look(where: Place) -> Iterator["Read"]:
+    """One consistent look into the store. Raises DamagedStore for one that is gone."""
+    where.refuse_lost_store()
     with reading(where.store_path) as read:
+        yield read
+
+
+@contextmanager
+def scene(named: str | None) -> Iterator[Scene]:
+    """The same, from the namespace that the caller means."""
+    where = place()
+    with look(where) as read:
         namespace = namespace_here(read, named, os.environ, Path.cwd())
         yield Scene(where, read, namespace, utc_ms())
 
@@ -45,7 +53,7 @@ def wide_scene(named: str | None, is_all: bool) -> Iterator[tuple["Read", Namesp
     """The same for a list, whose namespace is None when it is to show all of them."""
     if is_all and named is not None:
         raise BadInput("--all and --namespace exclude each other")
-    with reading(place().store_path) as read:
+    with look(place()) as read:
         here = None if is_all else namespace_here(read, named, os.environ, Path.cwd())
         yield read, here, utc_ms()
 

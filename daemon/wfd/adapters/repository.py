@@ -35,7 +35,7 @@ async def find(start: Path) -> Repository:
     if head is None:
         raise NotAllowed(
             f"{checkout} has no commit to begin from; make one:"
-            f" cd {checkout} && git add -A && git commit -m 'First commit'"
+            f" cd {checkout} && {await _first_commit(git)}"
         )
     await _refuse_partial(git, checkout)
     return Repository(checkout, git_dir, checkout.name, head)
@@ -49,6 +49,14 @@ async def _checkout(git: Git, git_dir: Path) -> Path:
             f" git -C {git_dir} worktree add <folder>"
         )
     return Path(os.fsdecode(said.out).removesuffix("\n"))
+
+
+async def _first_commit(git: Git) -> str:
+    """What makes it, with the files that are there, or without any."""
+    said = await git.ask("status", "--porcelain")
+    if said.code == 0 and not said.out.strip():
+        return "git commit --allow-empty -m 'First commit'"
+    return "git add -A && git commit -m 'First commit'"
 
 
 async def _refuse_partial(git: Git, checkout: Path) -> None:

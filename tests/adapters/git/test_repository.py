@@ -43,8 +43,12 @@ async def test_a_repository_without_a_commit_is_told_how_to_make_one(ground: "Gr
     empty = ground.root / "empty"
     ground.git("init", "--quiet", str(empty))
 
-    with pytest.raises(NotAllowed, match="git commit -m"):
+    with pytest.raises(NotAllowed, match="git commit --allow-empty -m"):
         await find(empty)
+    (empty / "src").mkdir()
+    (empty / "src" / "cart.py").touch()
+    with pytest.raises(NotAllowed, match="git add -A && git commit -m"):
+        await find(empty / "src")
 
 
 async def test_a_bare_repository_is_refused(ground: "Ground") -> None:

@@ -1,13 +1,18 @@
 """Registering a repository, and telling an assignment something."""
 
 import pytest
+from tests.commands.asking import capped, questions
 from tests.store.ground import Ground
 
 from wfd.commands.house import MAX_TEXT
 from wfd.commands.registry import COMMANDS
+from wfd.domain.assignment import AssignmentState as A
 from wfd.domain.errors import BadInput, Conflict, NotFound
 from wfd.domain.note import Note
+from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.edge.door import checked
+from wfd.engine.close import _close
+from wfd.engine.over import Closing
 
 
 def register(ground: Ground, name: str, **values: object) -> dict[str, object]:
@@ -34,6 +39,50 @@ def test_a_repository_keeps_its_name_whatever_it_is_called_later(ground: Ground)
 def test_a_name_that_another_repository_has_is_a_conflict_that_says_which(ground: Ground) -> None:
     with pytest.raises(Conflict, match="namespace 'a' is /a already; choose another with --name"):
         register(ground, "a", git_dir="/elsewhere/.git")
+
+
+def untrusted(ground: Ground, of: int = 1) -> None:
+    """The next job finds a configuration that nobody has accepted."""
+    [lease] = ground.take().leases
+    assert lease.assignment.id == of
+    told = Conclusion(Outcome(Kind.USAGE, "config.json has changed; run 'wfd trust'"))
+    closing = Closing(told, EndedBy.NONE, None, lacks_trust=True)
+    ground.do(lambda tx: _close(tx, lease.run, closing, ground.settings, 0.5))
+    assert ground.assignment(of).state is A.BLOCKED
+
+
+def test_what_waited_for_the_configuration_goes_on_when_it_is_accepted(ground: Ground) -> None:
+    ground.create(type="implement")
+    untrusted(ground)
+    [asked] = questions(ground)
+    assert asked.text == "config.json has changed; run 'wfd trust'; it goes on then"
+    assert register(ground, "b")["goes_on"] == [], "another repository's"
+    assert register(ground, "a", trusted_hash="abc")["goes_on"] == [1]
+    [job], [asked], decision = ground.jobs(1), questions(ground), ground.decisions(1)[-1]
+    assert (job.state, ground.assignment(1).state) == ("queued", A.ACTIVE)
+    assert (asked.state, asked.answer) == ("answered", "the configuration is accepted")
+    assert (decision.by, decision.kind, decision.job_id) == ("person", "answer", job.id)
+    assert register(ground, "a", trusted_hash="abc")["goes_on"] == []
+
+
+def test_an_accepted_configuration_wakes_nothing_that_a_person_has_paused(ground: Ground) -> None:
+    ground.create(type="implement")
+    untrusted(ground)
+    ground.send("update_assignment", assignment=1, status="paused")
+    assert register(ground, "a")["goes_on"] == []
+    assert ground.assignment(1).state is A.PAUSED
+    assert questions(ground)[0].state == "answered"
+
+
+def test_an_accepted_configuration_with_a_lower_cap_stops_what_has_reached_it(
+    ground: Ground,
+) -> None:
+    ground.create(type="implement")
+    untrusted(ground)
+    ground.connection.execute("update assignment set tokens = 20")
+    capped(ground, tokens=10)
+    assert register(ground, "a")["goes_on"] == []
+    assert [asked.kind for asked in questions(ground)] == ["blocked", "cap"]
 
 
 def test_a_note_is_kept_for_the_next_prompts(ground: Ground) -> None:

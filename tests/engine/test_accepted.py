@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from tests.commands.asking import questions
 from tests.store.ground import Ground
 
 from wfd.domain.errors import NotAllowed
 from wfd.domain.job import WaitsFor
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
+from wfd.domain.question import TRUST, Question
 from wfd.engine.close import _close
 from wfd.engine.over import Closing
 
@@ -73,11 +75,68 @@ def test_a_decision_is_not_applied_by_gates_that_nobody_accepted(tmp_path: "Path
     told = Conclusion(Outcome(Kind.SUCCEEDED), structured=answer)
     closing = Closing(told, EndedBy.NONE, 0)
     ground.do(lambda tx: _close(tx, lease.run, closing, ground.settings, 0.5))
-    assignment, [job] = ground.assignment(1), ground.jobs(1)
+    assignment, [job], [asked] = ground.assignment(1), ground.jobs(1), questions(ground)
     ground.close()
     assert assignment.state == "blocked"
     assert "wfd trust" in (assignment.reason or "")
     assert job.waits_for is WaitsFor.ASSIGNMENT, "the PM decides again, once it is accepted"
+    assert asked.subject == TRUST, "which is what lets it"
+    assert not asked.text.startswith("sim"), "no AI is to blame"
+
+
+@pytest.mark.parametrize("is_put_back", [False, True])
+async def test_work_that_waits_for_a_configuration_goes_on_once_it_is_accepted(
+    bench: "Bench", is_put_back: bool
+) -> None:
+    bench.configures(checks={"ok": "true"})
+    bench.plays({"implement": [[EDIT]]})
+    async with bench.opened() as engine:
+        file = bench.repository / ".wfd" / "config.json"
+        accepted = file.read_text()
+        edited(bench)
+        async with bench.at_work(engine):
+            one = await engine.create("Greet", type="implement", context="Greet")
+            blocked = await engine.settled(one)
+            assert blocked.state == "blocked"
+            assert (blocked.reason or "").startswith(f"{file} has changed"), "and no AI is blamed"
+
+            if is_put_back:
+                file.write_text(accepted)
+            else:
+                bench.config = {"gates": {"review": False}}
+            await engine.register()
+
+            assert (await engine.settled(one)).state == "complete"
+        [asked] = await engine.parts.store.all(Question, "questions_of", assignment_id=one)
+        assert (asked.state, asked.answer) == ("answered", "the configuration is accepted")
+        answers = [made for made in await engine.decisions(one) if made.kind == "answer"]
+        assert [(made.by, made.job_id) for made in answers] == [("person", 1)]
+
+
+async def test_a_lane_is_merged_once_the_configuration_that_its_merge_waited_for_is_accepted(
+    bench: "Bench",
+) -> None:
+    bench.configures(gates={"review": False})
+    at_work, go_on = bench.tmp / "at-work", bench.tmp / "go-on"
+    bench.plays({"implement": [[{"touch": str(at_work)}, {"wait_for": str(go_on)}, EDIT]]})
+    async with bench.running() as engine:
+        one = await engine.create("Greet")
+        await engine.send(
+            "insert_job", assignment=one, type="implement", context="Greet", locks=("*",),
+            parallel=True,
+        )  # fmt: skip
+        with anyio.fail_after(30):
+            while not at_work.exists():
+                await anyio.sleep(0.02)
+        (bench.repository / ".wfd" / "config.json").write_text("{}")
+        go_on.touch()
+        assert "has changed" in ((await engine.settled(one)).reason or "")
+        assert "merge:waiting" in await engine.chain(one)
+
+        await engine.register()
+
+        assert (await engine.settled(one)).state == "complete"
+        assert "merge:done" in await engine.chain(one)
 
 
 async def test_a_template_that_leads_nowhere_hinders_no_other(bench: "Bench") -> None:

@@ -50,6 +50,9 @@ class Forbidden(StrEnum):
     STUCK = "stuck"
 
 
+TRUST = "trust"  # the subject of one that is answered when a person accepts the configuration
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long questions wait, and what happens then."""

@@ -27,7 +27,7 @@ from wfd.rules.trouble import AT_ONCE
 
 _NOT_ACCEPTED = (
     "the PM has decided, and it is not known by which gates: the .wfd/config.json that was"
-    " accepted is there no more; run 'wfd trust', then set it active"
+    " accepted is there no more; run 'wfd trust', and it decides again"
 )
 
 
@@ -90,7 +90,11 @@ def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     job = replace(over.job, resume_session=over.session)
     next_ = after(job, over.outcome, over.session, policy, tx.now, roll)
     if isinstance(next_, Apply) and not settings.is_accepted:
-        return Ask(_NOT_ACCEPTED)  # the gates of defaults are not those of this repository
+        return Ask(
+            _NOT_ACCEPTED, lacks_trust=True
+        )  # the gates of defaults are not those of this repository
+    if isinstance(next_, Ask) and over.closing.lacks_trust:
+        return Ask(f"{over.outcome.message}; it goes on then", lacks_trust=True)
     is_broken = over.closing.blames_ai and over.outcome.kind in AT_ONCE
     if isinstance(next_, Ask) and is_broken and another_fits(tx, settings, job):
         return elsewhere(over.outcome, over.session)

@@ -36,7 +36,8 @@ async def merge(parts: Parts, lease: Lease) -> Closing:
         _, assignment = await ready_workspace(parts, lease, settings)
         return await _merged(parts, lease, assignment, settings)
     except NotReady as error:
-        return replace(_stopped(error.outcome, error.__cause__), evidence=error.evidence)
+        stopped = _stopped(error.outcome, error.__cause__)
+        return replace(stopped, evidence=error.evidence, lacks_trust=error.lacks_trust)
     except (LeaseLost, StoreFailed):
         raise
     except (Broken, Conflict, OSError) as error:

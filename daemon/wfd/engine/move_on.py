@@ -13,7 +13,7 @@ from wfd.domain.decision import DecisionKind
 from wfd.domain.job import MERGE, By, Job, JobState, WaitsFor
 from wfd.domain.lane import LaneState
 from wfd.domain.outcome import Kind
-from wfd.domain.question import Asker, QuestionKind
+from wfd.domain.question import TRUST, Asker, QuestionKind
 from wfd.domain.run import Run
 from wfd.engine.apply import apply_decision
 from wfd.engine.over import Over
@@ -48,7 +48,10 @@ def move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             _put_back(tx, over, None, next_.counter, next_.resume, who)
         case Ask():
             _put_back(tx, over, None, None, over.session)
-            _block(tx, assignment, run, f"{run.ai}: {next_.reason}", settings)
+            if next_.lacks_trust:
+                _block(tx, assignment, run, next_.reason, settings, subject=TRUST)
+            else:
+                _block(tx, assignment, run, f"{run.ai}: {next_.reason}", settings)
         case Escalate():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
             _block(tx, assignment, run, next_.reason, settings)
@@ -122,9 +125,23 @@ def _put_back(
         event_of_job(tx, "job.parked", over.job, waits_for=WaitsFor.AI, on=waits_on)
 
 
-def _block(tx: Tx, assignment: Assignment, run: Run, reason: str, settings: Settings) -> None:
+def _block(
+    tx: Tx,
+    assignment: Assignment,
+    run: Run,
+    reason: str,
+    settings: Settings,
+    subject: str | None = None,
+) -> None:
     decide(tx, assignment, By.POLICY, DecisionKind.BLOCK, reason, run_id=run.id, job_id=run.job_id)
-    new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, reason, job_id=run.job_id, run_id=run.id)
+    new = NewQuestion(
+        QuestionKind.BLOCKED,
+        Asker.POLICY,
+        reason,
+        subject=subject,
+        job_id=run.job_id,
+        run_id=run.id,
+    )
     patience = settings.house.patience
     stop_and_ask(tx, assignment, AssignmentState.BLOCKED, reason, new, patience)
 

@@ -28,6 +28,7 @@ class Closing:
     evidence: list[NewEvidence] = field(default_factory=list)
     idle_ms: int = 0  # of the run's time: the machine slept, or no daemon ran
     blames_ai: bool = False  # the AI itself ended so, and not what is around it
+    lacks_trust: bool = False  # it did not begin: nobody has accepted the configuration
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,13 @@ def unready(error: NotReady | OSError) -> Closing:
     outcome = error.outcome
     if may_heal(error.__cause__):
         outcome = replace(outcome, kind=Kind.TRANSIENT)
-    return Closing(Conclusion(outcome), EndedBy.NONE, None, evidence=error.evidence)
+    return Closing(
+        Conclusion(outcome),
+        EndedBy.NONE,
+        None,
+        evidence=error.evidence,
+        lacks_trust=error.lacks_trust,
+    )
 
 
 async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:

@@ -9,7 +9,7 @@ import anyio.to_thread
 from wfd.commands.lanes import as_seen_from, set_up
 from wfd.commands.queue import get_assignment
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict, WfdError
+from wfd.domain.errors import Broken, Conflict, NotAllowed, WfdError
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.outcome import Kind, Outcome
 from wfd.domain.run import Run
@@ -21,17 +21,25 @@ from wfd.ports import Tx, Workspace
 class NotReady(Exception):
     """The run ends here, with this outcome, before an agent was started."""
 
-    def __init__(self, outcome: Outcome, evidence: list[NewEvidence] | None = None) -> None:
+    def __init__(
+        self,
+        outcome: Outcome,
+        evidence: list[NewEvidence] | None = None,
+        *,
+        lacks_trust: bool = False,
+    ) -> None:
         super().__init__(outcome.message)
         self.outcome = outcome
         self.evidence = evidence or []
+        self.lacks_trust = lacks_trust  # nobody has accepted the configuration as it is
 
 
 def settings_for(parts: Parts, lease: Lease) -> Settings:
     try:
         return parts.settings.of(lease.namespace)
     except WfdError as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        lacks_trust = isinstance(error, NotAllowed)
+        raise NotReady(Outcome(Kind.USAGE, str(error)), lacks_trust=lacks_trust) from error
 
 
 async def empty_folder(parts: Parts, run: Run) -> RunFolder:

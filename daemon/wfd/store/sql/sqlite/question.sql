@@ -19,6 +19,12 @@ select * from question
  where state = 'open' and assignment_id is null and kind = :kind and subject = :subject
  order by id;
 
+-- open_questions_in
+-- Those of a namespace that one thing answers, whichever assignment asks.
+select * from question
+ where state = 'open' and namespace_id = :namespace_id and subject = :subject
+ order by id;
+
 -- last_question_of
 -- The newest that is closed.
 select * from question

@@ -44,6 +44,7 @@ SAID_BY_THE_CODE = [
     "it cannot start",
     "has changed since a person accepted it",
     "is gone, and it was accepted before",
+    "is not as it was accepted, and nothing is accepted now",
     "that is not of this assignment",
     "is checked out in",
     "was moved by somebody else",

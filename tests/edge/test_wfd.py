@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.edge.shelf import Call, Said, Shelf
+from tests.edge.shelf import Call, Said, Shelf, make_repository
 
 from wfd import __version__
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
+from wfd.commands.ask import NewQuestion
+from wfd.commands.queue import get_assignment
+from wfd.commands.settle import stop_and_ask
+from wfd.domain.assignment import AssignmentState
+from wfd.domain.ids import AssignmentId
+from wfd.domain.namespace import Namespace
+from wfd.domain.question import FOR_EVER, TRUST, Asker, QuestionKind
 from wfd.layers import hash_of
+from wfd.ports import Tx
+from wfd.store.alone import reading, write_alone
 
 
 @pytest.fixture
@@ -97,6 +106,140 @@ def test_trust_refuses_what_does_not_validate(repository: Path, wfd: Call) -> No
 
     assert said.code == 2
     assert "did you mean 'checks'" in said.err
+
+
+def git(*words: str) -> None:
+    subprocess.run(["git", *words], check=True, capture_output=True)
+
+
+def checkout_of(where: Place) -> str:
+    with reading(where.store_path) as read:
+        [known] = read.all(Namespace, "namespaces")
+    return known.checkout
+
+
+def test_another_worktree_takes_no_registration_from_a_checkout_that_is_there(
+    repository: Path, wfd: Call, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wfd("init")
+    git("worktree", "add", "-q", "../linked")
+    monkeypatch.chdir(repository.parent / "linked")
+
+    for command in ("init", "trust"):
+        said = wfd(command)
+        assert said.code == 5
+        assert f"'blue' with its checkout {repository}," in said.err
+        assert "worktree remove" not in said.err, "git removes no main worktree"
+
+    assert checkout_of(place()) == str(repository)
+    assert not Path(".wfd").exists()
+    assert wfctl("create", "make it green").out == "A1\n", "wfctl works in there"
+
+
+def test_a_registered_worktree_is_left_for_the_main_one_only_when_it_is_gone(
+    repository: Path, wfd: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = repository.parent / "linked"
+    git("worktree", "add", "-q", str(linked))
+    monkeypatch.chdir(linked)
+    assert wfd("init").code == 0
+    accepted = (linked / ".wfd" / "config.json").read_text()
+    monkeypatch.chdir(repository)
+    said = wfd("init")
+    assert (said.code, f"git worktree remove {linked}" in said.err) == (5, True)
+
+    git("worktree", "remove", "--force", str(linked))
+    said = wfd("init")
+
+    assert said.code == 0
+    assert f"'linked' has moved from {linked}, which is gone, to {repository}" in said.out
+    assert "as it was accepted before" in said.out
+    assert (repository / ".wfd" / "config.json").read_text() == accepted
+    assert checkout_of(place()) == str(repository)
+    assert "already" in wfd("trust").out
+
+
+def test_trust_moves_a_registration_too_and_says_so(
+    repository: Path, wfd: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = repository.parent / "linked"
+    git("worktree", "add", "-q", str(linked))
+    monkeypatch.chdir(linked)
+    wfd("init")
+    git("-C", str(repository), "worktree", "remove", "--force", str(linked))
+    monkeypatch.chdir(repository)
+
+    said = wfd("trust")
+
+    assert "goes on with the daemon's own settings" in said.out
+    assert f"has moved from {linked}" in said.out
+    assert checkout_of(place()) == str(repository)
+
+
+@pytest.mark.parametrize("command", ["trust", "init"])
+def test_what_has_waited_for_the_configuration_is_named(
+    repository: Path, wfd: Call, wfctl: Call, command: str
+) -> None:
+    wfd("init")
+    wfctl("create", "make it green")
+    new = NewQuestion(QuestionKind.BLOCKED, Asker.POLICY, "it has changed", subject=TRUST)
+
+    def wait_for_it(tx: Tx) -> None:
+        one = get_assignment(tx, AssignmentId(1))
+        stop_and_ask(tx, one, AssignmentState.BLOCKED, new.text, new, FOR_EVER)
+
+    write_alone(place().store_path, wait_for_it)
+
+    assert "A1 goes on\n" in wfd(command).out
+    assert "goes on" not in wfd(command).out
+
+
+def test_init_accepts_no_file_that_has_changed(repository: Path, wfd: Call, wfctl: Call) -> None:
+    wfd("init")
+    (repository / ".wfd" / "config.json").write_text('{"checks": {"test": "rm -rf /"}}')
+
+    said = wfd("init")
+
+    assert said.code == 4
+    assert "'wfd trust' shows what has changed" in said.err
+    assert "wfd trust" in wfctl("config", "show").err, "it is not accepted"
+    assert "rm -rf /" in wfd("trust").out
+
+
+def test_init_keeps_the_name_and_refuses_another(repository: Path, wfd: Call) -> None:
+    wfd("init")
+
+    said = wfd("init", "--name", "red")
+
+    assert said.code == 4
+    assert "registered as 'blue'" in said.err
+    assert wfd("init", "--name", "blue").code == 0
+
+
+def test_an_init_that_fails_leaves_nothing_behind(
+    repository: Path, wfd: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wfd("init")
+    other = repository.parent / "deep" / "blue"
+    other.parent.mkdir()
+    make_repository(other)
+    monkeypatch.chdir(other)
+
+    said = wfd("init")
+
+    assert (said.code, "--name" in said.err) == (5, True)
+    assert not (other / ".wfd").exists()
+    assert wfd("init", "--name", "red").code == 0
+    assert json.loads((other / ".wfd" / "config.json").read_text())["namespace"] == "red"
+
+
+def test_init_says_where_the_name_in_the_file_does_not_count(repository: Path, wfd: Call) -> None:
+    (repository / ".wfd").mkdir()
+    (repository / ".wfd" / "config.json").write_text('{"namespace": "blue"}')
+
+    said = wfd("init", "--name", "red")
+
+    assert "the name that it says does not count: it is 'red' here" in said.out
 
 
 def test_doctor_tells_the_way_out_of_what_is_missing(
@@ -202,6 +345,16 @@ def test_wfctl_says_that_a_store_is_gone_and_proposes_no_new_one(
 
     assert said.code == 74
     assert "is gone" in said.err and "wfctl restore" in said.err
+
+
+@pytest.mark.parametrize("command", ["init", "trust"])
+def test_wfd_writes_nothing_where_the_store_is_gone(
+    repository: Path, wfd: Call, command: str
+) -> None:
+    (place().state_dir / "runs" / "R1").mkdir(parents=True)
+
+    assert wfd(command).code == 74
+    assert not (repository / ".wfd").exists()
 
 
 def _store_of(wfd: Call) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import DamagedStore
 from wfd.domain.evidence import NewEvidence
-from wfd.domain.ids import JobId, RunId
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
 from wfd.domain.notice import NotDelivered, Notice, Rule
 from wfd.domain.outcome import Conclusion, EndedBy
@@ -301,6 +301,16 @@ class Workspace:
 
 
 @dataclass(frozen=True)
+class OnDisk:
+    """Where a workspace lies, or what a half-made or half-removed one has left."""
+
+    namespace_id: NamespaceId
+    assignment_id: AssignmentId
+    lane: str  # "main" for the assignment's own
+    path: Path
+
+
+@dataclass(frozen=True)
 class Snapshot:
     commit: str
     tree: str
@@ -405,6 +415,10 @@ class Workspaces(Protocol):
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
         """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
+        ...
+
+    async def on_disk(self) -> list[OnDisk]:
+        """All workspaces that lie there, whether or not anybody knows of them."""
         ...
 
     async def delivered(self, namespace: Namespace, assignment: Assignment) -> str | None:

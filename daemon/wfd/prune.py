@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wfd.adapters.disk import taken
+from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.place import Place
 from wfd.commands.prune import is_prunable
 from wfd.ports import Read
@@ -29,7 +30,7 @@ class Pruned:
     bytes: int = 0  # that these took
     assignments: int = 0
     rows: int = 0
-    kept: int = 0  # assignments that something still points at, or whose keys are still good
+    kept: int = 0  # assignments that something points at, whose keys are good, or with a workspace
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ def _folders(read: Read, place: Place, before: int) -> Iterator[Path]:
 def _prune_rows(place: Place, before: int, done: Pruned, *, is_trial: bool, tell: Tell) -> None:
     with reading(place.store_path) as read:
         ended = read.all(int, "closed_before", before=before)
-        may_go = [of for of in ended if is_prunable(read, utc_ms(), of, before)]
+        may_go = {of for of in ended if is_prunable(read, utc_ms(), of, before)}
+    # after it: what has ended by then gets no workspace unless it is opened again
+    may_go -= {one.assignment_id for one in workspaces_on_disk(place.state_dir)}
     done.kept = len(ended) - len(may_go)
-    for of in may_go:
+    for of in (of for of in ended if of in may_go):
         tell(f"{done.assignments} of {len(may_go)} assignments")
         if is_trial or _forget(place, of, before, done):
             done.assignments += 1

@@ -96,6 +96,8 @@ class GitWorkspace:
     async def refuse_to_lose(self) -> None:
         """Raise Broken while something here is held by no ref."""
         way_out = f"look in {self.path}, and delete it there if nothing in it is needed"
+        if self.assignment.base_commit is None:
+            raise Broken(f"nothing is known of what {self.name}'s workspace holds; {way_out}")
         head = self.clone.head()
         if head is not None and not await self.own.has(head):
             raise Broken(f"{self.name}'s workspace holds commits that are nowhere else; {way_out}")

@@ -17,6 +17,7 @@ from wfd.adapters.delivery import deliver
 from wfd.adapters.diff import changed, write_diff
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
+from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
@@ -24,7 +25,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
 from wfd.domain.ids import JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
-from wfd.ports import Conflicting, Diff, Snapshot, Workspace
+from wfd.ports import Conflicting, Diff, OnDisk, Snapshot, Workspace
 
 _MAX_TITLE = 100
 
@@ -166,6 +167,9 @@ class GitWorkspaces:
             if here.is_there:
                 await here.refuse_to_lose()
             await here.remove()
+
+    async def on_disk(self) -> list[OnDisk]:
+        return await anyio.to_thread.run_sync(workspaces_on_disk, self._state_dir)
 
     async def delivered(self, namespace: Namespace, assignment: Assignment) -> str | None:
         async with self._opened(namespace, assignment) as here:

@@ -15,6 +15,7 @@ from wfd.domain.ids import AssignmentId
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.question import Question
 from wfd.domain.run import Run
+from wfd.engine.leftovers import Leftovers
 from wfd.engine.parts import Parts
 from wfd.engine.room import may_heal
 
@@ -27,14 +28,18 @@ async def housekeep(parts: Parts) -> None:
     refused: set[AssignmentId] = set()
     lanes_refused: set[str] = set()
     was_told = False
+    leftovers = Leftovers()
     while True:
         parts.pulse.beat("housekeep", _TURN_S)
         try:
             was_told = _tell_of_log(parts, was_told)
             await expire_questions(parts)
-            for lane in await parts.store.all(Lane, "closed_lanes_with_workspace"):
+            await leftovers.look(parts)
+            lanes = await parts.store.all(Lane, "closed_lanes_with_workspace")
+            for lane in [*lanes, *leftovers.lanes]:
                 await _remove_lane(parts, lane, lanes_refused)
-            for assignment in await parts.store.all(Assignment, "closed_with_workspace"):
+            closed = await parts.store.all(Assignment, "closed_with_workspace")
+            for assignment in [*closed, *leftovers.assignments]:
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
         except StoreFailed:  # which it has logged itself

@@ -1,8 +1,12 @@
 """Following files: transcripts while they grow, logs while they are rotated."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
+from wfd.edge import follow as edge_follow
 from wfd.edge.follow import follow, follow_together, last_lines
 
 
@@ -93,6 +97,31 @@ def test_the_last_lines_and_where_they_end(tmp_path: Path) -> None:
     assert list(follow(path, offset, is_done=lambda: True)) == [b"partial"]
     assert last_lines(path, 0)[0] == []
     assert last_lines(tmp_path / "none", 5) == ([], 0)
+
+
+def test_lines_that_are_wanted_are_found_wherever_the_file_is_cut_to_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_follow, "_CHUNK", 7)
+    path = tmp_path / "log"
+    for lines in ([], [b""], [b"", b""], [b"x" * n for n in range(30)], [b"x" * 40, b"", b"yes"]):
+        for partial in (b"", b"partial", b"p" * 20):
+            whole = b"".join(line + b"\n" for line in lines)
+            path.write_bytes(whole + partial)
+            assert last_lines(path, 1000) == (lines, len(whole))
+            long = [line for line in lines if len(line) > 9]
+            assert last_lines(path, 3, lambda line: len(line) > 9) == (long[-3:], len(whole))
+
+
+def test_a_large_file_is_searched_without_being_held(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"first\n" + b"another line\n" * 300_000)
+    tracemalloc.start()
+    try:
+        assert last_lines(path, 9, lambda line: line == b"first")[0] == [b"first"]
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_two_files_are_followed_together_each_line_with_its_file(tmp_path: Path) -> None:

@@ -233,12 +233,30 @@ def test_logs_of_a_job_that_is_not_there_say_so(shelf: Shelf, wfctl: Call) -> No
     assert (pruned.code, pruned.err) == (0, ""), "the log remembers what the store does not"
 
 
-def test_logs_of_a_job_without_a_line_say_how_far_they_looked(shelf: Shelf, wfctl: Call) -> None:
+def test_logs_of_one_job_or_level_are_found_however_far_back_they_are(
+    shelf: Shelf, wfctl: Call
+) -> None:
+    quiet = b'{"event": "run.leased", "level": "info", "job_id": 4}\n' * 5000
+    loud = b"".join(
+        b'{"event": "run.closed", "level": "error", "job_id": 3, "n": %d}\n' % n for n in range(3)
+    )
+    place().log_path.write_bytes(loud + quiet)
+    for way in (("--level", "error"), ("--job", "J3")):
+        assert len(wfctl("logs", *way).out.splitlines()) == 3
+        last = json.loads(wfctl("logs", *way, "-n", "2", "--json").out)
+        assert [one["n"] for one in last] == [1, 2]
+    assert len(wfctl("logs").out.splitlines()) == 100
+    said = wfctl("logs", "--job", "J4", "--level", "error")
+    assert (said.code, said.out) == (0, "")
+    assert "no line of J4 of level error or above in" in said.err
+
+
+def test_logs_of_a_job_without_a_line_say_where_they_looked(shelf: Shelf, wfctl: Call) -> None:
     place().log_path.write_bytes(LOG)
     shelf.write("create", namespace="blue", north_star="green", type="plan")
     said = wfctl("logs", "--job", "J1")
     assert (said.code, said.out) == (0, "")
-    assert "no line of J1 among the last 100 of the log; -n looks further back" in said.err
+    assert said.err == f"no line of J1 in {place().log_path}\n"
     said = wfctl("logs", "--job", "J1", "--json")
     assert (said.code, json.loads(said.out)) == (0, [])
     shelf.path.unlink()

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,18 +89,22 @@ def tail(
 @click.option("--job", "job_id", type=ids.job_id, metavar="JOB", help="Of one job.")
 @click.option("--json", "as_json", is_flag=True, help="A document; with -f one per line.")
 def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json: bool) -> None:
-    """The daemon's log. Of the last -n lines, those that are wanted.
+    """The daemon's log: of the lines that are wanted, the last -n.
 
-    Exit code 3 for a job of which neither these lines nor the store knows.
+    Exit code 3 for a job of which neither the log nor the store knows.
     """
     path = place().log_path
     if not path.exists() and not wants_follow:
         raise NotFound(f"there is no log at {path} yet; 'wfd start' begins one")
-    lines, offset = last_lines(path, count)
-    if job_id is not None:
-        _look_for_job(lines, job_id, count, is_followed=wants_follow)
-    entries = (log_lines.entry(line) for line in _and_coming(lines, path, offset, wants_follow))
-    wanted = (one for one in entries if log_lines.is_wanted(one, level, job_id))
+
+    def is_wanted(line: bytes) -> bool:
+        return log_lines.is_wanted(log_lines.entry(line), level, job_id)
+
+    lines, offset = last_lines(path, count, is_wanted)
+    if job_id is not None and not lines:
+        _look_for_job(path, job_id, level, tells=count > 0 and not wants_follow)
+    coming = filter(is_wanted, follow(path, offset)) if wants_follow else ()
+    wanted = map(log_lines.entry, chain(lines, coming))
     if as_json and not wants_follow:
         print_document(list(wanted))
         return
@@ -108,15 +113,18 @@ def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json
         sys.stdout.flush()
 
 
-def _look_for_job(lines: list[bytes], job_id: int, count: int, *, is_followed: bool) -> None:
-    """Say that there is no line of it, if more may be there. Raises NotFound for no such job."""
-    if any(log_lines.is_wanted(log_lines.entry(line), "debug", job_id) for line in lines):
-        return
-    if _is_unknown(job_id):
+def _look_for_job(path: Path, job_id: int, level: str, *, tells: bool) -> None:
+    """Say that there is no line of it. Raises NotFound for no such job."""
+
+    def is_of_job(line: bytes) -> bool:
+        return log_lines.is_wanted(log_lines.entry(line), log_lines.LEVELS[0], job_id)
+
+    is_there, _ = last_lines(path, 1, is_of_job)
+    if not is_there and _is_unknown(job_id):
         raise NotFound(f"no job J{job_id}; 'wfctl jobs' lists them")
-    if not is_followed:
-        told = f"no line of J{job_id} among the last {count} of the log; -n looks further back"
-        click.echo(told, err=True)
+    if tells:
+        of_level = f" of level {level} or above" if is_there else ""
+        click.echo(f"no line of J{job_id}{of_level} in {path}", err=True)
 
 
 def _is_unknown(job_id: int) -> bool:
@@ -126,12 +134,6 @@ def _is_unknown(job_id: int) -> bool:
             return read.one(Job, "job_by_id", id=job_id) is None
     except WfdError:
         return False
-
-
-def _and_coming(lines: list[bytes], path: Path, offset: int, wants_follow: bool) -> Iterator[bytes]:
-    yield from lines
-    if wants_follow:
-        yield from follow(path, offset)
 
 
 def _end_of(where: Place, run: Run, *, is_following: bool) -> Callable[[], bool]:

@@ -2,29 +2,58 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 256 * 1024
 _PAUSE_S = 0.1
 
 
-def last_lines(path: Path, count: int) -> tuple[list[bytes], int]:
-    """The last `count` whole lines of a file, and the offset behind them."""
+def last_lines(
+    path: Path, count: int, is_wanted: Callable[[bytes], bool] = lambda line: True
+) -> tuple[list[bytes], int]:
+    """The last `count` whole lines that are wanted, and the offset behind all whole lines.
+
+    The file is read from its end and no further than needed; only what is wanted is kept.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return [], 0
     with file:
-        start = end = file.seek(0, os.SEEK_END)
-        tail = b""
-        while start > 0 and tail.count(b"\n") <= count:
-            size = min(_CHUNK, start)
-            start = file.seek(start - size)
-            tail = file.read(size) + tail
-    whole, _, partial = tail.rpartition(b"\n")
-    lines = whole.split(b"\n") if whole else []
-    return lines[max(0, len(lines) - count) :], end - len(partial)
+        end = _end_of_lines(file)
+        found = list(islice(filter(is_wanted, _backwards(file, end)), count))
+    return found[::-1], end
+
+
+def _end_of_lines(file: BinaryIO) -> int:
+    """The offset behind the last b"\\n"."""
+    at = file.seek(0, os.SEEK_END)
+    while at > 0:
+        size = min(_CHUNK, at)
+        at = file.seek(at - size)
+        found = file.read(size).rfind(b"\n")
+        if found >= 0:
+            return at + found + 1
+    return 0
+
+
+def _backwards(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """The lines before `end`, which is behind a b"\\n", the last one first."""
+    at, behind = end - 1, list[bytes]()  # of a line whose beginning is not read yet, last first
+    while at > 0:
+        size = min(_CHUNK, at)
+        at = file.seek(at - size)
+        first, *others = file.read(size).split(b"\n")
+        if others:
+            yield others.pop() + b"".join(reversed(behind))
+            yield from reversed(others)
+            behind = []
+        behind.append(first)
+    if end > 0:
+        yield b"".join(reversed(behind))
 
 
 def follow(

@@ -177,6 +177,7 @@ async def _live(
             | hand_controls(parts, group)
             | notice_controls(notices),
             parts.wake,
+            parts.log,
         )
         await group.start(socket.serve, place.socket_path, door.handle, name="socket")
         group.start_soon(heartbeat.beat, parts, name="heartbeat")

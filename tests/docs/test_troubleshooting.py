@@ -25,6 +25,7 @@ LOG = [
         "event": "run.closed", "level": "info", "run_id": 3, "job_id": 2, "type": "pm",
         "outcome": "lost", "duration_ms": 7, "next": "again", "cost_usd": None,
     },
+    {"event": "command.done", "level": "info", "command": "answer", "question_id": 5},
     {"event": "config.refused", "level": "error", "error": "x", "kept": "the last good one"},
 ]  # fmt: skip
 SAYS = {
@@ -32,6 +33,7 @@ SAYS = {
     "what went wrong": ["config.refused"],
     "how often each outcome came": ["1 lost", "1 succeeded"],
     "reported cost by job type": ["implement 0.02", "pm 0"],
+    "what people did, and what was refused": ['"command":"answer","question_id":5'],
     "all that is said of one run": ['"run_id":2'],
 }
 

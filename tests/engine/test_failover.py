@@ -220,8 +220,11 @@ async def test_a_check_runs_an_ai_once_and_its_success_closes_its_breaker(
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "blocked"
-        answer = await check_ai(engine.parts, "sim")
+        with capture_logs() as logged:
+            answer = await check_ai(engine.parts, "sim")
         assert (answer["works"], answer["mended"]) == (True, True)
+        mended = {"event": "ai.mended", "log_level": "info", "ai": "sim", "by": "check"}
+        assert mended in logged
         assert list((bench.place.state_dir / "scratch").iterdir()) == []
         bench.environ["WFD_SIM_SCRIPT"] = "/nowhere"
         answer = await check_ai(engine.parts, "sim")

@@ -4,13 +4,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from structlog.typing import FilteringBoundLogger
 
 from wfd.commands.house import HouseOf
-from wfd.commands.registry import COMMANDS
-from wfd.domain.errors import BadInput, unknown
+from wfd.commands.registry import COMMANDS, Answer, Command
+from wfd.domain.errors import BadInput, StoreFailed, WfdError, unknown
 from wfd.ports import Store
 
 _ADAPTERS = {command.wants: TypeAdapter(command.wants) for command in COMMANDS.values()}
+
+# Asked by programs, often: no deed of a person, and no line in the log.
+_UNTOLD = frozenset({"open_gates", "prune_assignment", "prune_events"})
+_IDS = ("assignment", "job", "question")
+_NAMES = ("namespace", "ai")
 
 Control = Callable[[dict[str, object]], Awaitable[object]]
 
@@ -24,11 +30,13 @@ class Door:
         house_of: HouseOf,
         controls: Mapping[str, Control],
         wake: Callable[[], None],
+        log: FilteringBoundLogger,
     ) -> None:
         self._store = store
         self._house_of = house_of
         self._controls = controls
         self._wake = wake
+        self._log = log
 
     async def handle(self, name: str, values: dict[str, object]) -> object:
         control = self._controls.get(name)
@@ -37,9 +45,37 @@ class Door:
         command = COMMANDS.get(name)
         if command is None:
             raise BadInput(unknown("command", name, [*COMMANDS, *self._controls]))
+        try:
+            answer = await self._carry_out(command, values)
+        except StoreFailed:  # which it has logged itself
+            raise
+        except WfdError as error:
+            self._tell(
+                "command.refused", name, _ids(values), kind=error.kind, exit_code=error.exit_code
+            )
+            raise
+        told = {**values, **answer}
+        self._tell("command.done", name, _ids(told) | _names(told))
+        return answer
+
+    async def _carry_out(self, command: Command, values: dict[str, object]) -> Answer:
         want = checked(command.wants, values)
         self._wake()  # the worker gets in line behind this command, and not after its answer
         return await self._store.write(lambda tx: command.run(tx, self._house_of, want))
+
+    def _tell(self, event: str, name: str, whom: dict[str, object], **facts: object) -> None:
+        if name not in _UNTOLD:
+            self._log.info(event, command=name, **whom, **facts)
+
+
+def _ids(told: Mapping[str, object]) -> dict[str, object]:
+    """{"job_id": 3, …}, as the rest of the log has them; nothing of what a person wrote."""
+    return {f"{key}_id": told[key] for key in _IDS if type(told.get(key)) is int}
+
+
+def _names(told: Mapping[str, object]) -> dict[str, object]:
+    """Those that the command has found, or given."""
+    return {key: told[key] for key in _NAMES if isinstance(told.get(key), str)}
 
 
 def checked(wants: type[Any], values: Mapping[str, object]) -> Any:

@@ -43,6 +43,8 @@ async def check_ai(parts: Parts, name: str) -> dict[str, object]:
         lambda tx: (works and mend(tx, name, "check"), roster(tx, house, tx.now).get(name, before))
     )
     parts.log.info("ai.checked", ai=name, outcome=outcome.kind, message=outcome.message[:300])
+    if mended:
+        parts.log.info("ai.mended", ai=name, by="check")
     parts.wake()
     return {
         "ai": name,

@@ -30,7 +30,7 @@ def print_queue(jobs: Sequence[QueuedJob], now: int, ais: Ais, *, is_all: bool =
         Column("TYPE"),
         Column("STATE"),
         Column("PRIO", is_number=True),
-        Column("HARNESS"),
+        Column("HARNESS", can_wrap=True),
         Column("WAITS FOR", can_wrap=True),
         Column("MADE"),
         Column("LANE", is_for_programs=all(job.lane in (MAIN_LANE, PM_LANE) for job in jobs)),
@@ -45,7 +45,7 @@ def print_locks(jobs: Sequence[LockedJob], now: int, *, is_all: bool = False) ->
         Column("OF"),
         Column("NAMESPACE", is_for_programs=not is_all),
         Column("TYPE"),
-        Column("STATE"),
+        Column("STATE", can_wrap=True),
         Column("LANE"),
         Column("PATHS", can_wrap=True),
         Column("WAITS FOR"),
@@ -67,7 +67,7 @@ def print_assignments(
         Column("TOKENS", is_number=True),
         Column("PM", is_number=True),
         Column("MADE"),
-        Column("NORTH STAR", can_wrap=True),
+        Column("NORTH STAR", can_cut=True),
     ]
     rows = [_assignment_row(one, now) for one in assignments]
     print_table(columns, rows, empty=NO_ASSIGNMENT)

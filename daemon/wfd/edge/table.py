@@ -12,7 +12,8 @@ from wfd.edge.words import one_line
 @dataclass(frozen=True)
 class Column:
     name: str
-    can_wrap: bool = False  # the one that gives way on a narrow terminal
+    can_wrap: bool = False  # one of those that give way first on a narrow terminal
+    can_cut: bool = False  # free text that has one line, of what room is left, and "…" at its end
     is_number: bool = False
     is_for_programs: bool = False  # a person does not see it
 
@@ -25,6 +26,10 @@ class Cell:
     plain: str
     colour: str | None = None
 
+
+_GAP = 2  # between columns
+_LEAST_WRAPPED, _LEAST_CUT = 8, 20  # so far these give way before the others do
+_LEAST = 3
 
 STATE_COLOURS = {
     "running": "cyan",
@@ -68,16 +73,57 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> No
     from rich.table import Table
     from rich.text import Text
 
-    shown = [index for index, column in enumerate(columns) if not column.is_for_programs]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in (columns[index] for index in shown):
+    indices = [index for index, column in enumerate(columns) if not column.is_for_programs]
+    shown = [columns[index] for index in indices]
+    console = Console(highlight=False, markup=False, emoji=False)
+    gaps = _GAP * (len(shown) - 1)
+    widths = _fitted(shown, _natural(columns, rows, indices), console.width - gaps)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column, width in zip(shown, widths, strict=True):
         table.add_column(
             column.name,
-            no_wrap=not column.can_wrap,
-            min_width=12 if column.can_wrap else None,
-            overflow="fold" if column.can_wrap else "ellipsis",
+            width=width,
+            no_wrap=column.can_cut,
+            overflow="ellipsis" if column.can_cut else "fold",
             justify="right" if column.is_number else "left",
         )
     for row in rows:
-        table.add_row(*(Text(row[index].shown, style=row[index].colour or "") for index in shown))
-    Console(highlight=False, markup=False, emoji=False).print(table)
+        table.add_row(*(Text(row[index].shown, style=row[index].colour or "") for index in indices))
+    # one that is too narrow for any of this is left to the terminal to break, not to rich to crop
+    console.width = max(console.width, sum(widths) + gaps)
+    console.print(table)
+
+
+def _natural(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], indices: Sequence[int]
+) -> list[int]:
+    from rich.cells import cell_len
+
+    return [
+        max(cell_len(text) for text in (columns[index].name, *(row[index].shown for row in rows)))
+        for index in indices
+    ]
+
+
+def _fitted(columns: Sequence[Column], natural: Sequence[int], room: int) -> list[int]:
+    """The widths that have room: what can wrap or be cut gives way, and then the widest."""
+    widths = list(natural)
+    least = [
+        _LEAST_CUT if one.can_cut else _LEAST_WRAPPED if one.can_wrap else width
+        for one, width in zip(columns, widths, strict=True)
+    ]
+    _narrow(widths, least, room)
+    least = [min(width, _LEAST_WRAPPED) if one.can_cut else width
+             for one, width in zip(columns, least, strict=True)]  # fmt: skip
+    _narrow(widths, least, room)
+    _narrow(widths, [_LEAST] * len(widths), room)
+    return widths
+
+
+def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Take from the widest that may give, bit by bit."""
+    while sum(widths) > room:
+        may_give = [at for at, width in enumerate(widths) if width > least[at]]
+        if not may_give:
+            return
+        widths[max(may_give, key=lambda at: widths[at])] -= 1

@@ -1,6 +1,10 @@
 """Work by hand through the command lines, across the deaths of the daemon."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,3 +79,54 @@ def test_a_late_finish_leaves_with_5_and_a_slip_with_its_own_code(hand: "Daemon"
     hand.sets(WFD_RUN_ID="R1")
     for args in (["claim"], ["heartbeat", "R1"], ["finish", "R1", "--result", "x"]):
         assert hand.wfctl(*args).code == 4
+
+
+def test_a_claim_that_is_refused_is_never_said_to_be_made_ready(hand: "Daemon") -> None:
+    shown = Terminal("claim", "J9999").to_the_end()
+    assert "no job J9999" in shown
+    assert "made ready" not in shown
+
+
+def test_a_claim_that_takes_long_says_what_it_waits_for(daemon: "Daemon") -> None:
+    go = daemon.tmp / "go"
+    daemon.registers(workspace={"setup": [f"until [ -e {go} ]; do sleep 0.05; done"]})
+    daemon.start()
+    daemon.create(harness="hand")
+    daemon.until(lambda: daemon.jobs(1)[0].waits_for == "ai", "kept for a hand")
+    terminal = Terminal("claim", "J1", "--namespace", "repo")
+    terminal.reads_until("its workspace is made ready")
+    go.touch()
+    assert "is yours as R1" in terminal.to_the_end()
+
+
+class Terminal:
+    """A wfctl, and the terminal that it writes to."""
+
+    def __init__(self, *args: str) -> None:
+        self._leader, follower = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "wfd.ctl", *args],
+            stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
+        )  # fmt: skip
+        os.close(follower)
+        self._shown = b""
+
+    def reads_until(self, words: str) -> None:
+        while words.encode() not in self._shown:
+            assert self._reads(), self._shown
+
+    def to_the_end(self) -> str:
+        while self._reads():
+            pass
+        os.close(self._leader)
+        self._process.wait(60)
+        return self._shown.decode()
+
+    def _reads(self) -> bool:
+        """Whether there was something."""
+        try:
+            part = os.read(self._leader, 65536)
+        except OSError:  # the way a terminal says that nobody writes any more
+            return False
+        self._shown += part
+        return bool(part)

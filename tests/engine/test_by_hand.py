@@ -95,6 +95,18 @@ async def test_a_review_by_hand_gives_its_verdict_and_changes_nothing(bench: "Be
         assert not (Path(str(taken["workspace"])) / "scribble.txt").exists()
 
 
+async def test_a_silent_claim_with_a_short_lease_does_not_wait_for_the_leases_of_agents(
+    bench: "Bench",
+) -> None:
+    bench.flags |= {"handTtlMs": 400, "leaseTtlMs": 600_000}
+    async with bench.opened() as engine, bench.at_work(engine) as group:
+        one = await kept_for_a_hand(engine)
+        await claimed(engine, group)
+        with anyio.fail_after(20):
+            while (await engine.jobs(one))[0].state is not JobState.WAITING:
+                await anyio.sleep(0.02)
+
+
 async def test_a_silent_claim_goes_back_to_the_queue_and_its_late_finish_is_refused(
     bench: "Bench",
 ) -> None:

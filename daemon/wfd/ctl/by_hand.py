@@ -2,6 +2,9 @@
 
 import getpass
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -16,6 +19,7 @@ from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.words import iso, local_time
 
 CLAIM_DEADLINE_S = 3600.0  # set-up and baseline are bounded by time-outs of their own
+SLOW_S = 1.0  # a refusal is one transaction
 
 
 @click.command()
@@ -33,16 +37,15 @@ def claim(
     finish': snapshot, checks and the PM follow as for any run. A claim that falls silent goes back
     to the queue.
     """
-    if is_terminal():
-        click.echo("its workspace is made ready …", err=True)
-    taken = _ask(
-        "hand.claim",
-        timeout_s=CLAIM_DEADLINE_S,
-        namespace=namespace_name(namespace),
-        job=job_id,
-        type=job_type,
-        by=by if by is not None else _me(),
-    )
+    with _telling_if_slow("its workspace is made ready …"):
+        taken = _ask(
+            "hand.claim",
+            timeout_s=CLAIM_DEADLINE_S,
+            namespace=namespace_name(namespace),
+            job=job_id,
+            type=job_type,
+            by=by if by is not None else _me(),
+        )
     run, job = f"R{taken['run']}", f"J{taken['job']}"
     if as_json:
         print_document(taken)
@@ -92,6 +95,18 @@ def _ask(control: str, *, timeout_s: float = 10.0, **values: object) -> dict[str
     if not isinstance(answer, dict):
         raise WfdError(f"the daemon gave a strange answer: {answer!r}")
     return answer
+
+
+@contextmanager
+def _telling_if_slow(what: str) -> Iterator[None]:
+    """Whatever is refused, is so at once; what takes longer has begun."""
+    told = threading.Timer(SLOW_S, click.echo, (what,), {"err": True})
+    if is_terminal():
+        told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 def _until(answer: dict[str, object]) -> int:

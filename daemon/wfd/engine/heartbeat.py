@@ -18,6 +18,7 @@ from wfd.engine.parts import Parts, birth_of
 from wfd.ports import Tx
 
 BEATS_PER_TTL = 3
+_LEAST_HAND_TTL_MS = 1000  # for a shorter one there are no more beats
 _TURN_S = 120.0  # a turn that takes longer hangs
 
 
@@ -25,11 +26,17 @@ async def beat(parts: Parts) -> None:
     """Extend every live lease, and only then sweep; one bad beat does not end the loop."""
     async with anyio.create_task_group() as group:  # of what takes longer than a beat
         while True:
-            pause_s = parts.settings.config.lease_ttl_ms / 1000 / BEATS_PER_TTL
+            pause_s = _shortest_ttl_ms(parts) / 1000 / BEATS_PER_TTL
             parts.pulse.beat("heartbeat", pause_s + _TURN_S)
             await anyio.sleep(pause_s)
             await _survived(parts, partial(_keep_leases, parts, group))
             await _survived(parts, partial(_keep_processes, parts))
+
+
+def _shortest_ttl_ms(parts: Parts) -> int:
+    """Of our own leases and of those by hand, which are swept here as well."""
+    config = parts.settings.config
+    return min(config.lease_ttl_ms, max(config.hand_ttl_ms, _LEAST_HAND_TTL_MS))
 
 
 async def _survived(parts: Parts, do: Callable[[], Awaitable[None]]) -> None:

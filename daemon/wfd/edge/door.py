@@ -54,8 +54,7 @@ class Door:
                 "command.refused", name, _ids(values), kind=error.kind, exit_code=error.exit_code
             )
             raise
-        told = {**values, **answer}
-        self._tell("command.done", name, _ids(told) | _names(told))
+        self._tell("command.done", name, _ids({**values, **answer}) | _names(values, answer))
         return answer
 
     async def _carry_out(self, command: Command, values: dict[str, object]) -> Answer:
@@ -73,8 +72,9 @@ def _ids(told: Mapping[str, object]) -> dict[str, object]:
     return {f"{key}_id": told[key] for key in _IDS if type(told.get(key)) is int}
 
 
-def _names(told: Mapping[str, object]) -> dict[str, object]:
-    """Those that the command has found, or given."""
+def _names(values: Mapping[str, object], answer: Answer) -> dict[str, object]:
+    """Of the repository and the AI, if the command has found them or made them known."""
+    told = {"namespace": values.get("namespace"), **answer}
     return {key: told[key] for key in _NAMES if isinstance(told.get(key), str)}
 
 

@@ -119,7 +119,8 @@ def test_a_large_file_is_searched_without_being_held(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         assert last_lines(path, 9, lambda line: line == b"first")[0] == [b"first"]
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        peak = tracemalloc.get_traced_memory()[1]
+        assert peak < 5_000_000, "all lines together take more than 15 MB"
     finally:
         tracemalloc.stop()
 

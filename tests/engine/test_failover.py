@@ -222,7 +222,7 @@ async def test_a_check_runs_an_ai_once_and_its_success_closes_its_breaker(
         assert (await engine.settled(one)).state == "blocked"
         with capture_logs() as logged:
             answer = await check_ai(engine.parts, "sim")
-        assert (answer["works"], answer["mended"]) == (True, True)
+        assert (answer["works"], answer["mended"], answer["goes_on"]) == (True, True, [one])
         mended = {"event": "ai.mended", "log_level": "info", "ai": "sim", "by": "check"}
         assert mended in logged
         assert list((bench.place.state_dir / "scratch").iterdir()) == []

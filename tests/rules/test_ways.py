@@ -5,7 +5,15 @@ import json
 import pytest
 
 from wfd.domain.ids import AssignmentId, JobId, QuestionId
-from wfd.domain.question import Asker, Forbidden, Question, QuestionKind, QuestionState
+from wfd.domain.question import (
+    TRUST,
+    Asker,
+    Forbidden,
+    Question,
+    QuestionKind,
+    QuestionState,
+    of_ai,
+)
 from wfd.rules.ways import ways, why_no_yes_or_no
 
 
@@ -66,6 +74,11 @@ def typed(one: Question) -> list[str]:
             asked(QuestionKind.DEPENDENCY, subject="J2"),
             ["retry J2", "depend J4 --drop J2", "cancel J4", 'answer Q5 "…"'],
         ),
+        (asked(QuestionKind.BLOCKED, subject=TRUST), []),
+        (
+            asked(QuestionKind.BLOCKED, subject=of_ai("J5")),
+            ["ai check J5", 'answer Q5 "…"', "approve Q5", 'reject Q5 --reason "…"'],
+        ),
         (
             asked(QuestionKind.BLOCKED, subject="J2"),
             ["retry J2", "depend J4 --drop J2", "cancel J4", 'answer Q5 "…"'],
@@ -74,7 +87,8 @@ def typed(one: Question) -> list[str]:
     ],
 )  # fmt: skip
 def test_what_is_offered_is_what_settles_it(one: Question, commands: list[str]) -> None:
-    assert typed(one) == [f"wfctl {command}" for command in commands]
+    expected = [f"wfctl {command}" for command in commands]
+    assert typed(one) == (expected or ["wfd trust"])
 
 
 @pytest.mark.parametrize(

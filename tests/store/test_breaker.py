@@ -134,6 +134,31 @@ def test_when_none_fits_the_assignment_is_blocked_and_setting_it_active_tries_at
     assert row(ground).broken_until is None
 
 
+def test_what_an_ai_has_blocked_goes_on_once_a_person_has_seen_to_it(ground: Ground) -> None:
+    both = [ground.create(type="plan") for _ in range(2)]
+    for lease in ground.take(room=2).leases:
+        end(ground, lease.run, Kind.AUTH)
+    assert [ground.assignment(of).state for of in both] == ["blocked", "blocked"]
+    assert ground.send("ai.resume", name="sim")["goes_on"] == both
+    assert [lease.assignment.id for lease in ground.take(room=2).leases] == both
+    assert ground.send("ai.resume", name="sim")["goes_on"] == []
+
+
+def test_a_run_that_goes_well_lets_nothing_go_that_its_ai_may_fail_each_time(
+    ground: Ground,
+) -> None:
+    first = ground.create(type="plan")
+    fail(ground, 1, Kind.AUTH)
+    second = ground.create(type="plan")
+    ground.now = row(ground).broken_until or ground.now
+    [probe] = ground.take().leases
+    end(ground, probe.run, Kind.SUCCEEDED)
+    assert row(ground).broken_until is None
+    assert ground.assignment(first).state == "blocked"
+    assert ground.send("ai.resume", name="sim")["goes_on"] == [first]
+    assert ground.assignment(second).state == "active"
+
+
 def test_a_persons_retry_tries_a_broken_ai_at_once(ground: Ground) -> None:
     of = ground.create(type="plan")
     fail(ground, 1, Kind.AUTH)

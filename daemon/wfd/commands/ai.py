@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from wfd.commands.ask import close_question
 from wfd.commands.house import House, HouseOf
 from wfd.commands.record import event_of_none
+from wfd.commands.released import release
 from wfd.commands.roster import Roster, roster
 from wfd.domain.ai import AiRow, Hold, Origin, is_name, is_reserved
+from wfd.domain.assignment import AssignmentState
 from wfd.domain.errors import BadInput, Conflict, NotAllowed, NotFound, unknown
 from wfd.domain.ids import AssignmentId
-from wfd.domain.question import Question, QuestionKind, QuestionState
+from wfd.domain.job import By
+from wfd.domain.question import Question, QuestionKind, QuestionState, of_ai
 from wfd.domain.variable import NO_PAIR, are_pairs
 from wfd.ports import Read, Tx
 from wfd.rules.route import Standing
@@ -117,14 +120,19 @@ def unregister_ai(tx: Tx, house_of: HouseOf, want: NamedAi) -> dict[str, object]
 
 
 def resume_ai(tx: Tx, house_of: HouseOf, want: NamedAi) -> dict[str, object]:
-    """{"ai": name, "holds": how many were lifted, "was_broken": bool}"""
+    """{"ai": name, "holds": how many were lifted, "was_broken": bool, "goes_on": assignments}"""
     ais = _known(tx, house_of)
     account = _named(ais, want.name).ai.account
     hold = tx.one(Hold, "open_hold", account=account)
     if hold is not None:
         lift(tx, hold, "person")
     was_broken = mend(tx, want.name, "person")
-    return {"ai": want.name, "holds": int(hold is not None), "was_broken": was_broken}
+    return {
+        "ai": want.name,
+        "holds": int(hold is not None),
+        "was_broken": was_broken,
+        "goes_on": let_go(tx, want.name),
+    }
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,15 @@ def mend(tx: Tx, name: str, by: str) -> bool:
         event_of_none(tx, "ai.mended", ai=name, by=by, reason=row.broken_reason)
         _withdraw(tx, name)
     return row.broken_until is not None
+
+
+def let_go(tx: Tx, name: str) -> list[int]:
+    """Let all go on that an AI has blocked, since a person has seen to it; the assignments.
+
+    Not when a run of it has gone well: one that it fails each time would go on for ever.
+    """
+    moved = release(tx, of_ai(name), f"{name} was seen to", By.PERSON)
+    return [one.id for one in moved if one.state is AssignmentState.ACTIVE]
 
 
 def _give_up_trying(tx: Tx, account: str) -> None:

@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 
-from wfd.commands.answer import inputs_of
-from wfd.commands.ask import close_question
-from wfd.commands.house import House, HouseOf
-from wfd.commands.queue import get_assignment
-from wfd.commands.record import Of, add_event, decide
+from wfd.commands.house import HouseOf
+from wfd.commands.record import Of, add_event
+from wfd.commands.released import release
 from wfd.commands.scope import namespace_of
-from wfd.commands.settle import carry_on, pause_at_cap
-from wfd.domain.assignment import Assignment, AssignmentState
-from wfd.domain.decision import DecisionKind
+from wfd.commands.settle import pause_at_cap
+from wfd.domain.assignment import AssignmentState
 from wfd.domain.errors import Conflict
 from wfd.domain.ids import NamespaceId
 from wfd.domain.job import By
 from wfd.domain.namespace import Namespace
-from wfd.domain.question import TRUST, Question, QuestionState
+from wfd.domain.question import TRUST
 from wfd.ports import Tx
 
 _ACCEPTED = "the configuration is accepted"
@@ -53,31 +50,10 @@ def register(tx: Tx, house_of: HouseOf, want: Register) -> dict[str, object]:
 
 
 def _release(tx: Tx, house_of: HouseOf, namespace_id: NamespaceId) -> list[int]:
-    """Answer what waited for the configuration to be accepted; the assignments that go on."""
-    asked = tx.all(Question, "open_questions_in", namespace_id=namespace_id, subject=TRUST)
-    if not asked:
+    """Let go what waited for the configuration to be accepted; the assignments that go on."""
+    let_go = release(tx, TRUST, _ACCEPTED, By.PERSON, namespace_id)
+    if not let_go:
         return []
     house = house_of(namespace_of(tx, namespace_id))
-    let_go = [_let_go(tx, one, house) for one in asked]
-    return [moved.id for moved in let_go if moved.state is AssignmentState.ACTIVE]
-
-
-def _let_go(tx: Tx, asked: Question, house: House) -> Assignment:
-    """Answer one; its assignment, which stays as it is where something else keeps it."""
-    assert asked.assignment_id is not None, "the configuration is asked about by a run"
-    assignment = get_assignment(tx, asked.assignment_id)
-    close_question(tx, asked, QuestionState.ANSWERED, _ACCEPTED)
-    decision_id = decide(
-        tx,
-        assignment,
-        By.PERSON,
-        DecisionKind.ANSWER,
-        _ACCEPTED,
-        run_id=asked.run_id,
-        job_id=asked.job_id,
-        inputs=inputs_of(asked, answer=_ACCEPTED),
-    )
-    if assignment.state is not AssignmentState.BLOCKED:  # a person has paused it since
-        return assignment
-    moved = carry_on(tx, assignment, By.PERSON, decision_id, is_pm_first=False)
-    return pause_at_cap(tx, moved, house)
+    now = [pause_at_cap(tx, one, house) for one in let_go]
+    return [one.id for one in now if one.state is AssignmentState.ACTIVE]

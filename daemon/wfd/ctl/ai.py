@@ -9,7 +9,7 @@ import click
 from wfd.adapters import client
 from wfd.adapters.place import place
 from wfd.ctl.scene import json_option, look
-from wfd.ctl.sending import send_plain, tell
+from wfd.ctl.sending import goes_on_words, send_plain, tell
 from wfd.domain.errors import BadInput, Broken, NotRunning, TryLater
 from wfd.edge.ai_list import print_ais
 from wfd.edge.ai_words import hindered
@@ -139,7 +139,7 @@ def resume(name: str, as_json: bool) -> None:
     answer = send_plain("ai.resume", name=name)
     done = ["its account is held no more"] if answer["holds"] else []
     done += ["it is no longer broken"] if answer["was_broken"] else []
-    told = f"{name}: {' and '.join(done) or 'nothing held it back'}"
+    told = f"{name}: {' and '.join(done) or 'nothing held it back'}{goes_on_words(answer)}"
     tell(answer, name, told, "wfctl queue", as_json=as_json)
 
 
@@ -169,6 +169,7 @@ def _checked(name: str, answer: Mapping[str, object], now: int) -> str:
     how = "works" if answer["works"] else f"does not work ({answer['outcome']})"
     said = one_line(str(answer["said"]), 300)
     told = f"{name} {how}, after {duration(took)}" + (f": {said}" if said else "")
+    told += goes_on_words(answer)
     still = hindered({**answer, "name": name}, now)
     return f"{told}\n  {still}" if still else told
 

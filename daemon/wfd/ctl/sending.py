@@ -1,5 +1,7 @@
 """A command to the daemon from here, and how its answer is told."""
 
+from collections.abc import Mapping
+
 import click
 
 from wfd.adapters.place import place
@@ -37,3 +39,9 @@ def unmerged_words(answer: dict[str, object]) -> str:
     if not isinstance(left, list) or not left:
         return ""
     return f"; not merged, and kept on the branches of their lanes: {', '.join(map(str, left))}"
+
+
+def goes_on_words(answer: Mapping[str, object]) -> str:
+    """Which assignments it has set going again."""
+    found = answer.get("goes_on")
+    return "".join(f"\n  A{one} goes on" for one in found) if isinstance(found, list) else ""

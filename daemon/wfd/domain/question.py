@@ -51,6 +51,16 @@ class Forbidden(StrEnum):
 
 
 TRUST = "trust"  # the subject of one that is answered when a person accepts the configuration
+_AI = "AI "
+
+
+def of_ai(name: str) -> str:
+    """The subject of one that is answered when an AI works again."""
+    return f"{_AI}{name}"
+
+
+def ai_named_in(subject: str | None) -> str | None:
+    return subject.removeprefix(_AI) if subject and subject.startswith(_AI) else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from wfd.commands.ai import mend
+from wfd.commands.ai import let_go, mend
 from wfd.commands.roster import roster
 from wfd.domain.ai import Ai
 from wfd.domain.errors import Broken, NotFound, unknown
@@ -25,7 +25,7 @@ PROMPT = "Answer with the one word: ready. Use no tool and change nothing.\n"
 
 
 async def check_ai(parts: Parts, name: str) -> dict[str, object]:
-    """{"ai", "works", "outcome", "said", "took_ms", "mended", and how it stands after that}.
+    """{"ai", "works", "outcome", "said", "took_ms", "mended", "goes_on", and its stand after that}.
 
     Raises NotFound for no AI.
     """
@@ -39,8 +39,12 @@ async def check_ai(parts: Parts, name: str) -> dict[str, object]:
     told = await _tried(parts, ai)
     outcome = told.outcome
     works = outcome.kind is Kind.SUCCEEDED
-    mended, stands = await parts.store.write(
-        lambda tx: (works and mend(tx, name, "check"), roster(tx, house, tx.now).get(name, before))
+    mended, goes_on, stands = await parts.store.write(
+        lambda tx: (
+            works and mend(tx, name, "check"),
+            let_go(tx, name) if works else [],
+            roster(tx, house, tx.now).get(name, before),
+        )
     )
     parts.log.info("ai.checked", ai=name, outcome=outcome.kind, message=outcome.message[:300])
     if mended:
@@ -53,6 +57,7 @@ async def check_ai(parts: Parts, name: str) -> dict[str, object]:
         "said": (told.text if works else outcome.message or told.text)[:MAX_SAID],
         "took_ms": round((anyio.current_time() - began) * 1000),
         "mended": mended,
+        "goes_on": goes_on,
         "stand": stands.stand,
         "until_ms": stands.until,
         "why": stands.why,

@@ -11,6 +11,7 @@ from wfd.commands.today import pause_for_today
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.job import RESERVED, JobState
 from wfd.domain.outcome import EndedBy, Kind
+from wfd.domain.question import TRUST, of_ai
 from wfd.domain.run import Run
 from wfd.engine.aftercare import Finding, log_findings, look_after
 from wfd.engine.move_on import move_on
@@ -90,15 +91,16 @@ def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     job = replace(over.job, resume_session=over.session)
     next_ = after(job, over.outcome, over.session, policy, tx.now, roll)
     if isinstance(next_, Apply) and not settings.is_accepted:
-        return Ask(
-            _NOT_ACCEPTED, lacks_trust=True
-        )  # the gates of defaults are not those of this repository
-    if isinstance(next_, Ask) and over.closing.lacks_trust:
-        return Ask(f"{over.outcome.message}; it goes on then", lacks_trust=True)
+        # the gates of defaults are not those of this repository
+        return Ask(_NOT_ACCEPTED, TRUST)
+    if not isinstance(next_, Ask):
+        return next_
+    if over.closing.lacks_trust:
+        return Ask(f"{over.outcome.message}; it goes on then", TRUST)
     is_broken = over.closing.blames_ai and over.outcome.kind in AT_ONCE
-    if isinstance(next_, Ask) and is_broken and another_fits(tx, settings, job):
+    if is_broken and another_fits(tx, settings, job):
         return elsewhere(over.outcome, over.session)
-    return next_
+    return Ask(f"{over.run.ai}: {next_.reason}", of_ai(over.run.ai) if is_broken else None)
 
 
 def _count_spend(tx: Tx, over: Over, *, is_over: bool) -> Spend:

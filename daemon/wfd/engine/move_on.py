@@ -13,7 +13,7 @@ from wfd.domain.decision import DecisionKind
 from wfd.domain.job import MERGE, By, Job, JobState, WaitsFor
 from wfd.domain.lane import LaneState
 from wfd.domain.outcome import Kind
-from wfd.domain.question import TRUST, Asker, QuestionKind
+from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
 from wfd.engine.apply import apply_decision
 from wfd.engine.over import Over
@@ -48,10 +48,7 @@ def move_on(tx: Tx, over: Over, next_: Next, settings: Settings) -> None:
             _put_back(tx, over, None, next_.counter, next_.resume, who)
         case Ask():
             _put_back(tx, over, None, None, over.session)
-            if next_.lacks_trust:
-                _block(tx, assignment, run, next_.reason, settings, subject=TRUST)
-            else:
-                _block(tx, assignment, run, f"{run.ai}: {next_.reason}", settings)
+            _block(tx, assignment, run, next_.reason, settings, next_.subject)
         case Escalate():
             close_job(tx, job, next_.state, outcome.kind, over.answer)
             _block(tx, assignment, run, next_.reason, settings)

@@ -42,7 +42,7 @@ class Ask:
     """The job waits for its assignment, which is blocked until a person has helped."""
 
     reason: str
-    lacks_trust: bool = False  # it is no fault of the AI's: a configuration is to be accepted
+    subject: str | None = None  # of the question: what answers it, beside a person's word
 
 
 @dataclass(frozen=True)

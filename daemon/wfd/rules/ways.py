@@ -4,7 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from wfd.domain.question import STOPPING, Forbidden, Question, QuestionKind
+from wfd.domain.question import (
+    STOPPING,
+    TRUST,
+    Forbidden,
+    Question,
+    QuestionKind,
+    ai_named_in,
+)
 
 YES = "yes"
 _JOB = re.compile(r"J[0-9]+")
@@ -29,6 +36,12 @@ def ways(asked: Question) -> Iterator[tuple[str, str]]:
         yield from _about_dependency(asked)
         yield f'wfctl answer {name} "…"', f"words for the PM; J{asked.job_id} still waits"
         return
+    if asked.subject == TRUST:
+        yield "wfd trust", "shows what has changed, and accepts it: then it goes on"
+        return
+    ai = ai_named_in(asked.subject)
+    if ai is not None and asked.kind is QuestionKind.BLOCKED:
+        yield f"wfctl ai check {ai}", "tries it; when it works, all goes on that it has blocked"
     match asked.kind:
         case QuestionKind.AI:
             yield f'wfctl answer {name} "…"', "puts this away, and does nothing to the AI"
@@ -60,7 +73,7 @@ def why_no_yes_or_no(asked: Question, *, is_yes: bool) -> str | None:
 
 
 def _is_clear(asked: Question, *, is_yes: bool) -> bool:
-    if is_about_dependency(asked) or asked.kind not in STOPPING:
+    if is_about_dependency(asked) or asked.subject == TRUST or asked.kind not in STOPPING:
         return False
     # no more of it says nothing of what there is
     return _can_be_yes(asked) if is_yes else asked.kind is not QuestionKind.CAP

@@ -19,10 +19,11 @@ select * from question
  where state = 'open' and assignment_id is null and kind = :kind and subject = :subject
  order by id;
 
--- open_questions_in
--- Those of a namespace that one thing answers, whichever assignment asks.
-select * from question
- where state = 'open' and namespace_id = :namespace_id and subject = :subject
+-- open_questions_on
+-- Those that one thing answers, whichever assignment asks; of one namespace or of all.
+select * from question indexed by question_open
+ where state = 'open' and assignment_id is not null and subject = :subject
+   and (:namespace_id is null or namespace_id = :namespace_id)
  order by id;
 
 -- last_question_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from wfd.adapters import proc
+from wfd.adapters import proc, tree
 from wfd.adapters.bystanders import Bystanders
 from wfd.adapters.marks import Marks
 from wfd.adapters.spawn import LocalSpawner
@@ -108,6 +108,25 @@ async def test_the_tree_of_an_earlier_life_is_found_though_looks_were_taken_befo
     assert await spawner.end_tree("R1") == 0
     assert await spawner.end_tree("R9") == 2
     assert not [pid for pid in (leader, child) if (seen := proc.see(pid)) and seen.is_alive]
+
+
+async def test_what_nothing_leads_to_any_more_is_looked_at_until_it_is_dead(
+    elsewhere: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = elsewhere("exec sleep 60")
+    await named(pid, "sleep")
+    found = [[seen] if (seen := proc.see(pid)) else []]
+    send, sent = tree._send, list[signal.Signals]()
+
+    def first_kill_is_slow(seen: proc.Seen, number: signal.Signals) -> None:
+        sent.append(number)
+        if sent.count(signal.SIGKILL) > 1 or number != signal.SIGKILL:
+            send(seen, number)
+
+    monkeypatch.setattr(tree, "_send", first_kill_is_slow)
+    assert tree.end(lambda: found.pop() if found else []) == {pid}
+    left = proc.see(pid)
+    assert left is None or not left.is_alive
 
 
 async def test_a_bystander_that_is_named_later_by_its_birth_is_not_taken_for_gone(

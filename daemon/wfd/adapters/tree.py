@@ -87,23 +87,28 @@ def end(find: Callable[[], Iterable[Seen]]) -> set[int]:
     All are stopped before the first is killed: while they stand still none forks, and none
     loses the parent by which it is found. Raises Broken, naming what survives.
     """
-    killed: set[int] = set()
+    killed: dict[int, Seen] = {}
+
+    def left() -> list[Seen]:
+        """Also what was killed and is not dead yet, though by now nothing leads to it."""
+        return [seen for seen in (*find(), *_as_now(killed.values())) if seen.is_alive]
+
     deadline = time.monotonic() + _MAX_SECONDS
     for sweep in range(_MAX_SWEEPS):
-        standing = _freeze(find)
+        standing = _freeze(left)
         for seen in standing.values():
             _send(seen, signal.SIGKILL)
         killed.update(standing)
         if not standing and sweep > 0:
-            return killed
+            return set(killed)
         if time.monotonic() > deadline:
             break
         if standing:
             time.sleep(min(0.001 * 2**sweep, 0.2))
-    left = sorted(seen.pid for seen in find() if seen.is_alive)
-    if left:
-        raise Broken(f"these processes survive every kill: {', '.join(map(str, left))}")
-    return killed
+    survivors = sorted({seen.pid for seen in left()})
+    if survivors:
+        raise Broken(f"these processes survive every kill: {', '.join(map(str, survivors))}")
+    return set(killed)
 
 
 def reap(pids: Iterable[int]) -> int:
@@ -130,11 +135,17 @@ def _is_marked(seen: Seen, tree: Tree) -> bool:
     return bool(marks) and any(mark <= marks for mark in tree.marks)
 
 
-def _freeze(find: Callable[[], Iterable[Seen]]) -> dict[int, Seen]:
+def _as_now(known: Iterable[Seen]) -> list[Seen]:
+    """Those that are there still, and not a later process of their number."""
+    pairs = [(proc.see(one.pid), one) for one in known]
+    return [now for now, one in pairs if now is not None and now.start == one.start]
+
+
+def _freeze(left: Callable[[], Iterable[Seen]]) -> dict[int, Seen]:
     """Stop the living until a look shows no new one."""
     standing: dict[int, Seen] = {}
     for _ in range(_MAX_SWEEPS):
-        new = [seen for seen in find() if seen.is_alive and seen.pid not in standing]
+        new = [seen for seen in left() if seen.pid not in standing]
         if not new:
             break
         for seen in new:

@@ -27,6 +27,7 @@ from wfd.store.sqlite import BACKUPS_KEPT, migrate, open_writer
 from wfd.store.statements import migrations
 
 SQL = files("wfd.store") / "sql" / "sqlite"
+NEWEST = migrations()[-1][0]
 
 
 def shape(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
@@ -167,8 +168,8 @@ def test_what_a_store_was_before_it_is_brought_forward_is_kept_and_of_that_the_n
     open_writer(path).close()
 
     kept = sorted(file.name for file in backups.iterdir())
-    assert kept == [f"wfd.db.before-schema-{n}" for n in (2, 3, 4)]
-    with closing(sqlite3.connect(backups / "wfd.db.before-schema-4")) as before:
+    assert kept == [f"wfd.db.before-schema-{n}" for n in (2, 3, NEWEST)]
+    with closing(sqlite3.connect(backups / f"wfd.db.before-schema-{NEWEST}")) as before:
         assert before.execute("pragma user_version").fetchone() == (3,)
         assert before.execute("select id from job").fetchall() == [(41,)]
 
@@ -186,7 +187,7 @@ def test_a_store_is_not_brought_forward_without_room_for_what_it_was(
     third(path)
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("wfd.store.backup.shutil.disk_usage", lambda folder: usage)
-    with pytest.raises(StoreDown, match=r"no room .* bringing the store forward to schema 4"):
+    with pytest.raises(StoreDown, match=rf"no room .* bringing the store forward to schema {NEWEST}"):
         open_writer(path)
     with closing(sqlite3.connect(path)) as store:
         assert store.execute("pragma user_version").fetchone() == (3,)

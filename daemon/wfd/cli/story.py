@@ -92,6 +92,8 @@ def _told(one: Evidence) -> str:
             return f"verdict: {'[green]pass[/]' if one.ok else '[red]fail[/]'}"
         case EvidenceKind.SETUP:
             return f"set-up '{escape(one.command or '')}': {'done' if one.ok else '[red]failed[/]'}"
+        case EvidenceKind.LEFT_OUT | EvidenceKind.FAULT:
+            return f"{one.name}: {escape(one_line(one.tail))}"
         case _:
             where = " at the base" if one.kind is EvidenceKind.BASELINE else ""
             colour = "green" if one.ok else "red"

@@ -49,6 +49,10 @@ class Assignment:
     pm_wall_ms: int
     allowance: str  # JSON: what a person has added to its caps
     resumes_at: int | None  # when its pause ends by itself
+    from_commit: str | None = (
+        None  # where its branch is to begin; None: at HEAD when its first job starts
+    )
+    from_branch: str | None = None  # the branch that its author stood on
     lane: str = "main"  # whose branch, base and head these are, as domain/lane.py has it
 
     @property

@@ -12,6 +12,8 @@ class EvidenceKind(StrEnum):
     CHECK = "check"  # a check at a run's snapshot
     DIFF = "diff"  # what a job changed
     VERDICT = "verdict"  # what a review or a uat said of a tree
+    LEFT_OUT = "left_out"  # what a run has left in its workspace and no commit holds
+    FAULT = "fault"  # what could not be gathered, and why
 
 
 @dataclass(frozen=True)

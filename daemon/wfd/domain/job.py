@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wfd.domain.ids import AssignmentId, JobId, NamespaceId
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.outcome import Kind
 
 
@@ -104,6 +104,7 @@ class Job:
     answer: str | None  # the last words of its last run
     created_at: int
     closed_at: int | None
+    finishes: RunId | None = None  # the run whose agent is done, and whose end failed
 
     @property
     def is_pm(self) -> bool:

@@ -13,6 +13,10 @@ def result_of(one: Evidence) -> Cell:
     match one.kind:
         case EvidenceKind.DIFF:
             return Cell(_stat(one.tail), _stat(one.tail))
+        case EvidenceKind.LEFT_OUT:
+            return Cell(one_line(one.tail), one_line(one.tail), "yellow")
+        case EvidenceKind.FAULT:
+            words = one_line(one.tail)
         case EvidenceKind.VERDICT:
             words = "pass" if one.ok else "fail"
         case EvidenceKind.SETUP | EvidenceKind.BASELINE | EvidenceKind.CHECK:

@@ -23,6 +23,7 @@ from wfd.rules.share import pm_share
 from wfd.rules.unmerged import left_lying, unmerged
 from wfd.rules.verdict import findings
 
+BESIDE = (EvidenceKind.LEFT_OUT, EvidenceKind.FAULT)
 MAX_FINDINGS = 40
 MAX_DETAIL = 500  # characters
 
@@ -39,6 +40,7 @@ class Facts:
     unmerged: tuple[Job, ...]  # done in lanes of their own that are not merged
     last_run: Run | None
     diff: Evidence | None  # of the last run
+    beside: tuple[Evidence, ...]  # what it left in no commit, and what could not be gathered of it
     open_jobs: tuple[Job, ...]  # all but the PM job that asks
     checks: tuple[Evidence, ...]  # the newest of each check at the current tree
     baseline: tuple[Evidence, ...]
@@ -113,6 +115,9 @@ def gather(
         unmerged=tuple(unmerged(jobs, lanes)),
         last_run=last_run,
         diff=_diff(evidence, last_run.id if last_run else None),
+        beside=tuple(
+            e for e in evidence if last_run and e.run_id == last_run.id and e.kind in BESIDE
+        ),
         open_jobs=tuple(j for j in jobs if not j.is_closed and (not pm_job or j.id != pm_job.id)),
         checks=_known(newest_check(evidence, tree, base_tree, name) for name in check_names),
         baseline=_known(newest_check(evidence, base_tree, base_tree, name) for name in check_names),

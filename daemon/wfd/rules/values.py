@@ -96,6 +96,14 @@ def pm_values(facts: Facts) -> Values:
         "check_names": list(facts.check_names),
         "baseline": _checks(facts.baseline),
         "diff_stat": tail(facts.diff.tail, MAX_TAIL) if facts.diff else None,
+        "beside": [
+            {
+                "name": one.name,
+                "is_fault": one.kind is EvidenceKind.FAULT,
+                "text": tail(one.tail, MAX_TAIL),
+            }
+            for one in facts.beside
+        ],
         "gates_open": [str(gate) for gate in facts.gates_open],
         "findings": [
             finding for verdict in facts.verdicts if not verdict.ok for finding in _found(verdict)

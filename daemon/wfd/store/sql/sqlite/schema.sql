@@ -32,7 +32,9 @@ create table assignment (
     pm_tokens integer,
     pm_wall_ms integer not null default 0,
     allowance text not null default '{}',
-    resumes_at integer check (resumes_at is null or state = 'paused')
+    resumes_at integer check (resumes_at is null or state = 'paused'),
+    from_commit text,
+    from_branch text
 ) strict;
 
 create index assignment_by_namespace on assignment (namespace_id, id);
@@ -76,7 +78,8 @@ create table job (
     answer text,
     created_at integer not null,
     closed_at integer
-        check ((closed_at is not null) = (state in ('done', 'failed', 'cancelled')))
+        check ((closed_at is not null) = (state in ('done', 'failed', 'cancelled'))),
+    finishes integer references run (id)
 ) strict;
 
 -- One running job per lane: the database itself says so.
@@ -97,6 +100,7 @@ create index job_locking on job (namespace_id)
 -- What points at a row that is to be forgotten is found without a look at all the others.
 create index job_by_retry on job (retry_of) where retry_of is not null;
 create index job_by_decision on job (decision_id) where decision_id is not null;
+create index job_by_finishes on job (finishes) where finishes is not null;
 
 create table run (
     id integer primary key autoincrement,
@@ -154,7 +158,8 @@ create table evidence (
     id integer primary key autoincrement,
     run_id integer not null references run (id),
     assignment_id integer not null references assignment (id),
-    kind text not null check (kind in ('setup', 'baseline', 'check', 'diff', 'verdict')),
+    kind text not null
+        check (kind in ('setup', 'baseline', 'check', 'diff', 'verdict', 'left_out', 'fault')),
     name text not null,
     tree text,
     commit_id text,

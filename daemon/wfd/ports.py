@@ -311,11 +311,20 @@ class OnDisk:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Things of one kind that lie in a workspace, and that no commit holds."""
+
+    kind: str  # in a word or two: "large files", "nested repositories", "stashes"
+    text: str  # a line for each, the largest first; how many are not named stands last
+
+
+@dataclass(frozen=True)
 class Snapshot:
     commit: str
     tree: str
     parent_commit: str  # the branch before the run
     parent_tree: str
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def is_empty(self) -> bool:

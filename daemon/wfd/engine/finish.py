@@ -21,7 +21,7 @@ from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses
 from wfd.engine.steps import Step, reached
-from wfd.ports import Snapshot, Tx
+from wfd.ports import LeftOut, Snapshot, Tx
 from wfd.rules import asking, verdict
 from wfd.rules.clip import named
 from wfd.rules.globs import outside
@@ -108,12 +108,24 @@ async def _gather(
     kept = await _keep(parts, lease, assignment, template, taken)
     did_nothing = await _did_nothing(parts, lease, ended.conclusion, taken)
     told = _judge_work(ended.conclusion, template, did_nothing)
-    evidence: list[NewEvidence] = []
+    evidence = [_left_out(kept, one) for one in taken.left_out]
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
-        told, evidence = await gather_evidence(
+        told, gathered = await gather_evidence(
             parts, lease, assignment, settings, template, told, kept
         )
+        evidence += gathered
     return Closing(told, ended.ended_by, ended.exit_code, kept, evidence, blames_ai=ended.blames_ai)
+
+
+def _left_out(kept: Snapshot, one: LeftOut) -> NewEvidence:
+    return NewEvidence(
+        kind=EvidenceKind.LEFT_OUT,
+        name=one.kind,
+        ok=True,
+        tree=kept.tree,
+        commit_id=kept.commit,
+        tail=one.text,
+    )
 
 
 async def _assignment(parts: Parts, lease: Lease) -> Assignment:

@@ -1,18 +1,19 @@
 """wfctl's commands that change something. Each is one command to the daemon."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from wfd.ctl.after import if_failed_option, many_jobs
-from wfd.ctl.scene import json_option, namespace_option
+from wfd.ctl.scene import job_or_assignment, json_option, namespace_option
 from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.dependency import OnFailure
-from wfd.domain.errors import BadInput
-from wfd.edge.shell import text_or_stdin
+from wfd.domain.errors import BadInput, NotAllowed
+from wfd.edge.shell import is_terminal, text_or_stdin
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
 
@@ -200,12 +201,45 @@ def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@click.argument("thing", metavar="JOB|ASSIGNMENT", type=job_or_assignment)
 @click.option("--reason", help="Why; it is recorded.")
+@click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask; for an assignment.")
 @namespace_option
 @json_option
-def cancel(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
-    """Cancel an open job; a running one ends within seconds."""
+def cancel(
+    thing: tuple[str, int], reason: str | None, is_sure: bool, namespace: str | None, as_json: bool
+) -> None:
+    """Cancel an open job, or a whole assignment (A7) with all that is open in it.
+
+    What is running ends within seconds. The branch and all snapshots of an assignment stay. On a
+    terminal it asks before it cancels an assignment.
+    """
+    letter, number = thing
+    if letter == "A":
+        _cancel_assignment(number, reason, is_sure, namespace, as_json)
+    else:
+        _cancel_job(number, reason, namespace, as_json)
+
+
+def _cancel_assignment(
+    number: int, reason: str | None, is_sure: bool, namespace: str | None, as_json: bool
+) -> None:
+    asks = not is_sure and is_terminal() and sys.stdin.isatty()
+    if asks and not click.confirm(f"Cancel A{number} and all that is open in it?"):
+        raise NotAllowed(f"A{number} is left as it is")
+    answer = send_command(
+        "update_assignment",
+        namespace,
+        assignment=number,
+        status=AssignmentState.CANCELLED,
+        reason=reason,
+    )
+    state = str(answer["state"])
+    told = f"A{number} is {state}; its branch and its snapshots stay"
+    tell(answer, state, told, f"wfctl assignment A{number}", as_json=as_json)
+
+
+def _cancel_job(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
     answer = send_command("cancel_job", namespace, job=job_id, reason=reason)
     state = str(answer["state"])
     is_ending = state == "running"

@@ -2,18 +2,22 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from wfd.adapters.place import place
+from wfd.commands.scope import namespace_of
 from wfd.ctl.after import if_failed_option, many_jobs
-from wfd.ctl.scene import job_or_assignment, json_option, namespace_option
+from wfd.ctl.scene import job_or_assignment, json_option, look, namespace_option
 from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
-from wfd.domain.assignment import AssignmentState
+from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.edge.shell import is_terminal, text_or_stdin
+from wfd.edge.take_branch import ways_to_take
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
 
@@ -170,8 +174,18 @@ def update_assignment(
         force=force,
     )
     told = f"A{assignment_id} is {answer['state']}{unmerged_words(answer)}"
-    next_step = f"wfctl assignment A{assignment_id}"
+    next_step = "\n  ".join(_next_steps(assignment_id))
     tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
+
+
+def _next_steps(assignment_id: int) -> list[str]:
+    """How to take its branch where it is complete, or where to look."""
+    with look(place()) as read:
+        found = read.one(Assignment, "assignment_by_id", id=assignment_id)
+        assert found is not None, "a command has just moved it"
+        namespace = namespace_of(read, found.namespace_id)
+    ways = [command for command, _ in ways_to_take(found, namespace, Path.cwd())]
+    return ways or [f"wfctl assignment A{assignment_id}"]
 
 
 @click.command()

@@ -65,7 +65,7 @@ def assignment(
         else:
             print_page(chain_page(chain, stands.gates, here.now, stands.left, Path.cwd()))
 
-    draw_or_watch(draw, watch_s)
+    draw_or_watch(draw, watch_s, shows_end=True)
 
 
 @click.command()

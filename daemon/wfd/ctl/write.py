@@ -16,10 +16,14 @@ from wfd.domain import ids
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput, NotAllowed
+from wfd.edge.editor import given_or_written
 from wfd.edge.shell import is_terminal, text_or_stdin
 from wfd.edge.take_branch import ways_to_take
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
+
+_ABOUT_GOAL = """What do you want? The first line is its title in lists. Say what shall be so when
+it is done, and how one sees that; what must stay as it is; where to look."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,14 +42,14 @@ def _new_job_options(command: Command) -> Command:
 
 
 @click.command()
-@click.argument("text", metavar="TEXT|-")
+@click.argument("text", metavar="[TEXT|-]", required=False)
 @click.option("--type", "job_type", metavar="TYPE", help="The first job, instead of a PM's choice.")
 @click.option("--context", metavar="TEXT|-", help="What the first job is told.")
 @_new_job_options
 @namespace_option
 @json_option
 def create(
-    text: str,
+    text: str | None,
     job_type: str | None,
     context: str | None,
     harness: str | None,
@@ -57,16 +61,17 @@ def create(
     namespace: str | None,
     as_json: bool,
 ) -> None:
-    """Start an assignment: say what you want. '-' reads it from stdin.
+    """Start an assignment: say what you want.
 
-    Prints the id of the assignment alone when it is not on a terminal.
+    '-' reads it from stdin, and without TEXT your $VISUAL or $EDITOR opens for it. Prints the id of
+    the assignment alone when it is not on a terminal.
     """
     if text == context == "-":
         raise BadInput("only one of the two can come from stdin")
     answer = send_command(
         "create",
         namespace,
-        north_star=text_or_stdin(text),
+        north_star=given_or_written(text, "what you want", _ABOUT_GOAL),
         type=job_type,
         context=None if context is None else text_or_stdin(context),
         harness=harness,
@@ -84,7 +89,7 @@ def create(
 @click.command("insert-job")
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
 @click.option("--type", "job_type", metavar="TYPE", required=True)
-@click.option("--context", metavar="TEXT|-", required=True, help="What the job is told.")
+@click.option("--context", metavar="TEXT|-", help="What the job is told; else an editor opens.")
 @click.option("--run-after", metavar="TIME", help="30m, 2h, 1d or 2026-11-21T02:00.")
 @click.option("--after", metavar="JOB,…", type=many_jobs, default="", help="Once these are done.")
 @if_failed_option
@@ -96,7 +101,7 @@ def create(
 def insert_job(
     assignment_id: int,
     job_type: str,
-    context: str,
+    context: str | None,
     run_after: str | None,
     after: tuple[int, ...],
     if_failed: str | None,
@@ -127,7 +132,9 @@ def insert_job(
         namespace,
         assignment=assignment_id,
         type=job_type,
-        context=text_or_stdin(context),
+        context=given_or_written(
+            context, "--context", f"What is the {job_type} job of A{assignment_id} to do?"
+        ),
         harness=harness,
         ai=ai,
         labels=list(labels),
@@ -190,12 +197,17 @@ def _next_steps(assignment_id: int) -> list[str]:
 
 @click.command()
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
-@click.argument("text", metavar="TEXT|-")
+@click.argument("text", metavar="[TEXT|-]", required=False)
 @namespace_option
 @json_option
-def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) -> None:
-    """Tell an assignment something that its next prompts should know."""
-    answer = send_command("note", namespace, assignment=assignment_id, text=text_or_stdin(text))
+def note(assignment_id: int, text: str | None, namespace: str | None, as_json: bool) -> None:
+    """Tell an assignment something that its next prompts should know.
+
+    Without TEXT your editor opens for it.
+    """
+    about = f"What should the next prompts of A{assignment_id} know?"
+    said = given_or_written(text, "the text of the note", about)
+    answer = send_command("note", namespace, assignment=assignment_id, text=said)
     told = f"A{assignment_id} will hear it with its next prompt"
     next_step = f"wfctl assignment A{assignment_id}"
     tell(answer, str(answer["note"]), told, next_step, as_json=as_json)

@@ -1,7 +1,6 @@
 """The same view again and again, until the person has seen enough."""
 
 import io
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -57,6 +56,8 @@ def _drawn(draw: Callable[[], None]) -> list[str]:
 
 def _redraw(lines: Sequence[str], head: int | None, seconds: float) -> None:
     """Over what is there, line by line and in one write, so that nothing flickers."""
+    import shutil  # late: a list that is shown once needs none
+
     size = shutil.get_terminal_size()
     at = local_time(int(time.time() * 1000))
     foot = click.style(f"{at}, every {seconds:g}s; Ctrl-C ends", dim=True)

@@ -14,6 +14,7 @@ from wfd.domain.namespace import Namespace
 from wfd.domain.template import Template
 from wfd.layers import hash_of
 from wfd.settings import LiveSettings, Sources
+from wfd.store.alone import write_alone
 
 STRICT = json.dumps({"gates": {"review": True}, "checks": {"a": "true"}})
 LENIENT = json.dumps({"gates": {"review": False}, "checks": {"b": "true"}})
@@ -170,3 +171,38 @@ def test_a_users_own_template_takes_the_place_of_a_shipped_one_and_gives_it_back
     assert isinstance(mine, Template) and mine.path == str(own)
     own.unlink()
     assert live.of(blue).templates["implement"] is shipped
+
+
+def test_a_default_that_nobody_defines_is_refused_and_the_last_good_one_stays(
+    here: Place, live: LiveSettings, tmp_path: Path
+) -> None:
+    own = tmp_path / "config" / "config.json"
+    own.write_text('{"harnessDefaults": {"review": "cluade"}}')
+
+    with pytest.raises(BadConfig, match=r"'harnessDefaults.review': .*did you mean 'claude'"):
+        live.reload()
+    with pytest.raises(BadConfig, match="cluade"):
+        LiveSettings(here, Sources(None, {}), ("claude",))
+    assert live.config.harness_for("review") == "claude"
+
+
+def test_settings_of_no_harness_are_refused(live: LiveSettings, tmp_path: Path) -> None:
+    (tmp_path / "config" / "config.json").write_text('{"harnesses": {"cluade": {"model": "m"}}}')
+    with pytest.raises(BadConfig, match=r"'harnesses.cluade': .*did you mean 'claude'"):
+        live.reload()
+
+
+def test_a_default_may_name_an_ai_of_the_file_one_that_is_registered_and_a_hand(
+    here: Place, live: LiveSettings, tmp_path: Path
+) -> None:
+    definition = json.dumps({"harness": "claude"})
+    here.state_dir.mkdir(exist_ok=True)
+    write_alone(
+        here.store_path,
+        lambda tx: tx.run("define_ai", name="fast", definition=definition, now=tx.now),
+    )
+    defaults = {"default": "mine", "review": "fast", "uat": "hand"}
+    told = {"ais": {"mine": {"harness": "claude"}}, "harnessDefaults": defaults}
+    (tmp_path / "config" / "config.json").write_text(json.dumps(told))
+
+    assert set(live.reload()) == {"ais", "harnessDefaults"}

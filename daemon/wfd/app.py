@@ -26,6 +26,7 @@ from wfd.adapters.place import Place
 from wfd.adapters.sd_notify import ServiceManager
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
+from wfd.adapters.terminal import ends_with_terminal
 from wfd.adapters.tree import become_subreaper
 from wfd.adapters.versions import ToldVersions
 from wfd.adapters.workspaces import GitWorkspaces
@@ -166,7 +167,8 @@ async def _live(
         containment=parts.spawner.containment,
     )
     async with anyio.create_task_group() as group:
-        group.start_soon(_heed_signals, reloading, stopping, name="signals")
+        heed = partial(_heed_signals, ends_on_hangup=ends_with_terminal())  # before we take it
+        group.start_soon(heed, reloading, stopping, name="signals")
         group.start_soon(_heed_damage, parts, stopping, name="damage")
         left = await recover.end_orphans(parts)
         door = Door(
@@ -231,10 +233,10 @@ def _reloading(
     return Reloading(settings, parts.log, manager.reloading, after)
 
 
-async def _heed_signals(reloading: Reloading, stopping: Stopping) -> None:
+async def _heed_signals(reloading: Reloading, stopping: Stopping, *, ends_on_hangup: bool) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         async for number in received:
-            if number == signal.SIGHUP:
+            if number == signal.SIGHUP and not ends_on_hangup:
                 reloading.loudly()
             else:
                 stopping.ask()

@@ -213,6 +213,7 @@ class RepositoryConfig(_Section):
     checks: dict[CheckName, CheckCommand] = {}
     check_timeout_ms: PositiveInt = 900_000
     workspace: WorkspaceConfig = WorkspaceConfig()
+    commit_author: Literal["wfd", "user"] = "wfd"
     gates: GatesConfig = GatesConfig()
     caps: CapsConfig = CapsConfig()
     daily_caps: DailyCapsConfig = DailyCapsConfig()

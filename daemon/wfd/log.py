@@ -1,4 +1,4 @@
-"""The structured log: JSON lines to a rotated file, and to stdout unless detached.
+"""The structured log: JSON lines to a rotated file, and readable ones to stdout unless detached.
 
 A library's words may hold what never enters a log: an HTTP client tells each address, which may be
 a secret, and a database driver each value. So libraries are heard from warning on, whatever the
@@ -6,11 +6,15 @@ level is, and those who handle secrets not at all: what they fail at we tell in 
 """
 
 import logging
+import os
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import structlog
+from click import unstyle
+
+from wfd.edge.log_lines import entry, shown
 
 OURS = "wfd"  # the one logger that all our rooms write to
 HANDLE_SECRETS = ("httpx", "httpcore", "apprise")
@@ -30,6 +34,8 @@ def configure(level: str, file: Path | None, *, to_stdout: bool) -> None:
         handlers.append(logging.StreamHandler(sys.stdout))
     for handler in handlers:
         handler.setFormatter(_json_lines())
+    if to_stdout:
+        handlers[-1].setFormatter(_Readable(with_colour=_has_colour()))
     logging.raiseExceptions = False  # a full disk has no room to be told of, either
     logging.basicConfig(handlers=handlers, force=True)
     _set_levels(logging.getLevelNamesMapping()[level.upper()])
@@ -52,6 +58,23 @@ def _set_levels(level: int) -> None:
     logging.getLogger().setLevel(max(level, logging.WARNING))
     for name in HANDLE_SECRETS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+class _Readable(logging.Formatter):
+    """Lines for a person, as `wfctl logs` shows them."""
+
+    def __init__(self, *, with_colour: bool) -> None:
+        super().__init__()
+        self._lines = _json_lines()
+        self._with_colour = with_colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = shown(entry(self._lines.format(record).encode()))
+        return line if self._with_colour else unstyle(line)
+
+
+def _has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _json_lines() -> logging.Formatter:

@@ -377,9 +377,19 @@ class Workspaces(Protocol):
         ...
 
     async def snapshot(
-        self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        job_id: JobId,
+        run_id: RunId,
+        message: str,
+        *,
+        by_user: bool = False,
     ) -> Snapshot:
-        """Commit what the workspace holds, in the daemon's own repository."""
+        """Commit what the workspace holds, in the daemon's own repository.
+
+        Its author is the user where `by_user` says so and their git names one, else the daemon.
+        """
         ...
 
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:

@@ -10,10 +10,11 @@ from wfd.commands.house import House
 from wfd.commands.roster import over_harness
 from wfd.config import Config
 from wfd.domain.ai import Ai, Origin
-from wfd.domain.errors import BadConfig, NotAllowed, unknown
+from wfd.domain.errors import BadConfig, NotAllowed
 from wfd.domain.namespace import Namespace
 from wfd.domain.outcome import Kind
 from wfd.engine.parts import Settings
+from wfd.known_ais import known_ais, refuse_unknown_default, refuse_unknown_harness
 from wfd.layers import REPOSITORY_FILE, for_repository, hash_of, layers, load
 from wfd.rules.policy import Policy, parse
 from wfd.template_files import TemplateFiles, Templates
@@ -106,10 +107,9 @@ class LiveSettings:
 
     def _read(self) -> Config:
         config = self._sources.read()
-        for name, ai in config.ais.items():
-            if (ai.harness or name) not in self._harnesses:
-                known = unknown("harness", ai.harness or name, self._harnesses)
-                raise BadConfig(f"'ais.{name}.harness': {known}")
+        refuse_unknown_harness(config, self._harnesses)
+        known = known_ais(self._place, config, self._harnesses)
+        refuse_unknown_default(config, known, "")
         return config
 
     def _kept(self, namespace: Namespace) -> _File:

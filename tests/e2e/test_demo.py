@@ -54,7 +54,7 @@ def test_the_demo_tells_how_a_claim_is_checked_and_sent_back(told: str) -> None:
 
 def test_the_commands_that_the_demo_ends_with_work(told: str) -> None:
     commands = told.partition("Look around:\n")[2].strip()
-    assert len(commands.splitlines()) == 5
+    assert len(commands.splitlines()) == 6
     done = subprocess.run(
         ["/bin/sh", "-ec", commands], capture_output=True, text=True, timeout=60, check=False
     )

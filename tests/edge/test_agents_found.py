@@ -124,8 +124,10 @@ def test_an_ai_that_a_default_names_must_be_there_with_its_own_program(
     _has_git_alone(tmp_path, monkeypatch)
     (tmp_path / "config").mkdir()
     ais = {"work": {"harness": "claude"}, "own": {"harness": "codex", "binary": "/nowhere/codex"}}
-    (tmp_path / "config" / "config.json").write_text(json.dumps({"ais": ais}))
+    own = tmp_path / "config" / "config.json"
+    own.write_text(json.dumps({"ais": {**ais, "clod": {"harness": "claude"}}}))
     _accepts(repository, wfd, harnessDefaults={"default": "work", "review": "own", "plan": "clod"})
+    own.write_text(json.dumps({"ais": ais}))  # one that was there when the file was accepted
     assert _levels(wfd) == {
         "AI clod": "fail", "AI own": "fail", "harness claude": "fail", "harness codex": "warn",
         "harness gemini": "warn", "harness sim": "ok",

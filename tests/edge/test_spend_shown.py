@@ -1,6 +1,7 @@
 """What was spent, what is left, and until when a cap holds, as wfctl shows it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.edge.shelf import Call, Shelf
@@ -68,3 +69,24 @@ def test_what_waits_for_the_next_day_says_so_and_not_only_for_a_person(
     assert waits["released_by"].endswith("or a person: wfctl update-assignment A1 --status active")
     assert json.loads(wfctl("queue", "--json").out)[0]["assignment_resumes_at"] == UNTIL
     assert json.loads(wfctl("assignment", "1", "--json").out)["assignment"]["resumes_at"] == UNTIL
+
+
+def test_config_show_tells_the_gates_and_caps_that_count_and_who_set_them(
+    shelf: Shelf, wfctl: Call, tmp_path: Path
+) -> None:
+    shelf.write("create", namespace="blue", north_star="green")
+    (tmp_path / "config").mkdir()
+    own = tmp_path / "config" / "config.json"
+    own.write_text('{"caps": {"jobs": 7, "costUsd": null}, "gates": {"uat": true}}')
+    shelf.work(lambda tx: tx.run("set_allowance", id=1, allowance='{"jobs": 7}'))
+
+    told = json.loads(wfctl("config", "show", "--origin", "--json").out)
+    of_a1 = json.loads(wfctl("config", "show", "--origin", "--json", "--assignment", "A1").out)
+
+    assert told["caps.jobs"] == {"value": 7, "origin": str(own)}
+    assert told["caps.costUsd"]["value"] == 20.0
+    assert told["caps.costUsd"]["origin"].endswith("policies/default.yaml")
+    assert told["gates.uat"] == {"value": True, "origin": str(own)}
+    assert told["gates.review"]["value"] is True
+    assert of_a1["caps.jobs"] == {"value": 14, "origin": "allowance of A1 over 7"}
+    assert "caps.tokens\t100000000\n" in wfctl("config", "show").out

@@ -7,7 +7,7 @@ import click
 import pytest
 from rich.cells import cell_len
 
-from wfd.edge.table import Column, cell, print_table
+from wfd.edge.table import Column, _kept, cell, print_table
 
 QUEUE = [
     Column("JOB"), Column("OF"), Column("TYPE"), Column("STATE"), Column("PRIO", is_number=True),
@@ -80,3 +80,17 @@ def test_a_text_that_is_cut_shows_it_and_has_the_room_that_is_left(
 def test_a_table_that_just_fits_is_not_touched(shown: Callable[..., str]) -> None:
     columns = [Column("KEY"), Column("VALUE", can_wrap=True)]
     assert shown(columns, [("a", "v" * 75)]).splitlines()[1] == "a    " + "v" * 75
+
+
+def test_columns_go_on_a_narrow_terminal_before_texts_are_crushed() -> None:
+    columns = [
+        Column("ID"),
+        Column("TOKENS", is_number=True, gives_way=2),
+        Column("COST", gives_way=1),
+        Column("GOAL", can_cut=True),
+    ]
+    row = [cell("A7"), cell("1,000,000,000"), cell("$1.00"), cell("make all of it green " * 4)]
+
+    wide, narrow, tiny = (_kept(columns, [row], width) for width in (120, 44, 36))
+
+    assert (wide, narrow, tiny) == ([0, 1, 2, 3], [0, 2, 3], [0, 3])

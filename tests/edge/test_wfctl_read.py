@@ -206,7 +206,7 @@ def test_how_a_run_ended_is_not_said_of_the_one_that_follows_it(shelf: Shelf, wf
     shelf.write("create", namespace="blue", north_star="green", type="plan")
     shelf.work(a_run_that_tries_again)
     shelf.work(a_job_that_is_put_back)
-    assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\twaiting\tauth\n")
+    assert wfctl("job", "J1").out.startswith("job\tJ1\tplan\twaiting\tafter auth\n")
 
     shelf.work(
         lambda tx: tx.run(

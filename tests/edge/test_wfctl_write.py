@@ -109,7 +109,7 @@ def test_an_error_is_a_document_where_documents_are_asked_for(shelf: Shelf, wfct
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["queu"], "did you mean 'queue'"),
+        (["queu"], "did you mean 'wfctl queue'"),
         (["job", "A7"], "J7 or 7"),
         (["queue", "--nope"], "--nope"),
         (["create", "x", "--type", "implment", "--context", "y"], "did you mean 'implement'"),
@@ -144,3 +144,20 @@ def test_completion_is_a_script_of_that_shell(wfctl: Call, shell: str) -> None:
 
     assert said.code == 0
     assert "_WFCTL_COMPLETE" in said.out
+
+
+def test_cancel_takes_an_assignment_and_all_that_is_open_in_it(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green")
+
+    assert wfctl("cancel", "A1", "--reason", "no longer needed").out == "cancelled\n"
+
+    assert wfctl("queue").out == ""
+    document = json.loads(wfctl("assignment", "A1", "--json").out)
+    assert document["assignment"]["reason"] == "no longer needed"
+
+
+def test_cancel_names_the_right_command_for_a_wrong_kind_of_id(shelf: Shelf, wfctl: Call) -> None:
+    for typed, way_out in (("R3", "wfctl cancel J42"), ("q3", "wfctl reject Q3")):
+        said = wfctl("cancel", typed)
+        assert (said.code, way_out in said.err) == (2, True)
+    assert wfctl("cancel", "Jx").code == 2

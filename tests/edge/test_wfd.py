@@ -421,3 +421,35 @@ def test_a_hostile_folder_lends_no_module_to_the_daemon(where: Place) -> None:
 
     assert installed("start", "--detach").code == 0
     assert not proof.exists()
+
+
+def test_trust_and_init_refuse_an_ai_that_nobody_defines(repository: Path, wfd: Call) -> None:
+    file = repository / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text('{"harnessDefaults": {"implement": "codx"}}')
+    said = wfd("init")
+    assert (said.code, "did you mean 'codex'" in said.err) == (2, True)
+    file.write_text('{"harnessDefaults": {"implement": "codex"}}')
+    assert wfd("init").code == 0
+    file.write_text('{"harnessDefaults": {"implement": "codx"}}')
+
+    said = wfd("trust")
+
+    assert (said.code, f"{file}: 'harnessDefaults.implement'" in said.err) == (2, True)
+
+
+def test_a_daemon_refuses_an_unknown_ai_at_its_start_and_at_a_reload(
+    where: Place, wfd: Call, tmp_path: Path
+) -> None:
+    own = tmp_path / "config" / "config.json"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text('{"harnessDefaults": {"default": "codx"}}')
+    said = installed("start", "--detach")
+    assert (said.code, "did you mean 'codex'" in said.err) == (2, True)
+    own.write_text('{"harnessDefaults": {"default": "sim"}}')
+    assert installed("start", "--detach").code == 0
+    own.write_text('{"harnessDefaults": {"default": "sin"}}')
+
+    said = wfd("reload")
+
+    assert (said.code, "did you mean 'sim'" in said.err) == (2, True)

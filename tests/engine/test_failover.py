@@ -128,11 +128,12 @@ async def test_an_ai_that_could_not_begin_hands_nothing_off_and_hides_nobody_who
 async def test_who_comes_after_an_ai_that_never_began_is_told_of_no_other_agent(
     bench: "Bench",
 ) -> None:
-    bench.flags |= {"ais": TWO, "harnessDefaults": {"default": "gone", "pm": "sim"}}
+    bench.flags |= {"ais": TWO}
+    bench.configures(harnessDefaults={"default": "gone", "pm": "sim"})
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "blocked"
-    bench.flags |= {"harnessDefaults": {"default": "work", "pm": "sim"}}
+    bench.configures(harnessDefaults={"default": "work", "pm": "sim"})
     async with bench.running() as engine:
         await engine.send("update_assignment", assignment=one, status="active", reason="corrected")
         assert (await engine.settled(one)).state == "complete"
@@ -205,7 +206,7 @@ async def test_a_variable_that_the_daemon_lacks_breaks_the_ai_that_wants_it(
 
 
 async def test_a_default_that_names_nobody_blocks_and_tells_who_there_is(bench: "Bench") -> None:
-    bench.flags["harnessDefaults"] = {"default": "clod"}
+    bench.configures(harnessDefaults={"default": "clod"})
     async with bench.running() as engine:
         assignment = await engine.settled(await started(engine))
     assert assignment.reason is not None

@@ -162,3 +162,9 @@ def test_a_cut_is_shown() -> None:
     assert tail("abcdef", 2) == "[… 4 characters left out …]\nef"
     assert one_line("a\n b", 9) == "a b"
     assert one_line("abcdef", 3) == "ab…"
+
+
+def test_the_chain_says_of_no_open_job_that_it_ended() -> None:
+    put_back = a_job(state=JobState.QUEUED, outcome=Kind.TRANSIENT, closed_at=None, answer="")
+    [link] = some_facts(jobs=[put_back]).chain
+    assert str(link).startswith("J1 implement: queued again after transient;")

@@ -24,7 +24,7 @@ async def merge(
     trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
     here.need()
     # what a run that went wrong has left here is kept as the next job's snapshot would keep it
-    top = await here.commit(f"left in the workspace\n\n{trailers}")
+    top = await here.commit("Keep what was left in the workspace", trailers)
     said = await here.own.git.ask(
         "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", top, lane.head_commit
     )
@@ -33,7 +33,7 @@ async def merge(
     tree, *paths = (name.decode("utf-8", "backslashreplace") for name in said.names)
     if said.code == _CONFLICT:
         return Conflicting(tuple(paths))
-    message = f"merge: {lane.branch} into {here.assignment.branch}\n\n{trailers}"
+    message = f"Merge {lane.branch} into {here.assignment.branch}\n\n{trailers}"
     commit = await here.own.commit(tree.strip(), top, lane.head_commit, message=message)
     here.own.keep(kept, commit)
     return await _snapshot(here, commit, here.known_head)

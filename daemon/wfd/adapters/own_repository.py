@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from wfd.adapters import refs
+from wfd.adapters.authorship import Person
 from wfd.adapters.git import Git, GitFailed, object_folder, own
 from wfd.adapters.plain_files import remove_tree
 from wfd.adapters.users_repository import UsersRepository
@@ -75,11 +76,14 @@ class OwnRepository:
         for ref in await self.refs(beneath):
             await self.git.run("update-ref", "-d", ref)
 
-    async def commit(self, tree: str, *parents: str, message: str) -> str:
+    async def commit(
+        self, tree: str, *parents: str, message: str, author: Person | None = None
+    ) -> str:
         name, email = self.identity
+        by = author or Person(name, email)
         env = {
-            "GIT_AUTHOR_NAME": name,
-            "GIT_AUTHOR_EMAIL": email,
+            "GIT_AUTHOR_NAME": by.name,
+            "GIT_AUTHOR_EMAIL": by.email,
             "GIT_COMMITTER_NAME": name,
             "GIT_COMMITTER_EMAIL": email,
         }

@@ -7,6 +7,8 @@ from pathlib import Path
 import anyio.to_thread
 
 from wfd.adapters import plain_files, refs
+from wfd.adapters.authorship import Person
+from wfd.adapters.changed_files import changed_files
 from wfd.adapters.clone import Clone, make_clone
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.users_repository import UsersRepository
@@ -84,12 +86,19 @@ class GitWorkspace:
             fresh.path.rmdir()
             self.clone.settle(self.assignment.branch, commit, index)
 
-    async def commit(self, message: str) -> str:
-        """A commit of all that is here, over the agent's own commits if they stand."""
+    async def commit(self, message: str, trailers: str, author: Person | None = None) -> str:
+        """A commit of all that is here, over the agent's own commits if they stand.
+
+        Between the two its message names the files that have changed.
+        """
         top = await self._agents_head()
         tree = await self.tree.write_tree(top)
         is_new = tree != await self.own.tree_of(top)
-        commit = await self.own.commit(tree, top, message=message) if is_new else top
+        commit = top
+        if is_new:
+            files = await changed_files(self.own.git, top, tree)
+            text = f"{message}\n\n{files}\n\n{trailers}"
+            commit = await self.own.commit(tree, top, message=text, author=author)
         self.tree.is_staged(commit)
         return commit
 

@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from wfd.adapters import copies, plain_files
+from wfd.adapters.authorship import user_of
 from wfd.adapters.delivery import deliver
 from wfd.adapters.diff import changed, write_diff
 from wfd.adapters.git import GitFailed
@@ -26,8 +27,6 @@ from wfd.domain.errors import Broken
 from wfd.domain.ids import JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
 from wfd.ports import Conflicting, Diff, OnDisk, Snapshot, Workspace
-
-_MAX_TITLE = 100
 
 
 class GitWorkspaces:
@@ -68,7 +67,14 @@ class GitWorkspaces:
             )
 
     async def snapshot(
-        self, namespace: Namespace, assignment: Assignment, job_id: JobId, run_id: RunId, title: str
+        self,
+        namespace: Namespace,
+        assignment: Assignment,
+        job_id: JobId,
+        run_id: RunId,
+        message: str,
+        *,
+        by_user: bool = False,
     ) -> Snapshot:
         async with self._opened(namespace, assignment) as here:
             known = here.known_head
@@ -76,8 +82,9 @@ class GitWorkspaces:
             commit = await here.own.commit_at(ref)
             if commit is None:
                 here.need()
-                message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
-                commit = await here.commit(message)
+                trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
+                author = await user_of(here.users.git) if by_user else None
+                commit = await here.commit(_printable(message), trailers, author)
                 here.own.keep(ref, commit)
             if here.is_there:
                 await here.settle(commit)
@@ -217,6 +224,11 @@ def _ignore(here: GitWorkspace, names: Sequence[str]) -> None:
         here.clone.exclude(here.exclude.read_bytes())
 
 
+def _printable(message: str) -> str:
+    """Without what git refuses in a message, or what a terminal would obey."""
+    return "".join(c if c == "\n" or c.isprintable() else " " for c in message)
+
+
 async def _base(here: GitWorkspace) -> str:
     """Where the branch begins: as recorded, as pinned before a crash, or at the user's HEAD."""
     if here.assignment.base_commit is not None:
@@ -245,9 +257,3 @@ async def _need(here: GitWorkspace, commit: str) -> None:
             f"commit {commit} of {here.name} is in {here.users.git_dir} no more;"
             " fetch it there from wherever it still is"
         )
-
-
-def _subject(title: str, run_id: RunId) -> str:
-    words = " ".join("".join(c if c.isprintable() else " " for c in title).split())
-    words = words or f"Run R{run_id}"
-    return words if len(words) <= _MAX_TITLE else words[: _MAX_TITLE - 1] + "…"

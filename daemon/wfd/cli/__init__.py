@@ -10,7 +10,15 @@ import click
 import wfd
 from wfd.adapters.place import place
 from wfd.edge.here import refuse_in_a_run
-from wfd.edge.shell import Group, is_terminal, print_document, run
+from wfd.edge.shell import (
+    SHELLS,
+    Group,
+    is_completing,
+    is_terminal,
+    print_completion,
+    print_document,
+    run,
+)
 from wfd.edge.words import ago, iso, local_time, plural, size, tame
 
 
@@ -163,7 +171,18 @@ def version() -> None:
     click.echo(wfd.__version__)
 
 
+@wfd_command.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """The shell's completion script: eval "$(wfd completion bash)"."""
+    print_completion(wfd_command, "wfd", shell)
+
+
 def main() -> NoReturn:
+    if is_completing("wfd"):
+        from wfd.completing import complete_values  # late: only a shell asks for it
+
+        complete_values()
     run(wfd_command, "wfd")
 
 

@@ -195,6 +195,7 @@ def _show_commands(console: Console, here: Place, repository: Path) -> None:
     for line in (
         f"cd {shlex.quote(str(repository))}",
         f"export WFD_STATE_DIR={shlex.quote(str(here.state_dir))}",
+        "git merge wfd/A1            # takes the branch; 'git switch wfd/A1' only tries it",
         f"{wfctl} assignment A1      # the chain, and who decided what and why",
         f"{wfctl} evidence J3 tests  # what the daemon saw when the agent said 'all done'",
         f"{wfctl} tail J5            # what the agent then said and did",

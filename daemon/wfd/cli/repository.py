@@ -18,6 +18,7 @@ from wfd.domain.errors import BadConfig, Conflict, NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import common_git_dir
 from wfd.edge.words import tame
+from wfd.known_ais import known_here, refuse_unknown_default
 from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
 from wfd.store.alone import reading
 
@@ -54,7 +55,7 @@ def set_up(place: Place, folder: Path, name: str | None) -> SetUp:
     text, reasons = (
         _text_here(known, file) if is_there else _new_text(place, repository, known, name)
     )
-    config = for_repository(Config(), text, str(file))
+    config = _sound(place, text, file)
     wanted = name or config.namespace or repository.name
     with nullcontext() if is_there else _written(file, text):
         answer = _register(place, repository, wanted, text)
@@ -180,13 +181,22 @@ def _what_is_accepted(
     if text is None:
         yield f"{file} is not there: '{namespace.name}' goes on with the daemon's own settings"
         return
-    config = for_repository(Config(), text, str(file))
+    config = _sound(place, text, file)
     if hash_of(text) == namespace.trusted_hash:
         yield f"{file} is accepted already"
         return
     changes = list(_changes(place, namespace.trusted_hash, text)) or list(_commands(config))
     yield from map(tame, changes)
     yield f"{file} is accepted as it is now"
+
+
+def _sound(place: Place, text: str, file: Path) -> RepositoryConfig:
+    """What the file says. Raises BadConfig for a text that no daemon could go by."""
+    from wfd_runners import harnesses  # late: most slips are found before any is needed
+
+    config = for_repository(Config(), text, str(file))
+    refuse_unknown_default(config, known_here(place, harnesses()), f"{file}: ")
+    return config
 
 
 def _goes_on(answer: Mapping[str, object]) -> Iterator[str]:

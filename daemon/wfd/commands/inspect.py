@@ -164,10 +164,19 @@ def _reason(job: Job, before: list[Job]) -> str:
         return "the assignment was created with this job"
     if job.is_pm and job.created_by is By.PERSON:
         return f"a person called for a decision: {job.context or 'set active'}"
-    last = next((j for j in reversed(before) if not j.is_pm and j.outcome is not None), None)
+    last = _closed_with(job, before)
     if job.is_pm and last is not None:
-        return f"J{last.id} ({last.type}) ended {last.outcome}"
+        return f"J{last.id} ({last.type}) ended {last.outcome or last.state}"
     return ""
+
+
+def _closed_with(pm_job: Job, before: list[Job]) -> Job | None:
+    """The job whose end called for this decision: both stand in one transaction.
+
+    Not the newest one: that may still be open, put back, or have ended later in its own lane.
+    """
+    ended = [job for job in before if not job.is_pm and job.closed_at == pm_job.created_at]
+    return max(ended, key=lambda job: (job.outcome is not None, job.id), default=None)
 
 
 def _place(step: JobStep | Decision) -> tuple[int, int, int]:

@@ -5,9 +5,7 @@ from typing import NoReturn
 import click
 
 import wfd
-from wfd.edge.shell import Group, run
-
-COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
+from wfd.edge.shell import SHELLS, Group, is_completing, print_completion, run
 
 _COMMANDS = {
     name: f"wfd.{module}"
@@ -44,15 +42,15 @@ def wfctl() -> None:
 
 
 @wfctl.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """The shell's completion script: eval "$(wfctl completion bash)"."""
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    assert kind is not None, "the choice above names what click knows"
-    click.echo(kind(wfctl, {}, "wfctl", COMPLETION_VARIABLE).source())
+    print_completion(wfctl, "wfctl", shell)
 
 
 def main() -> NoReturn:
+    if is_completing("wfctl"):
+        from wfd.completing import complete_values  # late: only a shell asks for it
+
+        complete_values()
     run(wfctl, "wfctl")

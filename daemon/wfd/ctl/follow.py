@@ -12,9 +12,10 @@ import click
 
 from wfd.adapters.place import Place, place
 from wfd.commands.inspect import last_run
-from wfd.commands.scope import job_in
+from wfd.commands.scope import job_in, namespace_of
 from wfd.ctl.scene import namespace_option, scene
 from wfd.domain import ids
+from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadInput, NotFound, WfdError
 from wfd.domain.job import Job
 from wfd.domain.run import Run, RunState
@@ -23,6 +24,7 @@ from wfd.edge import log_lines, stream
 from wfd.edge.document import dumps
 from wfd.edge.follow import follow, follow_together, last_lines
 from wfd.edge.shell import is_terminal, print_document
+from wfd.edge.take_branch import ways_to_take
 from wfd.edge.words import one_line, tame
 from wfd.store.alone import reading, utc_ms
 
@@ -211,3 +213,17 @@ def _tell_end(where: Place, run: Run) -> None:
     if now is not None and now.outcome is not None:
         said = f": {one_line(now.message)}" if now.message else ""
         click.secho(f"R{now.id} ended {now.outcome}{said}", dim=True)
+        _tell_how_to_take(where, now)
+
+
+def _tell_how_to_take(where: Place, run: Run) -> None:
+    """Where this was the last run of an assignment that is complete."""
+    with reading(where.store_path) as read:
+        found = read.one(Assignment, "assignment_by_id", id=run.assignment_id)
+        assert found is not None, "a row points at its assignment"
+        namespace = namespace_of(read, found.namespace_id)
+    ways = list(ways_to_take(found, namespace, Path.cwd()))
+    if ways:
+        click.echo(f"A{found.id} is {found.state}:")
+    for command, does in ways:
+        click.echo(f"  {command}  # {does}")

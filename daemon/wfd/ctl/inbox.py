@@ -1,5 +1,7 @@
 """wfctl's inbox, and a person's words on what lies in it."""
 
+from collections.abc import Iterator
+
 import click
 
 from wfd.commands.inbox import questions
@@ -14,6 +16,7 @@ from wfd.ctl.scene import (
 from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
 from wfd.domain.errors import BadInput
+from wfd.edge.editor import given_or_written
 from wfd.edge.inbox_page import (
     NOTHING_WAITS,
     inbox_document,
@@ -23,7 +26,10 @@ from wfd.edge.inbox_page import (
 from wfd.edge.page import print_page
 from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.watch import draw_or_watch
-from wfd.edge.words import one_line
+from wfd.edge.words import one_line, tame
+from wfd.rules.ways import options_of
+
+_MANY = 1000  # open questions
 
 
 @click.command()
@@ -76,16 +82,30 @@ _asked = click.argument("asked", metavar="QUESTION|ASSIGNMENT", type=_question_o
 
 @click.command()
 @_asked
-@click.argument("text", metavar="TEXT|-")
+@click.argument("text", metavar="[TEXT|-]", required=False)
 @namespace_option
 @json_option
-def answer(asked: dict[str, int], text: str, namespace: str | None, as_json: bool) -> None:
+def answer(asked: dict[str, int], text: str | None, namespace: str | None, as_json: bool) -> None:
     """Answer a question of the inbox: an option's number or words, or words of your own.
 
-    The assignment goes on, and all its later prompts hear the answer.
+    The assignment goes on, and all its later prompts hear the answer. Without TEXT your editor
+    opens for it, with the question.
     """
-    done = send_command("answer", namespace, **asked, text=text_or_stdin(text))
+    said = given_or_written(text, "the answer", *_asked_words(namespace, asked, text))
+    done = send_command("answer", namespace, **asked, text=said)
     _tell(done, as_json=as_json)
+
+
+def _asked_words(namespace: str | None, asked: dict[str, int], text: str | None) -> Iterator[str]:
+    """What is asked, for whoever writes the answer."""
+    if text is not None:
+        return
+    with wide_scene(namespace, is_all=namespace is None) as (read, here, _):
+        found = questions(read, here, _MANY, is_closed=False)
+    for one in found:
+        if one.id == asked.get("question") or one.assignment_id == asked.get("assignment"):
+            yield f"Q{one.id} asks: {tame(one.text)}"
+            yield from (f"{at}. {tame(said)}" for at, said in enumerate(options_of(one), 1))
 
 
 @click.command()

@@ -72,7 +72,7 @@ def assignments(
     """Assignments, the newest first.
 
     Columns: assignment, namespace, state, open jobs, jobs, cost, tokens, the PM's share,
-    made, north star.
+    made, goal. A narrow terminal leaves some of them out, the goal never.
     """
     state = None if status is None else AssignmentState(status)
 

@@ -63,9 +63,9 @@ def assignment(
         if as_json:
             print_document(chain_document(chain, stands.gates, stands.left))
         else:
-            print_page(chain_page(chain, stands.gates, here.now, stands.left))
+            print_page(chain_page(chain, stands.gates, here.now, stands.left, Path.cwd()))
 
-    draw_or_watch(draw, watch_s)
+    draw_or_watch(draw, watch_s, shows_end=True)
 
 
 @click.command()

@@ -75,6 +75,18 @@ def either_id(text: str) -> tuple[str, int]:
             raise BadInput(f"'{text}' may be an assignment or a job; say A7 or J42")
 
 
+def job_or_assignment(text: str) -> tuple[str, int]:
+    """("J", 42) for J42 and 42, ("A", 7) for A7. Raises BadInput, which names the right command."""
+    letter = text[:1].upper()
+    way_out = {
+        "R": "is a run, and a run ends with its job; 'wfctl jobs' lists those: wfctl cancel J42",
+        "Q": f'is a question: wfctl reject {text.upper()} --reason "…"',
+    }.get(letter)
+    if way_out is not None and text[1:].isdigit():
+        raise BadInput(f"'{text}' {way_out}")
+    return ("A", ids.assignment_id(text)) if letter == "A" else ("J", ids.job_id(text))
+
+
 def namespace_option(command: Command) -> Command:
     option = click.option(
         "--namespace", metavar="NAME", help="Instead of the one that this folder belongs to."

@@ -1,17 +1,24 @@
 """wfctl config show: every configured value as it counts here, and where it comes from."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from wfd.commands.scope import assignment_in
 from wfd.ctl.scene import json_option, namespace_option, scene
+from wfd.domain import ids
+from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.document import dumps
 from wfd.edge.shell import Group, print_document
 from wfd.edge.table import Cell, Column, cell, print_table
+
+if TYPE_CHECKING:  # for the checker alone: pydantic is slow to import
+    from wfd.config import Config, RepositoryConfig
 
 DEFAULT = "default"
 
@@ -26,16 +33,29 @@ def config() -> None:
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="As 'wfd start' was given."
 )
+@click.option(
+    "--assignment",
+    "assignment_id",
+    metavar="ASSIGNMENT",
+    type=ids.assignment_id,
+    help="With what 'wfctl override' has added to its caps.",
+)
 @namespace_option
 @json_option
 def show_config(
-    with_origin: bool, config_file: Path | None, namespace: str | None, as_json: bool
+    with_origin: bool,
+    config_file: Path | None,
+    assignment_id: int | None,
+    namespace: str | None,
+    as_json: bool,
 ) -> None:
     """Every key and its value; within a namespace, those of its repository too.
 
-    Columns: key, value, and with --origin what set it.
+    Gates and caps are those that the daemon goes by: the policy's, with what the configuration
+    sets over them. Columns: key, value, and with --origin what set it.
     """
-    values, origins = _effective(config_file, _namespace(namespace))
+    of = None if assignment_id is None else _assignment(assignment_id, namespace)
+    values, origins = _effective(config_file, _namespace(namespace), of)
     flat = dict(_flat(values))
     if as_json:
         document: object = values
@@ -50,7 +70,7 @@ def show_config(
 
 
 def _effective(
-    config_file: Path | None, namespace: Namespace | None
+    config_file: Path | None, namespace: Namespace | None, of: Assignment | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The values by their keys, and the origin of each dotted key that somebody set."""
     from wfd.adapters.assets import user_dir
@@ -63,10 +83,13 @@ def _effective(
         raise BadConfig(f"{error}{_of_daemon()}") from None
     values = config.model_dump(by_alias=True)
     set_by = origins(found)
-    if namespace is None:
-        return values, set_by
-    own, own_origins = _of_repository(namespace, config)
-    return {**values, **own}, {**set_by, **own_origins}
+    rules: RepositoryConfig = config
+    own_origins: dict[str, str] = {}
+    if namespace is not None:
+        rules, own_origins = _of_repository(namespace, config)
+    ruled = _ruled(rules, of)
+    by = {**set_by, **own_origins, **ruled.origins, **ruled.added}
+    return {**values, **rules.model_dump(by_alias=True), **ruled.values}, by
 
 
 def _of_daemon() -> str:
@@ -85,20 +108,63 @@ def _of_daemon() -> str:
     return f"; the daemon{when} goes on with the last good one"
 
 
-def _of_repository(namespace: Namespace, config: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the repository's accepted file makes of its keys; nothing while it is not accepted."""
+@dataclass(frozen=True)
+class _Ruled:
+    """Gates and caps as they are gone by."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]  # of what the policy says, where nothing is set over it
+    added: dict[str, str]  # of caps that a person has raised for one assignment
+
+
+def _ruled(rules: "RepositoryConfig", of: Assignment | None) -> _Ruled:
+    from pydantic.alias_generators import to_camel
+
+    from wfd.adapters.assets import policy_file
+    from wfd.rules.caps import caps_of
+    from wfd.rules.policy import parse
+
+    file = policy_file()
+    policy = parse(file.read_text(encoding="utf-8"), str(file))
+    caps = asdict(rules.caps_over(policy.caps))
+    own = caps if of is None else asdict(caps_of(of, rules.caps_over(policy.caps)))
+    gates = asdict(rules.gates_over(policy.gates))
+    return _Ruled(
+        values={
+            "gates": {to_camel(name): value for name, value in gates.items()},
+            "caps": {to_camel(name): value for name, value in own.items()},
+        },
+        origins={
+            f"{section}.{to_camel(name)}": str(file)
+            for section, names in (("gates", gates), ("caps", own))
+            for name in names
+            if getattr(getattr(rules, section), name, None) is None
+        },
+        added={
+            f"caps.{to_camel(name)}": f"allowance of A{of.id} over {dumps(caps[name])}"
+            for name in own
+            if of is not None and own[name] != caps[name]
+        },
+    )
+
+
+def _of_repository(
+    namespace: Namespace, config: "Config"
+) -> tuple["RepositoryConfig", dict[str, str]]:
+    """What the repository's accepted file makes of its keys; the daemon's while it is not."""
     from wfd.layers import REPOSITORY_FILE, Layer, for_repository, hash_of, origins, parse_json
 
     file = Path(namespace.checkout) / REPOSITORY_FILE
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}, {}
+        return config, {}
     if hash_of(text) != namespace.trusted_hash:
         click.echo(f"{file} is not accepted as it is, so it does not count: wfd trust", err=True)
-        return {}, {}
-    own = for_repository(config, text, str(file)).model_dump(by_alias=True)
-    return own, origins([Layer(str(file), parse_json(text, str(file)))])
+        return config, {}
+    return for_repository(config, text, str(file)), origins(
+        [Layer(str(file), parse_json(text, str(file)))]
+    )
 
 
 def _namespace(named: str | None) -> Namespace | None:
@@ -109,6 +175,11 @@ def _namespace(named: str | None) -> Namespace | None:
         if named is not None:
             raise
         return None  # the daemon's own keys can be shown anywhere
+
+
+def _assignment(assignment_id: int, named: str | None) -> Assignment:
+    with scene(named) as here:
+        return assignment_in(here.read, here.namespace.name, assignment_id)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,20 +1,29 @@
 """wfctl's commands that change something. Each is one command to the daemon."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from wfd.adapters.place import place
+from wfd.commands.scope import namespace_of
 from wfd.ctl.after import if_failed_option, many_jobs
-from wfd.ctl.scene import json_option, namespace_option
+from wfd.ctl.scene import job_or_assignment, json_option, look, namespace_option
 from wfd.ctl.sending import send_command, tell, unmerged_words
 from wfd.domain import ids
-from wfd.domain.assignment import AssignmentState
+from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import OnFailure
-from wfd.domain.errors import BadInput
-from wfd.edge.shell import text_or_stdin
+from wfd.domain.errors import BadInput, NotAllowed
+from wfd.edge.editor import given_or_written
+from wfd.edge.shell import is_terminal, text_or_stdin
+from wfd.edge.take_branch import ways_to_take
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
+
+_ABOUT_GOAL = """What do you want? The first line is its title in lists. Say what shall be so when
+it is done, and how one sees that; what must stay as it is; where to look."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,14 +42,14 @@ def _new_job_options(command: Command) -> Command:
 
 
 @click.command()
-@click.argument("text", metavar="TEXT|-")
+@click.argument("text", metavar="[TEXT|-]", required=False)
 @click.option("--type", "job_type", metavar="TYPE", help="The first job, instead of a PM's choice.")
 @click.option("--context", metavar="TEXT|-", help="What the first job is told.")
 @_new_job_options
 @namespace_option
 @json_option
 def create(
-    text: str,
+    text: str | None,
     job_type: str | None,
     context: str | None,
     harness: str | None,
@@ -52,16 +61,17 @@ def create(
     namespace: str | None,
     as_json: bool,
 ) -> None:
-    """Start an assignment: say what you want. '-' reads it from stdin.
+    """Start an assignment: say what you want.
 
-    Prints the id of the assignment alone when it is not on a terminal.
+    '-' reads it from stdin, and without TEXT your $VISUAL or $EDITOR opens for it. Prints the id of
+    the assignment alone when it is not on a terminal.
     """
     if text == context == "-":
         raise BadInput("only one of the two can come from stdin")
     answer = send_command(
         "create",
         namespace,
-        north_star=text_or_stdin(text),
+        north_star=given_or_written(text, "what you want", _ABOUT_GOAL),
         type=job_type,
         context=None if context is None else text_or_stdin(context),
         harness=harness,
@@ -79,7 +89,7 @@ def create(
 @click.command("insert-job")
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
 @click.option("--type", "job_type", metavar="TYPE", required=True)
-@click.option("--context", metavar="TEXT|-", required=True, help="What the job is told.")
+@click.option("--context", metavar="TEXT|-", help="What the job is told; else an editor opens.")
 @click.option("--run-after", metavar="TIME", help="30m, 2h, 1d or 2026-11-21T02:00.")
 @click.option("--after", metavar="JOB,…", type=many_jobs, default="", help="Once these are done.")
 @if_failed_option
@@ -91,7 +101,7 @@ def create(
 def insert_job(
     assignment_id: int,
     job_type: str,
-    context: str,
+    context: str | None,
     run_after: str | None,
     after: tuple[int, ...],
     if_failed: str | None,
@@ -122,7 +132,9 @@ def insert_job(
         namespace,
         assignment=assignment_id,
         type=job_type,
-        context=text_or_stdin(context),
+        context=given_or_written(
+            context, "--context", f"What is the {job_type} job of A{assignment_id} to do?"
+        ),
         harness=harness,
         ai=ai,
         labels=list(labels),
@@ -169,18 +181,33 @@ def update_assignment(
         force=force,
     )
     told = f"A{assignment_id} is {answer['state']}{unmerged_words(answer)}"
-    next_step = f"wfctl assignment A{assignment_id}"
+    next_step = "\n  ".join(_next_steps(assignment_id))
     tell(answer, str(answer["state"]), told, next_step, as_json=as_json)
+
+
+def _next_steps(assignment_id: int) -> list[str]:
+    """How to take its branch where it is complete, or where to look."""
+    with look(place()) as read:
+        found = read.one(Assignment, "assignment_by_id", id=assignment_id)
+        assert found is not None, "a command has just moved it"
+        namespace = namespace_of(read, found.namespace_id)
+    ways = [command for command, _ in ways_to_take(found, namespace, Path.cwd())]
+    return ways or [f"wfctl assignment A{assignment_id}"]
 
 
 @click.command()
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
-@click.argument("text", metavar="TEXT|-")
+@click.argument("text", metavar="[TEXT|-]", required=False)
 @namespace_option
 @json_option
-def note(assignment_id: int, text: str, namespace: str | None, as_json: bool) -> None:
-    """Tell an assignment something that its next prompts should know."""
-    answer = send_command("note", namespace, assignment=assignment_id, text=text_or_stdin(text))
+def note(assignment_id: int, text: str | None, namespace: str | None, as_json: bool) -> None:
+    """Tell an assignment something that its next prompts should know.
+
+    Without TEXT your editor opens for it.
+    """
+    about = f"What should the next prompts of A{assignment_id} know?"
+    said = given_or_written(text, "the text of the note", about)
+    answer = send_command("note", namespace, assignment=assignment_id, text=said)
     told = f"A{assignment_id} will hear it with its next prompt"
     next_step = f"wfctl assignment A{assignment_id}"
     tell(answer, str(answer["note"]), told, next_step, as_json=as_json)
@@ -200,12 +227,45 @@ def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@click.argument("thing", metavar="JOB|ASSIGNMENT", type=job_or_assignment)
 @click.option("--reason", help="Why; it is recorded.")
+@click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask; for an assignment.")
 @namespace_option
 @json_option
-def cancel(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
-    """Cancel an open job; a running one ends within seconds."""
+def cancel(
+    thing: tuple[str, int], reason: str | None, is_sure: bool, namespace: str | None, as_json: bool
+) -> None:
+    """Cancel an open job, or a whole assignment (A7) with all that is open in it.
+
+    What is running ends within seconds. The branch and all snapshots of an assignment stay. On a
+    terminal it asks before it cancels an assignment.
+    """
+    letter, number = thing
+    if letter == "A":
+        _cancel_assignment(number, reason, is_sure, namespace, as_json)
+    else:
+        _cancel_job(number, reason, namespace, as_json)
+
+
+def _cancel_assignment(
+    number: int, reason: str | None, is_sure: bool, namespace: str | None, as_json: bool
+) -> None:
+    asks = not is_sure and is_terminal() and sys.stdin.isatty()
+    if asks and not click.confirm(f"Cancel A{number} and all that is open in it?"):
+        raise NotAllowed(f"A{number} is left as it is")
+    answer = send_command(
+        "update_assignment",
+        namespace,
+        assignment=number,
+        status=AssignmentState.CANCELLED,
+        reason=reason,
+    )
+    state = str(answer["state"])
+    told = f"A{number} is {state}; its branch and its snapshots stay"
+    tell(answer, state, told, f"wfctl assignment A{number}", as_json=as_json)
+
+
+def _cancel_job(job_id: int, reason: str | None, namespace: str | None, as_json: bool) -> None:
     answer = send_command("cancel_job", namespace, job=job_id, reason=reason)
     state = str(answer["state"])
     is_ending = state == "running"

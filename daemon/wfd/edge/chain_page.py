@@ -1,6 +1,7 @@
 """One assignment: its north star, its state, and its chain in order."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from wfd.commands.inspect import Chain, JobStep
@@ -15,6 +16,7 @@ from wfd.edge.outcome_word import ended
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
+from wfd.edge.take_branch import ways_to_take
 from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
 from wfd.rules.share import pm_share
 from wfd.rules.ways import ways
@@ -31,9 +33,16 @@ class Gate(Protocol):
 
 
 def chain_page(
-    chain: Chain, gates: Sequence[Gate] | None, now: int, left: Sequence[str] = ()
+    chain: Chain,
+    gates: Sequence[Gate] | None,
+    now: int,
+    left: Sequence[str] = (),
+    folder: Path = Path(),
 ) -> Iterator[PageLine]:
-    """`gates` is None where they could not be told; `left` is what is left of its caps."""
+    """`gates` is None where they could not be told; `left` is what is left of its caps.
+
+    `folder` is where the caller stands, for commands that they may paste.
+    """
     assignment = chain.assignment
     yield title(
         "assignment",
@@ -64,6 +73,8 @@ def chain_page(
             yield _decision_line(step, now)
         else:
             yield from _job_lines(step, now)
+    for command, does in ways_to_take(assignment, chain.namespace, folder):
+        yield fact("take_it", command, does)
 
 
 def chain_document(

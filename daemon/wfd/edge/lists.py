@@ -29,10 +29,10 @@ def print_queue(jobs: Sequence[QueuedJob], now: int, ais: Ais, *, is_all: bool =
         Column("NAMESPACE", is_for_programs=not is_all),
         Column("TYPE"),
         Column("STATE"),
-        Column("PRIO", is_number=True),
+        Column("PRIO", is_number=True, gives_way=2),
         Column("HARNESS", can_wrap=True),
         Column("WAITS FOR", can_wrap=True),
-        Column("MADE"),
+        Column("MADE", gives_way=1),
         Column("LANE", is_for_programs=all(job.lane in (MAIN_LANE, PM_LANE) for job in jobs)),
         Column("LOCKS", can_wrap=True, is_for_programs=all(job.locks is None for job in jobs)),
     ]
@@ -62,12 +62,12 @@ def print_assignments(
         Column("NAMESPACE", is_for_programs=not is_all),
         Column("STATE"),
         Column("OPEN", is_number=True),
-        Column("JOBS", is_number=True),
-        Column("COST", can_wrap=True),
-        Column("TOKENS", is_number=True),
-        Column("PM", is_number=True),
-        Column("MADE"),
-        Column("NORTH STAR", can_cut=True),
+        Column("JOBS", is_number=True, gives_way=3),
+        Column("COST", can_wrap=True, gives_way=1),
+        Column("TOKENS", is_number=True, gives_way=4),
+        Column("PM", is_number=True, gives_way=5),
+        Column("MADE", gives_way=2),
+        Column("GOAL", can_cut=True),
     ]
     rows = [_assignment_row(one, now) for one in assignments]
     print_table(columns, rows, empty=NO_ASSIGNMENT)
@@ -81,10 +81,10 @@ def print_jobs(jobs: Sequence[ListedJob], now: int, *, is_all: bool = False) -> 
         Column("TYPE"),
         Column("STATE"),
         Column("OUTCOME"),
-        Column("ATTEMPT", is_number=True),
-        Column("BY"),
-        Column("MADE"),
-        Column("TOOK"),
+        Column("ATTEMPT", is_number=True, gives_way=3),
+        Column("BY", gives_way=2),
+        Column("MADE", gives_way=1),
+        Column("TOOK", gives_way=4),
     ]
     print_table(columns, [_job_row(job, now) for job in jobs], empty=NO_JOB)
 

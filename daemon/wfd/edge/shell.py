@@ -3,16 +3,19 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from wfd.domain.errors import BadInput, WfdError
+from wfd.edge.command_map import EXAMPLES, SECTIONS, hint
 from wfd.edge.words import tame
 
 INTERRUPTED = 130
+SHELLS = ("bash", "zsh", "fish")
+_SHORT = 200  # characters: the first sentence of a command's help, whole
 
 
 class Group(click.Group):
@@ -21,6 +24,9 @@ class Group(click.Group):
     `elsewhere` maps names to the modules in which their commands stand, each imported only
     when it is called for: a short command does not pay for the long ones.
     """
+
+    # what a command becomes before it is used; set where a shell asks for completions
+    dress: ClassVar[Callable[[click.Command], None] | None] = None
 
     def __init__(self, *args: Any, elsewhere: Mapping[str, str] | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -32,9 +38,26 @@ class Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self._elsewhere:
             module = importlib.import_module(self._elsewhere[cmd_name])
-            command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-            return command
-        return super().get_command(ctx, cmd_name)
+            found: click.Command | None = getattr(module, cmd_name.replace("-", "_"))
+        else:
+            found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _add_example(found, f"{ctx.command_path} {cmd_name}")
+            if Group.dress is not None:
+                Group.dress(found)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By what a person wants to do; what is in no section comes last."""
+        left = self.list_commands(ctx)
+        sections = [(head, names.split()) for head, names in SECTIONS.get(ctx.command_path, ())]
+        sections.append(("Others" if sections else "Commands", left))
+        for heading, wanted in sections:
+            names = [name for name in wanted if name in left]
+            left = [name for name in left if name not in names]
+            if names:
+                with formatter.section(heading):
+                    formatter.write_dl([self._in_short(ctx, name) for name in names])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,13 +75,22 @@ class Group(click.Group):
             return 0
         return result
 
-    def _unknown(self, ctx: click.Context, name: str) -> str:
-        import difflib  # late: only a slip needs it
+    def _in_short(self, ctx: click.Context, name: str) -> tuple[str, str]:
+        command = self.get_command(ctx, name)
+        assert command is not None, "it is one of those that are listed"
+        return name, command.get_short_help_str(_SHORT)
 
+    def _unknown(self, ctx: click.Context, name: str) -> str:
         names = self.list_commands(ctx)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-        return f"no command '{tame(name)}'; {hint}"
+        meant = hint(ctx.command_path, names, name)
+        way_out = f"did you mean '{meant}'?" if meant else f"known: {', '.join(names)}"
+        return f"no command '{tame(name)}'; {way_out}"
+
+
+def _add_example(command: click.Command, path: str) -> None:
+    example = EXAMPLES.get(path)
+    if example is not None:
+        command.epilog = f"\b\nExample:\n  {example}"
 
 
 def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoReturn:
@@ -83,6 +115,24 @@ def run(group: click.Group, name: str, argv: Sequence[str] | None = None) -> NoR
     except OSError as error:
         _say(name, args, "Broken", str(error))
         sys.exit(1)
+
+
+def is_completing(name: str) -> bool:
+    """Whether a shell asks what could be typed, and not a person for something to be done."""
+    return _completion_variable(name) in os.environ
+
+
+def print_completion(group: click.Group, name: str, shell: str) -> None:
+    """The script that makes a shell ask for completions."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows all of SHELLS"
+    click.echo(kind(group, {}, name, _completion_variable(name)).source())
+
+
+def _completion_variable(name: str) -> str:
+    return f"_{name.upper()}_COMPLETE"
 
 
 def text_or_stdin(text: str) -> str:

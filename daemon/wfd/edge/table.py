@@ -16,6 +16,7 @@ class Column:
     can_cut: bool = False  # free text that has one line, of what room is left, and "…" at its end
     is_number: bool = False
     is_for_programs: bool = False  # a person does not see it
+    gives_way: int = 0  # on a narrow terminal columns go, the highest first; 0: it stays
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Cell:
 _GAP = 2  # between columns
 _LEAST_WRAPPED, _LEAST_CUT = 8, 20  # so far these give way before the others do
 _LEAST = 3
+_COMFORT_CUT, _COMFORT_WRAPPED = 28, 12  # columns go for so much room for the others
 
 STATE_COLOURS = {
     "running": "cyan",
@@ -73,9 +75,9 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> No
     from rich.table import Table
     from rich.text import Text
 
-    indices = [index for index, column in enumerate(columns) if not column.is_for_programs]
-    shown = [columns[index] for index in indices]
     console = Console(highlight=False, markup=False, emoji=False)
+    indices = _kept(columns, rows, console.width)
+    shown = [columns[index] for index in indices]
     gaps = _GAP * (len(shown) - 1)
     widths = _fitted(shown, _natural(columns, rows, indices), console.width - gaps)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
@@ -92,6 +94,26 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> No
     # one that is too narrow for any of this is left to the terminal to break, not to rich to crop
     console.width = max(console.width, sum(widths) + gaps)
     console.print(table)
+
+
+def _kept(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> list[int]:
+    """The columns that a person sees: as many as leave comfortable room for their texts."""
+    indices = [index for index, column in enumerate(columns) if not column.is_for_programs]
+    natural = dict(zip(indices, _natural(columns, rows, indices), strict=True))
+    wanted = {index: _comfortable(columns[index], natural[index]) for index in indices}
+    going = sorted(
+        (index for index in indices if columns[index].gives_way),
+        key=lambda index: columns[index].gives_way,
+    )
+    while going and sum(wanted[index] + _GAP for index in indices) - _GAP > width:
+        indices.remove(going.pop())
+    return indices
+
+
+def _comfortable(column: Column, natural: int) -> int:
+    if column.can_cut:
+        return min(natural, _COMFORT_CUT)
+    return min(natural, _COMFORT_WRAPPED) if column.can_wrap else natural
 
 
 def _natural(

@@ -24,10 +24,10 @@ from wfd.engine.steps import Step, reached
 from wfd.ports import LeftOut, Snapshot, Tx
 from wfd.rules import asking, verdict
 from wfd.rules.clip import named
+from wfd.rules.commit_message import commit_message
 from wfd.rules.globs import outside
 from wfd.rules.policy import Then
 
-MAX_TITLE = 60
 MAX_ASTRAY = 20  # paths
 BEYOND = "outside the paths that it declared: "
 ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
@@ -101,7 +101,12 @@ async def _gather(
 ) -> Closing:
     assignment = await _assignment(parts, lease)
     taken = await parts.workspaces.snapshot(
-        lease.namespace, assignment, lease.job.id, lease.run.id, _title(lease.job)
+        lease.namespace,
+        assignment,
+        lease.job.id,
+        lease.run.id,
+        commit_message(lease.job, assignment),
+        by_user=settings.repository.commit_author == "user",
     )
     reached(Step.TAKEN)
     await need_lease(parts, lease)
@@ -283,11 +288,6 @@ async def _checks(
     )
     await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
     return [replace(piece, tree=kept.tree, commit_id=kept.commit) for piece in done]
-
-
-def _title(job: Job) -> str:
-    first = job.context.strip().splitlines()[0] if job.context.strip() else job.type
-    return f"{job.type}: {first[:MAX_TITLE]}"
 
 
 def _unknown(job: Job) -> Template:

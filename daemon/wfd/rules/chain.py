@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wfd.domain.decision import Decision
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.domain.ids import JobId
-from wfd.domain.job import By, Job, JobState
+from wfd.domain.job import CLOSED, By, Job, JobState
 from wfd.domain.outcome import Kind
 from wfd.domain.run import Run
 from wfd.rules.clip import one_line
@@ -30,7 +30,7 @@ class Link:
     answer: str  # its first words
 
     def __str__(self) -> str:
-        parts = [f"J{self.id} {self.type}: {self.outcome or self.state}"]
+        parts = [f"J{self.id} {self.type}: {self._stand}"]
         if self.retry_of:
             parts.append(f"a retry of J{self.retry_of}")
         if self.verdict:
@@ -40,6 +40,13 @@ class Link:
         if self.answer:
             parts.append(f"it said: {self.answer}")
         return "; ".join(parts)
+
+    @property
+    def _stand(self) -> str:
+        """How it ended; an open job has not, whatever became of its last run."""
+        if self.state in CLOSED:
+            return self.outcome or self.state
+        return f"{self.state} again after {self.outcome}" if self.outcome else self.state
 
 
 def links(

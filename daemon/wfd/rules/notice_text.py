@@ -8,6 +8,7 @@ from wfd.rules.clip import one_line
 from wfd.rules.notices import GIVEN_UP, STOPPED, data_of, question_of
 from wfd.rules.tame import tame
 
+COMPLETED = "assignment.completed"
 _MAX_TITLE = 60
 _MAX_SENTENCE = 300
 _MAX_FACTS = 4
@@ -94,6 +95,9 @@ def _to_type(event: Event, namespace: str | None) -> str:
         return "wfctl ai list"
     if event.assignment_id is None:
         return "wfd status"
+    if event.kind == COMPLETED:
+        branch = f"wfd/A{event.assignment_id}"
+        return f"wfctl diff A{event.assignment_id}{where}; in its checkout: git merge {branch}"
     if event.kind in STOPPED:
         return f'wfctl update-assignment A{event.assignment_id} --status active --reason "…"{where}'
     return f"wfctl assignment A{event.assignment_id}{where}"

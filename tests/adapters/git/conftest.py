@@ -54,10 +54,10 @@ class Ground:
         )
         return made
 
-    async def snapshot(self, title: str = "Do it") -> Snapshot:
+    async def snapshot(self, title: str = "Do it", *, by_user: bool = False) -> Snapshot:
         self.runs += 1
         taken = await self.workspaces.snapshot(
-            self.namespace, self.assignment, JobId(42), RunId(self.runs), title
+            self.namespace, self.assignment, JobId(42), RunId(self.runs), title, by_user=by_user
         )
         await self.deliver(taken, moves_branch=False)
         return taken

@@ -61,7 +61,7 @@ async def test_what_two_lanes_did_comes_together_and_says_who_did_it(ground: "Gr
     files = ground.files("wfd/A7")
     assert (files["a/a.txt"], files["b/b.txt"]) == ("a", "b")
     said = ground.git("log", "-1", "--format=%s%n%(trailers:only)", "wfd/A7").split("\n")
-    assert said == ["merge: wfd/A7-J2 into wfd/A7", "Wfd-Job: J51", "Wfd-Run: R51"]
+    assert said == ["Merge wfd/A7-J2 into wfd/A7", "Wfd-Job: J51", "Wfd-Run: R51"]
     ground.git("fsck", "--strict")
 
 

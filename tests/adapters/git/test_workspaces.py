@@ -115,7 +115,7 @@ async def test_a_snapshot_holds_all_that_differs_but_what_is_ignored(ground: "Gr
     (ground.workspace / "new.py").write_text("new\n")
     (ground.workspace / "debug.log").write_text("noise\n")
 
-    taken = await ground.snapshot("Add\na\0 total")
+    taken = await ground.snapshot("Add a\0total\n\nGoal A7")
 
     assert taken.parent_commit == made.head_commit
     assert not taken.is_empty
@@ -126,8 +126,41 @@ async def test_a_snapshot_holds_all_that_differs_but_what_is_ignored(ground: "Gr
     }
     assert ground.git("rev-parse", "refs/wfd/A7/R101") == taken.commit
     message = ground.git("log", "-1", "--format=%B", taken.commit)
-    assert message == "Add a total\n\nWfd-Job: J42\nWfd-Run: R101"
+    subject, goal, files, trailers = message.split("\n\n")
+    assert (subject, goal) == ("Add a total", "Goal A7")
+    assert files == "D README\nA new.py\nM src/cart.py"
+    assert trailers == "Wfd-Job: J42\nWfd-Run: R101"
     assert ground.git("log", "-1", "--format=%an %ae", taken.commit) == "wfd wfd@localhost"
+
+
+async def test_a_message_names_ten_files_and_counts_the_rest(ground: "Ground") -> None:
+    await ground.prepare()
+    for number in range(12):
+        (ground.workspace / f"{number:02}\n.py").write_text("new\n")
+
+    taken = await ground.snapshot()
+
+    files = ground.git("log", "-1", "--format=%B", taken.commit).split("\n\n")[1].split("\n")
+    assert files[0] == "A 00\\n.py"
+    assert (len(files), files[-1]) == (11, "and 2 more")
+
+
+async def test_the_user_is_the_author_where_that_is_wanted_and_their_git_names_one(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    ground.git("config", "user.name", "Ada <L>")
+    ground.git("config", "user.email", "ada@example.org")
+    (ground.workspace / "new.py").write_text("new\n")
+    by_user = await ground.snapshot(by_user=True)
+    await ground.advance(by_user)
+    ground.git("config", "user.name", " .; ")
+    (ground.workspace / "other.py").write_text("new\n")
+    nameless = await ground.snapshot(by_user=True)
+
+    form = "--format=%an %ae, %cn"
+    assert ground.git("log", "-1", form, by_user.commit) == "Ada L ada@example.org, wfd"
+    assert ground.git("log", "-1", form, nameless.commit) == "wfd wfd@localhost, wfd"
 
 
 async def test_nothing_new_is_the_head_itself(ground: "Ground") -> None:

@@ -11,6 +11,7 @@ from wfd_runners.fields import clip, items, mappings, number, text, whole
 MAX_MESSAGE = 500
 BUDGET = "error_max_budget_usd"
 NO_ANSWER = frozenset({"", "(no content)"})
+PROMPT_QUOTED = "Original prompt:"  # a hook that takes a prompt has the CLI repeat all of it
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,18 @@ class Result:
         return self.kind is Kind.POISONED and "no conversation found" in self.message.lower()
 
     @classmethod
-    def of(cls, event: Mapping[str, object], word: Word | None) -> "Result":
-        """A result event, read beside the CLI's own last words when the agent's came before."""
+    def of(
+        cls, event: Mapping[str, object], word: Word | None, notice: str = "", *, has_turn: bool
+    ) -> "Result":
+        """A result event, read beside the CLI's own last words when the agent's came before.
+
+        `has_turn` says that a model has answered in this process, `notice` why it was not asked.
+        """
         is_aborted = _is_aborted(event)
-        kind, message = _verdict(event, word, is_aborted=is_aborted)
+        if word is None and not is_aborted and not has_turn and _was_not_asked(event):
+            kind, message = _unasked(text(event, "result") or notice or _errors(event))
+        else:
+            kind, message = _verdict(event, word, is_aborted=is_aborted)
         cost = number(event, "total_cost_usd")
         # The model's broken-off message is paid for, and the CLI reports it as nothing.
         is_measured = not (is_aborted and not cost)
@@ -70,6 +79,23 @@ def _is_aborted(event: Mapping[str, object]) -> bool:
         return False
     reason = text(event, "terminal_reason") or ""
     return reason.startswith("aborted") or "ede_diagnostic" in _errors(event)
+
+
+def _was_not_asked(event: Mapping[str, object]) -> bool:
+    """A success of no turn, or one that no token went into."""
+    if event.get("subtype") != "success" or event.get("is_error") is not False:
+        return False
+    tokens = used_by(event).tokens
+    return tokens == 0 or (not tokens and whole(event, "num_turns") == 0)
+
+
+def _unasked(words: str) -> tuple[Kind, str]:
+    """What it means that the CLI has answered in the model's place."""
+    said = " ".join(words.partition(PROMPT_QUOTED)[0].split())
+    message = f"no model was asked: {said}" if said else "no model was asked, and nothing said why"
+    if "hook" in said.lower():  # of the person's own, who has to see to it
+        return Kind.USAGE, message
+    return by_words(said) or Kind.FAILED, message
 
 
 def _verdict(

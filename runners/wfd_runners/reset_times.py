@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 MAX_LEADS = 20  # places in one text where a time may stand
 MAX_PIECES = 6  # of a time: a weekday, a date, a clock, a zone
 MAX_AHEAD_MS = 366 * 86_400_000  # what lies further on is a number in a wrong unit
+MIN_MILLIS = 10**11  # as seconds, the year 5138
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -102,6 +103,13 @@ def reset_time(words: str, now: int) -> int | None:
         if at is not None and now < at <= now + MAX_AHEAD_MS:
             return at
     return None
+
+
+def of_epoch(told: float | None) -> int | None:
+    """Unix seconds in milliseconds; as they are where they can only be milliseconds already."""
+    if told is None:
+        return None
+    return int(told if told >= MIN_MILLIS else told * 1000)
 
 
 def names_a_time(words: str) -> bool:

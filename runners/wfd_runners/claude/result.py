@@ -23,6 +23,16 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a stream had told when its result came."""
+
+    word: Word | None  # set while the CLI's own words were the last ones
+    said: str  # the agent's last words
+    notice: str  # why the CLI did not go on with a prompt
+    has_turn: bool  # a model has answered in this process
+
+
+@dataclass(frozen=True)
 class Result:
     kind: Kind
     message: str
@@ -45,18 +55,13 @@ class Result:
         return self.kind is Kind.POISONED and "no conversation found" in self.message.lower()
 
     @classmethod
-    def of(
-        cls, event: Mapping[str, object], word: Word | None, notice: str = "", *, has_turn: bool
-    ) -> "Result":
-        """A result event, read beside the CLI's own last words when the agent's came before.
-
-        `has_turn` says that a model has answered in this process, `notice` why it was not asked.
-        """
+    def of(cls, event: Mapping[str, object], before: Before) -> "Result":
+        """A result event, read beside what came before it."""
         is_aborted = _is_aborted(event)
-        if word is None and not is_aborted and not has_turn and _was_not_asked(event):
-            kind, message = _unasked(text(event, "result") or notice or _errors(event))
+        if not before.has_turn and before.word is None and _was_not_asked(event):
+            kind, message = _unasked(text(event, "result") or before.notice)
         else:
-            kind, message = _verdict(event, word, is_aborted=is_aborted)
+            kind, message = _verdict(event, before, is_aborted=is_aborted)
         cost = number(event, "total_cost_usd")
         # The model's broken-off message is paid for, and the CLI reports it as nothing.
         is_measured = not (is_aborted and not cost)
@@ -98,9 +103,7 @@ def _unasked(words: str) -> tuple[Kind, str]:
     return by_words(said) or Kind.FAILED, message
 
 
-def _verdict(
-    event: Mapping[str, object], word: Word | None, *, is_aborted: bool
-) -> tuple[Kind, str]:
+def _verdict(event: Mapping[str, object], before: Before, *, is_aborted: bool) -> tuple[Kind, str]:
     if is_aborted:
         # Nobody of ours sent the signal (or `conclude` decides otherwise): the run was cut
         # off, the agent did not fail, and a free retry could go on for ever.
@@ -109,20 +112,20 @@ def _verdict(
         return _failure(event, _errors(event) or str(event.get("subtype")))
     answer = text(event, "result") or ""
     if event.get("is_error") is not False:
-        return _failure(event, answer or "failed without a word", word)
+        return _failure(event, answer or "failed without a word", before)
     if event.get("stop_reason") == "refusal":
         return Kind.FAILED, f"refused: {answer}"
     if event.get("structured_output") is not None:
         return Kind.SUCCEEDED, ""
     if answer.strip() in NO_ANSWER:
         return Kind.FAILED, "empty answer"
-    if word is not None:  # the CLI answered itself: a slash command, or a limit read as done
-        return _failure(event, answer, word)
+    if before.word is not None:  # the CLI answered itself: a command, or a limit read as done
+        return _failure(event, answer, before)
     return Kind.SUCCEEDED, ""
 
 
 def _failure(
-    event: Mapping[str, object], message: str, word: Word | None = None
+    event: Mapping[str, object], message: str, before: Before | None = None
 ) -> tuple[Kind, str]:
     subtype = text(event, "subtype") or ""
     if subtype == BUDGET:  # which was a cap of ours: raise it, and the session goes on
@@ -132,7 +135,12 @@ def _failure(
     if event.get("terminal_reason") == "prompt_too_long":
         return Kind.POISONED, message
     status = whole(event, "api_error_status")
-    kind = by_code(word.error if word else None, status) or by_words(message)
+    word = before.word if before else None
+    kind = by_code(word.error if word else None, status)
+    # An agent that fails may have written about limits and logins, and none of it is a cause.
+    is_agents = before is not None and word is None and message == before.said
+    if kind is None and not is_agents:
+        kind = by_words(message)
     if kind is not None:
         return kind, message
     # The API refuses the conversation as such: only a fresh session can help.

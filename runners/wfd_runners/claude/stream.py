@@ -19,13 +19,14 @@ from wfd.domain.signal import (
 )
 from wfd.ports import End
 from wfd_runners.claude.causes import by_code, by_words
-from wfd_runners.claude.result import Result, Word
+from wfd_runners.claude.result import Before, Result, Word
 from wfd_runners.claude.tasks import Tasks
 from wfd_runners.claude.told import Told
 from wfd_runners.ending import Complaint, cut_short, ended, remarks, with_reset
 from wfd_runners.event import event_of
 from wfd_runners.fields import clip, items, mapping, mappings, number, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
+from wfd_runners.reset_times import of_epoch
 
 MAX_SUMMARY = 2_000
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI itself wrote
@@ -48,7 +49,7 @@ class ClaudeCodec:
         self._told = Told()
         self._reset_at: int | None = None
         self._tasks = Tasks()
-        self._retry: Complaint | None = None  # why it tries again, until its model answers
+        self._trouble: Complaint | None = None  # why it waits, until its model answers
         self._notice = ""  # why the CLI did not go on with a prompt
         self._has_turn = False  # a model has answered
         self._result: Result | None = None
@@ -92,7 +93,7 @@ class ClaudeCodec:
                 return self._init(event)
             case "api_retry":
                 if _is_main(event):
-                    self._retry = _cause_of_retry(event)
+                    self._trouble = _cause_of_retry(event)
                 return (_retry(event),)
             case "informational" if event.get("prevent_continuation") is True:
                 self._notice = text(event, "content") or self._notice
@@ -118,7 +119,7 @@ class ClaudeCodec:
         if message.get("model") == SYNTHETIC:
             return self._synthetic(event, message, is_main)
         if is_main:
-            self._word = self._retry = None
+            self._word = self._trouble = None
             self._has_turn = True
             self._tasks.agent_goes_on()
         self._told.add(message)
@@ -155,15 +156,16 @@ class ClaudeCodec:
         status = text(info, "status") or "unknown"
         # A rejected window that is paid for as overage stops nothing.
         is_rejected = status == "rejected" and info.get("isUsingOverage") is not True
-        seconds = whole(info, "resetsAt")
-        reset_at = None if seconds is None else seconds * 1000
+        reset_at = of_epoch(whole(info, "resetsAt"))
+        message = clip(f"{text(info, 'rateLimitType') or 'usage'} limit: {status}", MAX_NOISE)
         if is_rejected:
             self._reset_at = reset_at
-        name = text(info, "rateLimitType") or "usage"
-        return (LimitSeen(is_rejected, reset_at, clip(f"{name} limit: {status}", MAX_NOISE)),)
+            self._trouble = Complaint(Kind.RATE_LIMITED, message, goes_on=True)
+        return (LimitSeen(is_rejected, reset_at, message),)
 
     def _finish(self, event: Mapping[str, object]) -> Sequence[Signal]:
-        result = Result.of(event, self._word, self._notice, has_turn=self._has_turn)
+        before = Before(self._word, self._words, self._notice, self._has_turn)
+        result = Result.of(event, before)
         # The end of a turn that was broken off takes nothing back from one that had ended.
         if self._result is None or not result.is_aborted:
             self._result = result
@@ -194,7 +196,7 @@ class ClaudeCodec:
     def _complaint(self) -> Complaint | None:
         """What it told last, if that was a failure."""
         if self._word is None:
-            return self._retry
+            return self._trouble
         kind = by_code(self._word.error, None) or by_words(self._word.text)
         return Complaint(kind, self._word.text)
 

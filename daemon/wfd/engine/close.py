@@ -74,6 +74,8 @@ def _close(
         is_ais_own=closing.blames_ai,
         soon_ms=soon_ms,
     )
+    if any(one.event == "ai.mended" for one in findings):  # which may have let it go on
+        over = replace(over, assignment=get_assignment(tx, over.assignment.id))
     next_ = _next(tx, over, settings, roll)
     if soon_ms is not None:
         next_ = once_more(over.outcome, over.session, tx.now + soon_ms)

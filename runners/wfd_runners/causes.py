@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from wfd.domain.outcome import Kind
 from wfd_runners.reset_times import names_a_time
 
+MAX_WORDS = 4_000  # characters: a sentence of failure has fewer, and an answer may have millions
+
 Table = Sequence[tuple[Kind, re.Pattern[str]]]
 
 _NOUN = (
@@ -72,6 +74,7 @@ def is_limit(words: str) -> bool:
 
     It says that something is used up, or names what has a limit and when that begins anew.
     """
+    words = words[:MAX_WORDS]
     if _IS_NAMED.search(words) and names_a_time(words):
         return True
     return _IS_SPENT.search(words) is not None and _NO_ACCOUNTS.search(words) is None

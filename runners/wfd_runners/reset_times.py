@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
+MAX_WORDS = 4_000  # characters of a text that are looked at
 MAX_LEADS = 20  # places in one text where a time may stand
 MAX_PIECES = 6  # of a time: a weekday, a date, a clock, a zone
 MAX_AHEAD_MS = 366 * 86_400_000  # what lies further on is a number in a wrong unit
@@ -94,6 +95,7 @@ def reset_time(words: str, now: int) -> int | None:
     None when it names none within a year, or names a zone that is not known. Without a zone
     the clock is the machine's own, which is also the CLI's.
     """
+    words = words[:MAX_WORDS]
     for lead in islice(_LEAD.finditer(words), MAX_LEADS):
         try:
             at = _named(words, lead, now)

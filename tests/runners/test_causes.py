@@ -85,6 +85,11 @@ def test_a_limit_that_no_waiting_lifts_is_none_of_the_account(words: str) -> Non
     assert not is_limit(words)
 
 
+@pytest.mark.parametrize("words", ["usage ", "resets ", "out of ", "limit |", "1 "])
+def test_a_failure_of_millions_of_characters_is_read_only_at_its_beginning(words: str) -> None:
+    assert not is_limit(words * 500_000 + "weekly limit reached")
+
+
 @pytest.mark.parametrize("words", LIMITS)
 @pytest.mark.parametrize("cli", SAID)
 def test_an_agent_that_writes_about_limits_has_reached_none(cli: str, words: str) -> None:

@@ -209,6 +209,7 @@ class RepositoryConfig(_Section):
     timeout_ms: PositiveInt | dict[str, PositiveInt] = 3_600_000
     stall_ms: PositiveInt = 600_000
     startup_ms: PositiveInt = 120_000
+    after_result_ms: PositiveInt = 3_000
     harness_defaults: dict[str, Name] = {"default": "claude"}
     checks: dict[CheckName, CheckCommand] = {}
     check_timeout_ms: PositiveInt = 900_000

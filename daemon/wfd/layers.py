@@ -35,6 +35,7 @@ _FROM_ENVIRONMENT = {
     "WFD_TIMEOUT_MS": ("timeoutMs",),
     "WFD_STALL_MS": ("stallMs",),
     "WFD_STARTUP_MS": ("startupMs",),
+    "WFD_AFTER_RESULT_MS": ("afterResultMs",),
     "WFD_LEASE_TTL_MS": ("leaseTtlMs",),
     "WFD_GRACE_MS": ("graceMs",),
     "WFD_DRAIN_MS": ("drainMs",),

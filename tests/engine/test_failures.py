@@ -69,8 +69,8 @@ async def test_a_retry_by_the_pm_goes_on_in_the_session_of_the_try_before(bench:
 
 
 async def test_a_missing_login_blocks_and_setting_it_active_goes_on(bench: "Bench") -> None:
-    denied = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
-    bench.plays({"implement": [[denied, EDIT]]})
+    denied = {"error": {"status": 401, "text": "Invalid API key"}}
+    bench.plays({"implement": [[{**denied, "run": 1}, {**denied, "run": 2}, EDIT]]})
     async with bench.running() as engine:
         one = await started(engine)
         assignment = await engine.settled(one)
@@ -79,8 +79,21 @@ async def test_a_missing_login_blocks_and_setting_it_active_goes_on(bench: "Benc
         assert "--status active" in assignment.reason
         job = (await engine.jobs(one))[0]
         assert (job.state, job.waits_for, job.attempts) == ("waiting", "assignment", 1)
+        assert [run.outcome for run in await engine.runs(one)] == ["auth", "auth"]
         await engine.send("update_assignment", assignment=one, status="active")
         assert (await engine.settled(one)).state == "complete"
+
+
+async def test_a_login_that_fails_once_is_tried_again_and_nobody_is_asked(bench: "Bench") -> None:
+    words = "Failed to authenticate: OAuth session expired and could not be refreshed"
+    bench.plays({"implement": [[{"error": {"status": 401, "text": words}, "run": 1}, EDIT]]})
+    async with bench.running() as engine:
+        one = await started(engine)
+        assert (await engine.settled(one)).state == "complete"
+        first, second = [run for run in await engine.runs(one) if run.job_id == 1]
+        job = (await engine.jobs(one))[0]
+    assert (first.outcome, second.outcome) == ("auth", "succeeded")
+    assert (second.ai, second.is_probe, job.attempts) == (first.ai, True, 1)
 
 
 async def test_a_silent_agent_is_stalled_and_retried_with_its_session(bench: "Bench") -> None:
@@ -109,12 +122,9 @@ async def test_an_agent_over_its_time_is_ended_with_all_that_it_started(bench: "
 
 
 async def test_a_hang_after_the_result_is_ended_and_the_result_stands(
-    bench: "Bench", monkeypatch: "object"
+    bench: "Bench",
 ) -> None:
-    from wfd.engine import run_agent
-
-    assert hasattr(monkeypatch, "setattr")
-    monkeypatch.setattr(run_agent, "AFTER_RESULT_MS", 500)
+    bench.configures(afterResultMs=500)
     bench.plays({"implement": [[EDIT, {"result": "Done."}, {"hang_after_result": True}]]})
     async with bench.running() as engine:
         one = await started(engine)
@@ -342,5 +352,5 @@ async def test_what_stands_still_until_a_person_has_looked_is_a_warning_that_nam
             assignment = await engine.settled(one)
     assert assignment.reason is not None
     assert assignment.reason.startswith("sim: the agent could not log in")
-    (closed,) = [line for line in logged if line["event"] == "run.closed"]
+    _, closed = [line for line in logged if line["event"] == "run.closed"]
     assert (closed["log_level"], closed["assignment_state"]) == ("warning", "blocked")

@@ -79,6 +79,7 @@ def test_only_a_success_closes_a_job_as_done(kind: Kind) -> None:
 def test_a_kind_that_repeats_for_ever_is_judged_after_its_limit(kind: Kind) -> None:
     job, runs = a_job(state=JobState.RUNNING), 0
     while isinstance(following := after(job, Outcome(kind), None, POLICY, NOW, 0.0), Again):
+        assert following.counter is not None
         job = a_job(**{following.counter: used(job, following.counter) + 1})
         runs += 1
         assert runs <= 200

@@ -53,6 +53,15 @@ def test_only_a_pm_is_left_with_the_tools_that_read() -> None:
     assert not [word for word in Claude().launch(ASK).argv if word.startswith("--tools")]
 
 
+def test_tools_that_leave_the_workspace_or_promise_something_for_later_are_off() -> None:
+    for is_pm in (True, False):
+        argv = Claude().launch(replace(ASK, is_pm=is_pm)).argv
+        [option] = [word for word in argv if word.startswith("--disallowedTools")]
+        off = set(option.partition("=")[2].split(","))
+        assert {"EnterWorktree", "ExitWorktree", "CronCreate", "ScheduleWakeup"} <= off
+        assert not off & {"Bash", "Edit", "Write", "Read", "Agent", "Task", "StructuredOutput"}
+
+
 def test_long_instructions_are_cut_to_one_argument_and_say_so() -> None:
     argv = Claude().launch(replace(ASK, instructions="ü\0" * 100_000)).argv
     words = _value(argv, "--append-system-prompt")

@@ -6,6 +6,7 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind
 from wfd.domain.signal import Noise, Retrying, Said, SessionStarted, ToolCalled, ToolReturned
 from wfd.ports import End
 from wfd_runners.claude.harness import ClaudeCodec
+from wfd_runners.claude.stream import SYNTHETIC
 
 NOW = 1_795_176_000_000
 OK = {"type": "result", "subtype": "success", "is_error": False, "result": "Fine.", "num_turns": 1}
@@ -23,7 +24,7 @@ def _conclude(
     return codec.conclude(End(exit_code, ended_by, stderr, NOW))
 
 
-def _assistant(*blocks: object, model: str = "opus", error: str | None = None) -> object:
+def _assistant(*blocks: object, model: str = "opus", error: str | None = None) -> dict[str, object]:
     extra = {} if error is None else {"error": error}
     return {"type": "assistant", "message": {"model": model, "content": list(blocks)}, **extra}
 
@@ -100,6 +101,63 @@ def test_a_limit_read_as_done_is_still_a_limit() -> None:
     outcome = _conclude(said, {**OK, "result": words}).outcome
     assert outcome.kind is Kind.RATE_LIMITED
     assert outcome.reset_at == 1_795_179_960_000  # 13:06 UTC
+
+
+def test_the_words_of_an_agent_that_failed_are_no_cause() -> None:
+    words = "The page now says: weekly limit reached, resets at 5pm"
+    outcome = _conclude(_assistant(_text(words)), {**OK, "is_error": True, "result": words}).outcome
+    assert outcome.kind is Kind.FAILED
+
+
+def test_a_limit_that_was_told_before_the_cli_was_killed_is_its_cause() -> None:
+    for resets_at in (1_795_180_000, 1_795_180_000_000):
+        info = {"status": "rejected", "resetsAt": resets_at, "rateLimitType": "seven_day"}
+        limit = {"type": "rate_limit_event", "rate_limit_info": info}
+        outcome = _conclude(limit, exit_code=-15).outcome
+        assert (outcome.kind, outcome.reset_at) == (Kind.RATE_LIMITED, 1_795_180_000_000)
+        goes_on = _conclude(limit, _assistant(_text("On.")), exit_code=-15).outcome
+        assert goes_on.kind is Kind.PROTOCOL
+
+
+def test_a_success_of_no_turn_is_none_and_of_a_hook_is_a_persons_to_mend() -> None:
+    free = {**OK, "num_turns": 0, "usage": {"input_tokens": 0, "output_tokens": 0}}
+    assert _conclude({**free, "result": "All is done."}).outcome.kind is Kind.FAILED
+    limit = {**free, "result": "Monthly limit reached, resets Dec 1"}
+    assert _conclude(limit).outcome.kind is Kind.RATE_LIMITED
+    outcome = _conclude(
+        {**free, "result": "Blocked by hook: no.\n\nOriginal prompt: Do it."}
+    ).outcome
+    assert (outcome.kind, outcome.message) == (
+        Kind.USAGE,
+        "no model was asked: Blocked by hook: no.",
+    )
+    real = _conclude(_assistant(_text("I wrote a hook.")), {**free, "result": "I wrote a hook."})
+    assert real.outcome.kind is Kind.SUCCEEDED
+
+
+def test_what_a_sub_agent_meets_is_no_end_of_the_run_and_its_work_counts() -> None:
+    inner = {"parent_tool_use_id": "t"}
+    tool = {"type": "tool_use", "id": "u", "name": "Bash", "input": {}}
+    message = {"id": "m", "model": "opus", "content": [tool], "usage": {"input_tokens": 7}}
+    work = {"type": "assistant", "message": message, **inner}
+    died = {**_assistant(_text("API Error: 401"), model=SYNTHETIC, error="rate_limit"), **inner}
+    retry = {"type": "system", "subtype": "api_retry", "error_status": 401, **inner}
+    ends = {**OK, "is_error": True, "result": "dead", **inner}
+    outcome = _conclude(work, died, retry, ends, exit_code=-9)
+    assert outcome.outcome.kind is Kind.PROTOCOL
+    assert (outcome.tools, outcome.usage.tokens_in) == (1, 7)
+    good = _conclude(_assistant(_text("Fine.")), work, died, ends, OK, ends)
+    assert good.outcome.kind is Kind.SUCCEEDED
+
+
+def test_tasks_that_the_agent_ended_itself_are_no_remark() -> None:
+    begun = {"type": "system", "subtype": "task_started", "task_id": "a", "description": "serve"}
+    killed = {"type": "system", "subtype": "task_updated", "task_id": "a"}
+    killed["patch"] = {"status": "killed"}  # type: ignore[assignment]
+    said = _assistant(_text("Fine."))
+    assert _conclude(begun, killed, said, OK).outcome.message == ""
+    assert "serve" in _conclude(begun, said, killed, OK).outcome.message
+    assert "serve" in _conclude(begun, said, OK).outcome.message
 
 
 def test_a_reset_that_has_passed_is_no_reset() -> None:

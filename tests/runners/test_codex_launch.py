@@ -123,6 +123,7 @@ def test_it_asks_nobody_but_the_model_and_gives_up_on_a_network() -> None:
     assert settings["analytics.enabled"] is False
     assert settings["check_for_update_on_startup"] is False
     assert settings["features.plugins"] is False
+    assert settings["features.goals"] is False
     assert settings["features.unbounded_connection_retries"] is False
 
 

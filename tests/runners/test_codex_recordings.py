@@ -211,7 +211,7 @@ def test_only_a_limit_has_a_reset() -> None:
     [
         ([], "No prompt provided via stdin.\n", Kind.USAGE),
         ([THREAD], f"Error: turn/start: turn/start failed: {FULL} (code -32602)\n", Kind.USAGE),
-        ([], "error: something of a later version\n\nUsage: codex\n", Kind.PROTOCOL),
+        ([], "error: something of a later version\n\nUsage: codex\n", Kind.USAGE),
         ([], "Error: Missing optional dependency @openai/codex-linux-x64.", Kind.NOT_FOUND),
         ([THREAD], "thread 'main' panicked at src/main.rs", Kind.PROTOCOL),
     ],

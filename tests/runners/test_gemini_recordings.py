@@ -181,4 +181,5 @@ def test_a_cause_is_told_without_chatter_and_without_the_trace() -> None:
 
 def test_words_that_are_unknown_leave_it_to_the_exit_code() -> None:
     assert _silent("Something new about the settings.", 52).outcome.kind is Kind.USAGE
-    assert _silent("Something new.", 1).outcome.kind is Kind.PROTOCOL
+    assert _silent("Something new.", 53).outcome.kind is Kind.FAILED
+    assert _silent("Something new.", 139).outcome.kind is Kind.PROTOCOL

@@ -1,9 +1,11 @@
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wfd_runners.reset_times import reset_time
+from wfd_runners.reset_times import MAX_AHEAD_MS, reset_time
 
 
 def _at(text: str, zone: str = "UTC") -> int:
@@ -153,3 +155,117 @@ def test_an_older_message_carries_the_reset_as_unix_seconds() -> None:
 )
 def test_words_that_name_no_time_give_none(words: str) -> None:
     assert reset_time(words, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        ("resets 10am (Asia/Seoul)", "2026-11-21T01:00"),
+        ("resets 10am asia/seoul", "2026-11-21T01:00"),
+        ("Available again at 13:06.", "2026-11-20T13:06"),
+        ("It renews on Monday at 10am PT", "2026-11-23T18:00"),
+        ("resets 21 Nov 2026, 10:00", "2026-11-21T10:00"),
+        ("try again Sat, 21 Nov 2026 01:00:00 GMT", "2026-11-21T01:00"),
+        ("you can use it again at 5pm Pacific time", "2026-11-21T01:00"),
+        ("Resets Dec 1", "2026-12-01T00:00"),
+        ("resets on Monday", "2026-11-23T00:00"),
+        ("refreshes at midnight UTC", "2026-11-21T00:00"),
+        ("Weekly limit hit · Nov 22, 9am (UTC)", "2026-11-22T09:00"),
+        ("resets 2026-11-22", "2026-11-22T00:00"),
+        ('{"resets_at": "2026-11-21T01:00:00.123456789Z"}', "2026-11-21T01:00:00.123"),
+        ('{"resetsAt": 1795225600}', "2026-11-21T01:46:40"),
+        ("resets_at=1795225600123", "2026-11-21T01:46:40.123"),
+    ],
+)
+def test_a_moment_is_read_in_the_many_ways_that_people_and_programs_write_it(
+    words: str, then: str
+) -> None:
+    assert reset_time(words, NOON) == _at(then)
+
+
+@pytest.mark.parametrize(
+    ("words", "ms"),
+    [
+        ("Please retry in 26.660853464s.", 26_661),
+        ('"retryDelay": "26s"', 26_000),
+        ("Retry-After: 120", 120_000),
+        ("resets_in_seconds: 3600", 3_600_000),
+        ("available again in 2 days 4 hours", 187_200_000),
+        ("resets in a week", 604_800_000),
+        ("wait for 90 minutes", 5_400_000),
+        ("try again in an hour", 3_600_000),
+    ],
+)
+def test_a_wait_is_read_in_the_units_it_names_or_that_its_key_does(words: str, ms: int) -> None:
+    assert reset_time(words, NOON) == NOON + ms
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "retry in 999999999 days",
+        "resets in 40000 weeks",
+        "resets 9999-12-31",
+        "resets_at=9999999999",
+        "resets in 0.0000001s",
+    ],
+)
+def test_a_number_in_a_wrong_unit_is_no_time(words: str) -> None:
+    assert reset_time(words, NOON) is None
+
+
+PIECES = (
+    "resets",
+    "retry-after:",
+    "try again",
+    "in",
+    "at",
+    "(UTC)",
+    "(Asia/Seoul)",
+    "PT",
+    "10am",
+    "13:06",
+    "99:99",
+    "noon",
+    "Nov 31",
+    "31 Feb",
+    "tomorrow",
+    "Monday",
+    "2026-11-21T01:00Z",
+    "1795225600",
+    "26.66s",
+    "3",
+    "hours",
+    "a week",
+    ",",
+    "·",
+    "|",
+)
+WORDS = st.sampled_from(PIECES)
+
+
+@given(words=st.lists(WORDS, max_size=12).map(" ".join) | st.text(), now=st.integers(0, 2**42))
+def test_no_words_make_it_raise_and_none_give_a_time_that_has_passed(words: str, now: int) -> None:
+    at = reset_time(words, now)
+    assert at is None or now < at <= now + MAX_AHEAD_MS
+
+
+@given(ms=st.integers(1_000, 30 * 86_400_000))
+def test_a_moment_in_the_next_month_is_read_in_every_form(ms: int) -> None:
+    at = datetime.fromtimestamp((NOON + ms) // 1000, UTC)
+    then, wait = int(at.timestamp() * 1000), (NOON + ms) // 1000 - NOON // 1000
+    if then <= NOON:
+        return
+    for form in (
+        f"resets {at:%Y-%m-%dT%H:%M:%SZ}",
+        f"try again on {at:%a, %d %b %Y %H:%M:%S GMT}",
+        f"resets at {int(at.timestamp())}",
+        f"resets_at: {then}",
+        f"available again in {wait}s",
+        f"Retry-After: {wait}",
+        f"resets in {wait // 86_400}d {wait % 86_400 // 3600}h {wait % 3600}s",
+    ):
+        read = reset_time(form, NOON)
+        assert read is not None, form
+        assert abs(read - then) <= 1000, form
+    assert reset_time(f"resets {at:%b %d, %Y %H:%M:%S} (UTC)", NOON) == then

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 
 from wfd.commands.ask import close_question
 from wfd.commands.house import House, HouseOf
@@ -18,6 +19,7 @@ from wfd.domain.variable import NO_PAIR, are_pairs
 from wfd.ports import Read, Tx
 from wfd.rules.route import Standing
 
+MAX_LET_GO = 3  # times that a job goes on by itself after an AI had blocked it
 MAX_COUNTED = 1000  # jobs that wait for the same AIs
 SPEND_OF = 5_000  # newest runs, whose cost a list adds up
 _CONFIGURED = "it stands in the daemon's configuration: change it there, under ais.{name}"
@@ -207,13 +209,22 @@ def mend(tx: Tx, name: str, by: str) -> bool:
     return row.broken_until is not None
 
 
-def let_go(tx: Tx, name: str) -> list[int]:
-    """Let all go on that an AI has blocked, since a person has seen to it; the assignments.
+def let_go(tx: Tx, name: str, by: By = By.PERSON) -> list[int]:
+    """Let all go on that an AI has blocked, since it works again; the assignments.
 
-    Not when a run of it has gone well: one that it fails each time would go on for ever.
+    By policy, when a run has shown that, a job goes on only so often: one that its AI fails each
+    time, while the runs of others go well, waits for a person in the end.
     """
-    moved = release(tx, of_ai(name), f"{name} was seen to", By.PERSON)
+    if by is By.PERSON:
+        moved = release(tx, of_ai(name), f"{name} was seen to", by)
+    else:
+        moved = release(tx, of_ai(name), f"{name} works again", by, may_go=partial(_may_go, tx))
     return [one.id for one in moved if one.state is AssignmentState.ACTIVE]
+
+
+def _may_go(tx: Tx, asked: Question) -> bool:
+    gone_on = tx.one(int, "count_let_go", job_id=asked.job_id) or 0
+    return gone_on < MAX_LET_GO
 
 
 def _give_up_trying(tx: Tx, account: str) -> None:

@@ -1,5 +1,7 @@
 """Questions that are answered by what has happened, and not by a word on them."""
 
+from collections.abc import Callable
+
 from wfd.commands.answer import inputs_of
 from wfd.commands.ask import close_question
 from wfd.commands.queue import get_assignment
@@ -14,14 +16,20 @@ from wfd.ports import Tx
 
 
 def release(
-    tx: Tx, subject: str, said: str, by: By, namespace_id: NamespaceId | None = None
+    tx: Tx,
+    subject: str,
+    said: str,
+    by: By,
+    namespace_id: NamespaceId | None = None,
+    may_go: Callable[[Question], bool] = lambda asked: True,
 ) -> list[Assignment]:
     """Answer all that wait for this, of one namespace or of all; their assignments as they are.
 
     One that something else keeps, too, stays where it is.
     """
     values = {"subject": subject, "namespace_id": namespace_id}
-    return [_let_go(tx, one, said, by) for one in tx.all(Question, "open_questions_on", **values)]
+    waiting = tx.all(Question, "open_questions_on", **values)
+    return [_let_go(tx, one, said, by) for one in waiting if may_go(one)]
 
 
 def _let_go(tx: Tx, asked: Question, said: str, by: By) -> Assignment:

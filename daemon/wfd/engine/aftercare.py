@@ -5,10 +5,11 @@ from typing import Literal
 
 from structlog.typing import FilteringBoundLogger
 
-from wfd.commands.ai import lift, mend, subject_of
+from wfd.commands.ai import let_go, lift, mend, subject_of
 from wfd.commands.ask import NewQuestion, ask
 from wfd.commands.record import event_of_none
 from wfd.domain.ai import AiRow, Hold
+from wfd.domain.job import By
 from wfd.domain.outcome import Conclusion
 from wfd.domain.question import Asker, QuestionKind
 from wfd.domain.run import Run
@@ -33,9 +34,19 @@ class Finding:
 
 
 def look_after(
-    tx: Tx, run: Run, told: Conclusion, policy: Policy, roll: float, *, is_ais_own: bool
+    tx: Tx,
+    run: Run,
+    told: Conclusion,
+    policy: Policy,
+    roll: float,
+    *,
+    is_ais_own: bool,
+    soon_ms: int | None = None,
 ) -> list[Finding]:
-    """Write what a run's end means for its AI and its account, and tell what has changed."""
+    """Write what a run's end means for its AI and its account, and tell what has changed.
+
+    `soon_ms` is the pause after which its job tries the AI once more, where it does.
+    """
     rule = policy.outcomes[told.outcome.kind]
     if holds_account(told.outcome, rule):
         return _hold(tx, run, told, policy, roll)
@@ -44,7 +55,9 @@ def look_after(
         return []
     found = _lift_after_probe(tx, run) if what is Blame.WORKS and run.is_probe else []
     row = tx.one(AiRow, "ai_by_name", name=run.ai)
-    now = health(row, what, told.outcome, policy.breaker, tx.now, is_probe=run.is_probe)
+    now = health(
+        row, what, told.outcome, policy.breaker, tx.now, is_probe=run.is_probe, soon_ms=soon_ms
+    )
     return found if now is None else [*found, *_write(tx, run, row, now, policy)]
 
 
@@ -82,6 +95,8 @@ def _lift_after_probe(tx: Tx, run: Run) -> list[Finding]:
 def _write(tx: Tx, run: Run, row: AiRow | None, now: Health, policy: Policy) -> list[Finding]:
     if now.broken_until is None and not now.failures:
         was_broken = mend(tx, run.ai, "run")
+        if was_broken:
+            let_go(tx, run.ai, By.POLICY)
         reason = (row.broken_reason if row else None) or ""
         return [Finding("ai.mended", run.ai, None, reason)] if was_broken else []
     tx.run("add_ai", name=run.ai, now=tx.now)

@@ -21,7 +21,7 @@ from wfd.engine.permit import another_fits
 from wfd.engine.steps import Step, reached
 from wfd.ports import Tx
 from wfd.rules import daily
-from wfd.rules.after import Again, Apply, Ask, Elsewhere, Next, after, elsewhere
+from wfd.rules.after import Again, Apply, Ask, Elsewhere, Next, after, elsewhere, once_more, soon
 from wfd.rules.caps import breach, caps_of
 from wfd.rules.daily import Spend, day_of
 from wfd.rules.trouble import AT_ONCE
@@ -64,8 +64,21 @@ def _close(
     spans_session: bool = False,
 ) -> Closed:
     over = close_run(tx, run, closing, spans_session)
-    findings = look_after(tx, run, over.told, settings.policy, roll, is_ais_own=closing.blames_ai)
+    soon_ms = _soon(tx, over, settings, roll)
+    findings = look_after(
+        tx,
+        run,
+        over.told,
+        settings.policy,
+        roll,
+        is_ais_own=closing.blames_ai,
+        soon_ms=soon_ms,
+    )
+    if any(one.event == "ai.mended" for one in findings):  # which may have let it go on
+        over = replace(over, assignment=get_assignment(tx, over.assignment.id))
     next_ = _next(tx, over, settings, roll)
+    if soon_ms is not None:
+        next_ = once_more(over.outcome, over.session, tx.now + soon_ms)
     move_on(tx, over, next_, settings)
     closed = replace(settle(tx, over, next_, settings), findings=findings)
     reached(Step.DECIDED if isinstance(next_, Apply) else Step.CLOSING)
@@ -101,6 +114,22 @@ def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     if is_broken and another_fits(tx, settings, job):
         return elsewhere(over.outcome, over.session)
     return Ask(f"{over.run.ai}: {next_.reason}", of_ai(over.run.ai) if is_broken else None)
+
+
+def _soon(tx: Tx, over: Over, settings: Settings, roll: float) -> int | None:
+    """The pause until the same AI is tried once more, as after a login lost in a race.
+
+    Not after a try of a broken one, nor where the run before ended in the same way.
+    """
+    kind, run = over.outcome.kind, over.run
+    pause_ms = soon(settings.policy.outcomes[kind], roll)
+    if pause_ms is None or run.is_probe or not over.closing.blames_ai:
+        return None
+    if over.job.outcome == kind:
+        before = [one for one in tx.all(Run, "runs_of_job", job_id=run.job_id) if one.id < run.id]
+        if before and before[-1].ai == run.ai:
+            return None
+    return pause_ms
 
 
 def _count_spend(tx: Tx, over: Over, *, is_over: bool) -> Spend:

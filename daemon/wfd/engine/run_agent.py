@@ -26,7 +26,6 @@ from wfd.ports import Birth, Command, End, Launch, Process
 MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
 CLOSE_AGAIN_S = (1.0, 30.0)  # the first and the longest pause before a run's end is written again
 _REFUSED = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)  # a program that will not start
-AFTER_RESULT_MS = 15_000  # a CLI that has given its result and hangs is ended then
 
 
 async def run_agent(parts: Parts, live: LiveRun) -> None:
@@ -242,7 +241,7 @@ def _clocks(prepared: Prepared) -> Clocks:
         startup_ms=repository.startup_ms,
         stall_ms=repository.stall_ms,
         room=prepared.room,
-        after_result_ms=AFTER_RESULT_MS,
+        after_result_ms=repository.after_result_ms,
         grace_ms=config.grace_ms,
         max_bytes=config.limits.transcript_bytes,
     )

@@ -30,6 +30,7 @@ from wfd.ports import Codec, Harness, Process
 from wfd.rules.room import Room
 
 MAX_TICK_S = 5.0
+AFTER_RESULT_GRACE_MS = 500  # to exit, for a CLI that was asked to after its result
 MEASURE_S = 1.0  # between two looks at the size of what is written, while it is
 PROGRESS = frozenset({Said, Thought, ToolCalled, ToolReturned, Finished})
 
@@ -260,9 +261,15 @@ class _Watch:
         return size
 
     async def _end(self) -> None:
-        """Ask the agent itself to end, wait for its last words, then end its whole tree."""
+        """Ask the agent itself to end, wait for its last words, then end its whole tree.
+
+        One that hangs after its result has no last words.
+        """
         await self._process.signal(self._harness.graceful_signal)
-        with anyio.move_on_after(self._clocks.grace_ms / 1000):
+        grace_ms = self._clocks.grace_ms
+        if self._finished_at is not None:
+            grace_ms = min(grace_ms, AFTER_RESULT_GRACE_MS)
+        with anyio.move_on_after(grace_ms / 1000):
             await self._exited.wait()
             return
         lease = self._live.lease

@@ -23,7 +23,7 @@ class Again:
     """Another run of the same job with the same prompt."""
 
     run_after: int | None  # UTC milliseconds; None: at once
-    counter: CounterName  # one up on the job
+    counter: CounterName | None  # one up on the job
     resume: str | None  # the session to go on with; None: a fresh one
     reason: str
 
@@ -100,6 +100,19 @@ def after(
 def holds_account(outcome: Outcome, rule: OutcomeRule) -> bool:
     """Whether nothing may start on its account for a while."""
     return outcome.kind is Kind.RATE_LIMITED and rule.then is Then.WAIT
+
+
+def soon(rule: OutcomeRule, roll: float) -> int | None:
+    """The pause before one more try, where a rule has one before it asks a person."""
+    if rule.then is not Then.ASK or rule.backoff is None:
+        return None
+    return rule.backoff.delay_ms(0, roll)
+
+
+def once_more(outcome: Outcome, resume: str | None, run_after: int) -> Again:
+    """Before a person is asked: what failed may have worked for the next process. Not counted."""
+    reason = f"{_told(outcome)}; tried once more before anybody is asked"
+    return Again(run_after, None, resume, reason)
 
 
 def elsewhere(outcome: Outcome, resume: str | None) -> Elsewhere:

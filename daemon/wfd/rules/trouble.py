@@ -7,7 +7,10 @@ from wfd.domain.ai import AiRow, Hold
 from wfd.domain.outcome import Conclusion, Kind, Outcome
 from wfd.rules.policy import Breaker, OutcomeRule
 
-MAX_RESET_JITTER_MS = 60_000  # so that a fleet does not wake in the same second
+# So that a fleet does not wake in the same second; the longer a hold, the more wait for its end.
+MIN_RESET_JITTER_MS = 2_000
+MAX_RESET_JITTER_MS = 60_000
+RESET_JITTER_SHARE = 1 / 300  # of a hold: five hours have a minute
 MAX_RESET_AHEAD_MS = 35 * 86_400_000  # no limit is longer than a month
 MAX_REASON = 300  # characters of a CLI's own words
 
@@ -40,13 +43,16 @@ def blame(told: Conclusion, *, is_ais_own: bool) -> Blame:
 def reset_of(outcome: Outcome, now: int, roll: float) -> int | None:
     """When a limit is over, if a credible time is known: with jitter, by `roll` in [0, 1).
 
+    The jitter grows with the length of the hold, from two seconds to a minute.
+
     One that has passed is a wrong clock somewhere, and would be tried again in a storm; one in
     years is a wrong unit, and would never be tried again.
     """
     at = outcome.reset_at
     if at is None or not now < at <= now + MAX_RESET_AHEAD_MS:
         return None
-    return at + int(MAX_RESET_JITTER_MS * roll)
+    share = max(MIN_RESET_JITTER_MS, (at - now) * RESET_JITTER_SHARE)
+    return at + int(min(share, MAX_RESET_JITTER_MS) * roll)
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,12 @@ def health(
     now: int,
     *,
     is_probe: bool,
+    soon_ms: int | None = None,
 ) -> Health | None:
-    """How an AI stands after a run that ended so; None if nothing has changed."""
+    """How an AI stands after a run that ended so; None if nothing has changed.
+
+    `soon_ms` is the pause after which its job tries it once more before anybody is asked.
+    """
     failures = before.failures if before else 0
     is_broken = before is not None and before.broken_until is not None
     match what:
@@ -131,5 +141,5 @@ def health(
                 probes = before.probes + 1
                 return Health(failures, now + breaker.wait_ms(probes), reason, probes)
             if what is Blame.BROKEN or failures >= breaker.failures:
-                return Health(failures, now + breaker.wait_ms(0), reason, 0)
+                return Health(failures, now + (soon_ms or breaker.wait_ms(0)), reason, 0)
             return Health(failures, None, None, 0)

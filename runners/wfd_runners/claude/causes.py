@@ -3,6 +3,7 @@
 import re
 
 from wfd.domain.outcome import Kind
+from wfd_runners.causes import Table, by_table
 from wfd_runners.statuses import by_status
 
 _BY_CODE = {  # `error` of a synthetic assistant event
@@ -17,7 +18,7 @@ _BY_CODE = {  # `error` of a synthetic assistant event
 }
 
 # The first that matches wins, so what is certain stands above what is vague.
-_BY_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+_BY_WORDS: Table = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
         (
@@ -69,7 +70,4 @@ def by_words(words: str) -> Kind | None:
     """The kind that a sentence of the CLI names, or None."""
     if _REFUSAL.search(words):
         return Kind.FAILED
-    for kind, pattern in _BY_WORDS:
-        if pattern.search(words):
-            return kind
-    return None
+    return by_table(words, _BY_WORDS)

@@ -23,6 +23,24 @@ CUT = "\n[cut here: {missing} more bytes of the repository's instructions]\n"
 # Named by what is let in: a next version may bring tools that write under names unknown today.
 READING_TOOLS = ("Read", "Glob", "Grep")
 
+# What leads out of the workspace, or promises what a process that ends cannot keep: a run that
+# goes on in a work tree of its own, at an hour, after an answer, or in somebody's hands.
+NOT_HERE = (
+    "EnterWorktree",
+    "ExitWorktree",
+    "CronCreate",
+    "CronDelete",
+    "CronList",
+    "ScheduleWakeup",
+    "RemoteTrigger",
+    "Workflow",
+    "SendMessage",
+    "PushNotification",
+    "AskUserQuestion",
+    "EnterPlanMode",
+    "ExitPlanMode",
+)
+
 QUIET = {
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_TELEMETRY": "1",
@@ -120,8 +138,9 @@ def flags(ask: Ask) -> tuple[str, ...]:
         argv += ["--max-budget-usd", f"{max(ask.budget_usd, MIN_BUDGET_USD):.6f}"]
     if ask.schema is not None:
         argv += ["--json-schema", _schema(ask)]
+    # Each in one element: they take any number, and would swallow what follows.
+    argv += [f"--disallowedTools={','.join(NOT_HERE)}"]
     if ask.is_pm:
-        # In one element: the option takes any number, and would swallow what follows.
         argv += [f"--tools={','.join(READING_TOOLS)}"]
     if ask.instructions and ask.instructions.strip():
         argv += ["--append-system-prompt", _bounded(ask.instructions)]

@@ -11,6 +11,7 @@ from wfd_runners.fields import clip, items, mappings, number, text, whole
 MAX_MESSAGE = 500
 BUDGET = "error_max_budget_usd"
 NO_ANSWER = frozenset({"", "(no content)"})
+PROMPT_QUOTED = "Original prompt:"  # a hook that takes a prompt has the CLI repeat all of it
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,16 @@ class Word:
 
     text: str
     error: str | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a stream had told when its result came."""
+
+    word: Word | None  # set while the CLI's own words were the last ones
+    said: str  # the agent's last words
+    notice: str  # why the CLI did not go on with a prompt
+    has_turn: bool  # a model has answered in this process
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,13 @@ class Result:
         return self.kind is Kind.POISONED and "no conversation found" in self.message.lower()
 
     @classmethod
-    def of(cls, event: Mapping[str, object], word: Word | None) -> "Result":
-        """A result event, read beside the CLI's own last words when the agent's came before."""
+    def of(cls, event: Mapping[str, object], before: Before) -> "Result":
+        """A result event, read beside what came before it."""
         is_aborted = _is_aborted(event)
-        kind, message = _verdict(event, word, is_aborted=is_aborted)
+        if not before.has_turn and before.word is None and _was_not_asked(event):
+            kind, message = _unasked(text(event, "result") or before.notice)
+        else:
+            kind, message = _verdict(event, before, is_aborted=is_aborted)
         cost = number(event, "total_cost_usd")
         # The model's broken-off message is paid for, and the CLI reports it as nothing.
         is_measured = not (is_aborted and not cost)
@@ -72,9 +86,24 @@ def _is_aborted(event: Mapping[str, object]) -> bool:
     return reason.startswith("aborted") or "ede_diagnostic" in _errors(event)
 
 
-def _verdict(
-    event: Mapping[str, object], word: Word | None, *, is_aborted: bool
-) -> tuple[Kind, str]:
+def _was_not_asked(event: Mapping[str, object]) -> bool:
+    """A success of no turn, or one that no token went into."""
+    if event.get("subtype") != "success" or event.get("is_error") is not False:
+        return False
+    tokens = used_by(event).tokens
+    return tokens == 0 or (not tokens and whole(event, "num_turns") == 0)
+
+
+def _unasked(words: str) -> tuple[Kind, str]:
+    """What it means that the CLI has answered in the model's place."""
+    said = " ".join(words.partition(PROMPT_QUOTED)[0].split())
+    message = f"no model was asked: {said}" if said else "no model was asked, and nothing said why"
+    if "hook" in said.lower():  # of the person's own, who has to see to it
+        return Kind.USAGE, message
+    return by_words(said) or Kind.FAILED, message
+
+
+def _verdict(event: Mapping[str, object], before: Before, *, is_aborted: bool) -> tuple[Kind, str]:
     if is_aborted:
         # Nobody of ours sent the signal (or `conclude` decides otherwise): the run was cut
         # off, the agent did not fail, and a free retry could go on for ever.
@@ -83,20 +112,20 @@ def _verdict(
         return _failure(event, _errors(event) or str(event.get("subtype")))
     answer = text(event, "result") or ""
     if event.get("is_error") is not False:
-        return _failure(event, answer or "failed without a word", word)
+        return _failure(event, answer or "failed without a word", before)
     if event.get("stop_reason") == "refusal":
         return Kind.FAILED, f"refused: {answer}"
     if event.get("structured_output") is not None:
         return Kind.SUCCEEDED, ""
     if answer.strip() in NO_ANSWER:
         return Kind.FAILED, "empty answer"
-    if word is not None:  # the CLI answered itself: a slash command, or a limit read as done
-        return _failure(event, answer, word)
+    if before.word is not None:  # the CLI answered itself: a command, or a limit read as done
+        return _failure(event, answer, before)
     return Kind.SUCCEEDED, ""
 
 
 def _failure(
-    event: Mapping[str, object], message: str, word: Word | None = None
+    event: Mapping[str, object], message: str, before: Before | None = None
 ) -> tuple[Kind, str]:
     subtype = text(event, "subtype") or ""
     if subtype == BUDGET:  # which was a cap of ours: raise it, and the session goes on
@@ -106,7 +135,12 @@ def _failure(
     if event.get("terminal_reason") == "prompt_too_long":
         return Kind.POISONED, message
     status = whole(event, "api_error_status")
-    kind = by_code(word.error if word else None, status) or by_words(message)
+    word = before.word if before else None
+    kind = by_code(word.error if word else None, status)
+    # An agent that fails may have written about limits and logins, and none of it is a cause.
+    is_agents = before is not None and word is None and message == before.said
+    if kind is None and not is_agents:
+        kind = by_words(message)
     if kind is not None:
         return kind, message
     # The API refuses the conversation as such: only a fresh session can help.

@@ -18,20 +18,19 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.ports import End
-from wfd_runners.claude.causes import by_words
-from wfd_runners.claude.result import Result, Word
+from wfd_runners.claude.causes import by_code, by_words
+from wfd_runners.claude.result import Before, Result, Word
+from wfd_runners.claude.tasks import Tasks
 from wfd_runners.claude.told import Told
-from wfd_runners.ending import cut_short, ended, remarks
-from wfd_runners.fields import clip, items, mapping, mappings, number, parse, text, whole
+from wfd_runners.ending import Complaint, cut_short, ended, remarks, with_reset
+from wfd_runners.event import event_of
+from wfd_runners.fields import clip, items, mapping, mappings, number, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
-from wfd_runners.reset_times import reset_time
+from wfd_runners.reset_times import of_epoch
 
 MAX_SUMMARY = 2_000
 SYNTHETIC = "<synthetic>"  # the model of a message that the CLI itself wrote
 ANSWER_TOOL = "StructuredOutput"  # carries the answer, so it is not counted as work
-
-# What an open task is called in `status` once it is over.
-TASK_OVER = frozenset({"completed", "failed", "stopped", "killed", "cancelled", "canceled"})
 
 # The one field of a tool's input that tells a reader what it does.
 TELLING = ("command", "file_path", "notebook_path", "path", "pattern", "url", "query", "skill")
@@ -49,7 +48,10 @@ class ClaudeCodec:
         self._tools = 0
         self._told = Told()
         self._reset_at: int | None = None
-        self._open_tasks: set[str] = set()
+        self._tasks = Tasks()
+        self._trouble: Complaint | None = None  # why it waits, until its model answers
+        self._notice = ""  # why the CLI did not go on with a prompt
+        self._has_turn = False  # a model has answered
         self._result: Result | None = None
         self._between_turns = False
         self._is_silent = True
@@ -57,7 +59,7 @@ class ClaudeCodec:
     # --- reading --------------------------------------------------------------
 
     def read(self, line: bytes) -> Sequence[Signal]:
-        event = parse(line)
+        event = event_of(line)
         if event is None:
             return no_event(line)
         self._is_silent = False
@@ -70,7 +72,7 @@ class ClaudeCodec:
                 return self._system(event)
             case "rate_limit_event":
                 return self._limit(mapping(event, "rate_limit_info"))
-            case "result":
+            case "result" if _is_main(event):
                 return self._finish(event)
             case other:
                 return noise(other)
@@ -78,7 +80,7 @@ class ClaudeCodec:
     @property
     def is_finished(self) -> bool:
         """A result came, no task runs in the background, and no further turn has begun."""
-        return self._between_turns and not self._open_tasks
+        return self._between_turns and not self._tasks.are_open
 
     @property
     def tokens(self) -> int | None:
@@ -87,14 +89,18 @@ class ClaudeCodec:
     def _system(self, event: Mapping[str, object]) -> Sequence[Signal]:
         subtype = text(event, "subtype") or ""
         match subtype:
-            case "init":
+            case "init" if _is_main(event):
                 return self._init(event)
             case "api_retry":
+                if _is_main(event):
+                    self._trouble = _cause_of_retry(event)
                 return (_retry(event),)
+            case "informational" if event.get("prevent_continuation") is True:
+                self._notice = text(event, "content") or self._notice
             case "model_fallback":
                 self._model = text(event, "fallback_model") or self._model
             case "task_started" | "task_updated" | "task_notification":
-                self._task(event, is_new=subtype == "task_started")
+                self._tasks.hear(event, is_new=subtype == "task_started")
         return noise(f"system/{subtype}")
 
     def _init(self, event: Mapping[str, object]) -> Sequence[Signal]:
@@ -107,23 +113,16 @@ class ClaudeCodec:
             return noise("system/init")
         return (SessionStarted(self._session_id, self._model, self._version),)
 
-    def _task(self, event: Mapping[str, object], *, is_new: bool) -> None:
-        task = text(event, "task_id")
-        if task is None:
-            return
-        if is_new:
-            self._open_tasks.add(task)
-        status = text(event, "status") or text(mapping(event, "patch"), "status")
-        if status in TASK_OVER:
-            self._open_tasks.discard(task)
-
     def _assistant(self, event: Mapping[str, object]) -> Sequence[Signal]:
         message = mapping(event, "message")
+        is_main = _is_main(event)
         if message.get("model") == SYNTHETIC:
-            return self._synthetic(event, message)
-        self._word = None
+            return self._synthetic(event, message, is_main)
+        if is_main:
+            self._word = self._trouble = None
+            self._has_turn = True
+            self._tasks.agent_goes_on()
         self._told.add(message)
-        is_main = text(event, "parent_tool_use_id") is None
         signals: list[Signal] = []
         for block in items(message, "content"):
             if isinstance(block, dict):
@@ -131,10 +130,11 @@ class ClaudeCodec:
         return signals or noise("assistant")
 
     def _synthetic(
-        self, event: Mapping[str, object], message: Mapping[str, object]
+        self, event: Mapping[str, object], message: Mapping[str, object], is_main: bool
     ) -> Sequence[Signal]:
         words = "\n".join(text(block, "text") or "" for block in mappings(message, "content"))
-        self._word = Word(words, text(event, "error"))
+        if is_main:
+            self._word = Word(words, text(event, "error"))
         return noise(words)
 
     def _block(self, block: Mapping[str, object], is_main: bool) -> Sequence[Signal]:
@@ -156,15 +156,16 @@ class ClaudeCodec:
         status = text(info, "status") or "unknown"
         # A rejected window that is paid for as overage stops nothing.
         is_rejected = status == "rejected" and info.get("isUsingOverage") is not True
-        seconds = whole(info, "resetsAt")
-        reset_at = None if seconds is None else seconds * 1000
+        reset_at = of_epoch(whole(info, "resetsAt"))
+        message = clip(f"{text(info, 'rateLimitType') or 'usage'} limit: {status}", MAX_NOISE)
         if is_rejected:
             self._reset_at = reset_at
-        name = text(info, "rateLimitType") or "usage"
-        return (LimitSeen(is_rejected, reset_at, clip(f"{name} limit: {status}", MAX_NOISE)),)
+            self._trouble = Complaint(Kind.RATE_LIMITED, message, goes_on=True)
+        return (LimitSeen(is_rejected, reset_at, message),)
 
     def _finish(self, event: Mapping[str, object]) -> Sequence[Signal]:
-        result = Result.of(event, self._word)
+        before = Before(self._word, self._words, self._notice, self._has_turn)
+        result = Result.of(event, before)
         # The end of a turn that was broken off takes nothing back from one that had ended.
         if self._result is None or not result.is_aborted:
             self._result = result
@@ -176,8 +177,10 @@ class ClaudeCodec:
     def conclude(self, end: End) -> Conclusion:
         result = self._result
         if result is None:
-            outcome = cut_short(end, was_silent=self._is_silent, cause=by_words)
-            return self._conclusion(outcome)
+            outcome = cut_short(
+                end, was_silent=self._is_silent, cause=by_words, complaint=self._complaint()
+            )
+            return self._conclusion(with_reset(outcome, end.now, self._reset_at))
         outcome = self._outcome(result, end)
         return self._conclusion(outcome, result)
 
@@ -187,15 +190,15 @@ class ClaudeCodec:
         if result.is_aborted and end.ended_by is not EndedBy.NONE:
             return ended(end.ended_by)
         if result.kind is Kind.SUCCEEDED:
-            return Outcome(Kind.SUCCEEDED, remarks(end, result.denied))
-        if result.kind is Kind.RATE_LIMITED:
-            return Outcome(result.kind, result.message, self._reset(result, end.now))
-        return Outcome(result.kind, result.message)
+            return Outcome(Kind.SUCCEEDED, remarks(end, result.denied, self._tasks.unfinished))
+        return with_reset(Outcome(result.kind, result.message), end.now, self._reset_at)
 
-    def _reset(self, result: Result, now: int) -> int | None:
-        at = self._reset_at or reset_time(result.message, now)
-        # A reset that has passed says nothing about the limit that was hit.
-        return at if at is not None and at > now else None
+    def _complaint(self) -> Complaint | None:
+        """What it told last, if that was a failure."""
+        if self._word is None:
+            return self._trouble
+        kind = by_code(self._word.error, None) or by_words(self._word.text)
+        return Complaint(kind, self._word.text)
 
     def _conclusion(self, outcome: Outcome, result: Result | None = None) -> Conclusion:
         common = Conclusion(
@@ -220,6 +223,21 @@ class ClaudeCodec:
         )
 
 
+def _is_main(event: Mapping[str, object]) -> bool:
+    """Whether it is of the run itself, and not of an agent that the run has begun."""
+    return text(event, "parent_tool_use_id") is None
+
+
+def _cause_of_retry(event: Mapping[str, object]) -> Complaint:
+    status, words = whole(event, "error_status"), text(event, "error") or "unknown"
+    kind = by_code(words, status) or by_words(words)
+    return Complaint(kind, _told_of(words, status), goes_on=True)
+
+
+def _told_of(words: str, status: int | None) -> str:
+    return clip(words if status is None else f"{status} {words}", MAX_NOISE)
+
+
 def _retry(event: Mapping[str, object]) -> Retrying:
     status = whole(event, "error_status")
     words = text(event, "error") or "unknown"
@@ -227,7 +245,7 @@ def _retry(event: Mapping[str, object]) -> Retrying:
     return Retrying(
         attempt=whole(event, "attempt"),
         delay_ms=None if delay is None else whole(event, "retry_delay_ms"),
-        message=clip(words if status is None else f"{status} {words}", MAX_NOISE),
+        message=_told_of(words, status),
     )
 
 

@@ -3,10 +3,11 @@
 import re
 
 from wfd.domain.outcome import Kind
+from wfd_runners.causes import Table, by_table
 from wfd_runners.statuses import by_status
 
 # The first that matches wins, so what is certain stands above what is vague.
-_BY_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+_BY_WORDS: Table = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
         (
@@ -57,7 +58,4 @@ def by_words(words: str) -> Kind | None:
     # First, because what follows a status is the server's own text and may say anything.
     if (told := _STATUS.search(words)) and (kind := by_status(int(told[1]))):
         return kind
-    for kind, pattern in _BY_WORDS:
-        if pattern.search(words):
-            return kind
-    return None
+    return by_table(words, _BY_WORDS)

@@ -34,6 +34,8 @@ QUIET = {
     "check_for_update_on_startup": "false",
     # Each start asks github.com and chatgpt.com for new ones.
     "features.plugins": "false",
+    # A goal has it begin further turns by itself, for which its time and its cap are not meant.
+    "features.goals": "false",
     # Otherwise it never gives up on a server that refuses connections; so it takes half a minute.
     "features.unbounded_connection_retries": "false",
 }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
@@ -21,14 +21,16 @@ from wfd.domain.signal import (
 from wfd.ports import End
 from wfd_runners.codex.causes import by_words
 from wfd_runners.codex.stderr import sentence
-from wfd_runners.ending import cut_short, remarks
+from wfd_runners.ending import Complaint, cut_short, remarks, with_reset
+from wfd_runners.event import event_of
 from wfd_runners.fields import clip, mapping, mappings, parse, text, whole
 from wfd_runners.noise import MAX_NOISE, no_event, noise
-from wfd_runners.reset_times import reset_time
 
 MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
-USAGE_ERROR = 2  # the exit code of an option that it does not take
+
+# States of an agent that the run has begun and that goes on by itself.
+AT_WORK = ("pending_init", "running")
 
 FAILED = ("failed", "declined")  # no set, since a status may be what no set can be asked for
 
@@ -53,7 +55,10 @@ class CodexCodec:
         self._session_id: str | None = None
         self._answer = ""  # the agent's last message
         self._tools = 0
-        self._open: set[str] = set()  # ids of tools that were told when they started
+        self._open: dict[str, str] = {}  # tools that were told when they started, by their ids
+        self._agents: dict[str, str] = {}  # what agents of its own were told to do, while they work
+        self._complaint: Complaint | None = None  # told last, until something goes on
+        self._warning = ""  # the last item that is an error
         self._end: _Turn | None = None
         self._between_turns = False
         self._is_silent = True
@@ -61,10 +66,12 @@ class CodexCodec:
     # --- reading --------------------------------------------------------------
 
     def read(self, line: bytes) -> Sequence[Signal]:
-        event = parse(line)
+        event = event_of(line)
         if event is None:
             return no_event(line)
         self._is_silent = False
+        if self._is_anothers(event):
+            return noise("of another thread")
         match event.get("type"):  # what comes most often first
             case "item.completed":
                 return self._complete(mapping(event, "item"))
@@ -74,9 +81,10 @@ class CodexCodec:
                 return self._start(event)
             case "turn.started":
                 self._between_turns = False
+                self._complaint = None
                 return noise("turn.started")
             case "error":
-                return (_complaint(text(event, "message") or ""),)
+                return self._complain(text(event, "message") or "")
             case "turn.completed":
                 return self._finish(self._completed(event))
             case "turn.failed":
@@ -94,6 +102,15 @@ class CodexCodec:
         """Of the whole thread; codex tells none before its turn is over."""
         return self._end.usage.tokens if self._end else None
 
+    def _is_anothers(self, event: Mapping[str, object]) -> bool:
+        """Whether an agent of the run's own says it: its error and its end are not the run's."""
+        thread = text(event, "thread_id")
+        if thread is None or self._session_id in (None, thread):
+            return False
+        return event.get("type") not in ("item.started", "item.completed") or (
+            mapping(event, "item").get("type") in ("agent_message", "error")
+        )
+
     def _start(self, event: Mapping[str, object]) -> Sequence[Signal]:
         self._session_id = text(event, "thread_id") or self._session_id
         if self._session_id is None:
@@ -101,28 +118,41 @@ class CodexCodec:
         return (SessionStarted(self._session_id),)
 
     def _begin(self, item: Mapping[str, object]) -> Sequence[Signal]:
+        self._complaint = None
         called = _call(item)
         if called is None:
             return noise(item.get("type"))
         self._tools += 1
-        self._open.add(called.tool_id)
+        self._open[called.tool_id] = f"{called.name} {called.summary}"
         return (called,)
 
+    def _complain(self, message: str) -> Sequence[Signal]:
+        """An error at the top of the stream: `turn.failed` follows if it ends the turn."""
+        signal = _complaint(message)
+        is_retry = isinstance(signal, Retrying)
+        words = signal.message if isinstance(signal, Retrying) else _readable(message)
+        self._complaint = Complaint(by_words(words if is_retry else message), words, is_retry)
+        return (signal,)
+
     def _complete(self, item: Mapping[str, object]) -> Sequence[Signal]:
+        if item.get("type") != "error":  # a warning: the turn goes on, or does not
+            self._complaint = None
         match item.get("type"):
             case "agent_message":
                 self._answer = text(item, "text") or ""
                 return (Said(self._answer),) if self._answer else noise("agent_message")
             case "reasoning":
                 return (Thought(text(item, "text") or ""),)
-            case "error":  # a warning: the turn goes on
-                return noise(text(item, "message") or "error")
+            case "error":
+                self._warning = text(item, "message") or "error"
+                return noise(self._warning)
+            case "collab_tool_call":
+                self._hear_of_agents(item)
         return self._returned(item)
 
     def _returned(self, item: Mapping[str, object]) -> Sequence[Signal]:
         tool_id = text(item, "id") or ""
-        if tool_id in self._open:
-            self._open.discard(tool_id)
+        if self._open.pop(tool_id, None) is not None:
             return (_return(tool_id, item),)
         called = _call(item)
         if called is None:
@@ -132,9 +162,22 @@ class CodexCodec:
 
     def _completed(self, event: Mapping[str, object]) -> _Turn:
         usage = _usage(mapping(event, "usage"))
-        if not self._answer.strip():
+        if self._answer.strip():
+            return _Turn(Kind.SUCCEEDED, "", usage)
+        told = self._complaint.message if self._complaint else self._warning
+        if self._tools or usage.tokens or not told:
             return _Turn(Kind.FAILED, "empty answer", usage)
-        return _Turn(Kind.SUCCEEDED, "", usage)
+        kind = Kind.USAGE if "hook" in told.lower() else by_words(told)
+        message = clip(f"no model was asked: {told}", MAX_MESSAGE)
+        return _Turn(kind or Kind.FAILED, message, usage)
+
+    def _hear_of_agents(self, item: Mapping[str, object]) -> None:
+        for agent, told in mapping(item, "agents_states").items():
+            is_at_work = isinstance(told, dict) and told.get("status") in AT_WORK
+            if is_at_work:
+                self._agents.setdefault(agent, text(item, "prompt") or agent)
+            else:
+                self._agents.pop(agent, None)
 
     def _finish(self, end: _Turn) -> Sequence[Signal]:
         self._end = end
@@ -144,7 +187,7 @@ class CodexCodec:
     # --- concluding -----------------------------------------------------------
 
     def conclude(self, end: End) -> Conclusion:
-        outcome = self._cut_short(end) if self._end is None else _outcome(self._end, end)
+        outcome = self._cut_short(end) if self._end is None else self._outcome(self._end, end)
         return Conclusion(
             outcome,
             session_id=self._session_id,
@@ -154,13 +197,19 @@ class CodexCodec:
         )
 
     def _cut_short(self, end: End) -> Outcome:
-        is_refused = self._is_silent and end.exit_code == USAGE_ERROR
+        return cut_short(
+            end,
+            was_silent=self._is_silent,
+            cause=by_words,
+            say=sentence,
+            complaint=self._complaint,
+        )
 
-        def cause(words: str) -> Kind | None:
-            return by_words(words) or (Kind.USAGE if is_refused else None)
-
-        told = replace(end, stderr=sentence(end.stderr))
-        return cut_short(told, was_silent=self._is_silent, cause=cause)
+    def _outcome(self, told: _Turn, end: End) -> Outcome:
+        if told.kind is Kind.SUCCEEDED:
+            unfinished = [*self._open.values(), *self._agents.values()]
+            return Outcome(told.kind, remarks(end, stopped=unfinished))
+        return with_reset(Outcome(told.kind, told.message), end.now)
 
 
 def _complaint(message: str) -> Signal:
@@ -186,15 +235,6 @@ def _readable(message: str) -> str:
     """The sentence in the body of a refused request, which comes as naked JSON."""
     body = parse(message.encode()) or {}
     return text(mapping(body, "error"), "message") or text(body, "detail") or message
-
-
-def _outcome(told: _Turn, end: End) -> Outcome:
-    match told.kind:
-        case Kind.SUCCEEDED:
-            return Outcome(told.kind, remarks(end))
-        case Kind.RATE_LIMITED:
-            return Outcome(told.kind, told.message, reset_time(told.message, end.now))
-    return Outcome(told.kind, told.message)
 
 
 def _usage(told: Mapping[str, object]) -> Usage:

@@ -3,6 +3,7 @@
 import re
 
 from wfd.domain.outcome import Kind
+from wfd_runners.causes import Table, by_table
 from wfd_runners.fields import mapping, parse, text, whole
 from wfd_runners.statuses import KINDS, by_status
 
@@ -18,7 +19,7 @@ _BY_EXIT = {  # its own; any other is the status of the API, cut to a byte
 _STATUSES = (*KINDS, 400, 500, 502, 503, 504)
 
 # The first that matches wins, so what is certain stands above what is vague.
-_BY_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+_BY_WORDS: Table = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
         (
@@ -68,11 +69,8 @@ def by_words(words: str) -> Kind | None:
     status, said = _unwrap(words)
     if status is not None and (kind := by_status(status)):
         return kind
-    for kind, pattern in _BY_WORDS:
-        if pattern.search(said):
-            return kind
-    # The API refuses the conversation as such: only a fresh session can help.
-    return Kind.POISONED if status == 400 else None
+    # A 400 refuses the conversation as such: only a fresh session can help.
+    return by_table(said, _BY_WORDS) or (Kind.POISONED if status == 400 else None)
 
 
 def by_exit(code: int | None) -> Kind | None:

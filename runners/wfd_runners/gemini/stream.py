@@ -1,7 +1,7 @@
 """The stream of `gemini --output-format stream-json`: what its lines mean, how it ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic_core import to_json
 
@@ -15,12 +15,12 @@ from wfd.domain.signal import (
     ToolReturned,
 )
 from wfd.ports import End
-from wfd_runners.ending import cut_short, remarks
-from wfd_runners.fields import clip, mapping, parse, text, whole
+from wfd_runners.ending import Complaint, cut_short, remarks, with_reset
+from wfd_runners.event import event_of
+from wfd_runners.fields import clip, mapping, text, whole
 from wfd_runners.gemini.causes import by_exit, by_words, readable
 from wfd_runners.gemini.stderr import sentence
 from wfd_runners.noise import no_event, noise
-from wfd_runners.reset_times import reset_time
 
 MAX_SUMMARY = 2_000
 MAX_MESSAGE = 500
@@ -50,6 +50,7 @@ class GeminiCodec:
         self._answer: list[str] = []  # what the agent said since its last tool
         self._complaint = ""  # of the CLI itself, until the agent says something again
         self._names: dict[str, str] = {}  # of tools, by the ids of their calls
+        self._open: dict[str, str] = {}  # tools that have not returned, by the same ids
         self._tools = 0
         self._denied: list[str] = []  # names of tools, one for each call
         self._result: _Result | None = None
@@ -58,7 +59,7 @@ class GeminiCodec:
     # --- reading --------------------------------------------------------------
 
     def read(self, line: bytes) -> Sequence[Signal]:
-        event = parse(line)
+        event = event_of(line)
         if event is None:
             return no_event(line)
         self._is_silent = False
@@ -107,11 +108,15 @@ class GeminiCodec:
         tool_id, name = text(event, "tool_id") or "", text(event, "tool_name") or "?"
         self._answer.clear()
         self._tools += 1
+        self._complaint = ""
         self._names[tool_id] = name
-        return (ToolCalled(tool_id, name, _summary(mapping(event, "parameters"))),)
+        summary = _summary(mapping(event, "parameters"))
+        self._open[tool_id] = f"{name} {summary}"
+        return (ToolCalled(tool_id, name, summary),)
 
     def _returned(self, event: Mapping[str, object]) -> Sequence[Signal]:
         tool_id, words = text(event, "tool_id") or "", text(event, "output") or ""
+        self._open.pop(tool_id, None)
         self._answer.clear()
         if "error" in event:
             error = mapping(event, "error")
@@ -121,11 +126,12 @@ class GeminiCodec:
         return (ToolReturned(tool_id, words, event.get("status") == "error"),)
 
     def _finish(self, event: Mapping[str, object]) -> Sequence[Signal]:
-        kind, message = self._verdict(event)
-        self._result = _Result(kind, message, _usage(mapping(event, "stats")))
+        usage = _usage(mapping(event, "stats"))
+        kind, message = self._verdict(event, usage)
+        self._result = _Result(kind, message, usage)
         return (Finished(kind is Kind.SUCCEEDED, message),)
 
-    def _verdict(self, event: Mapping[str, object]) -> tuple[Kind | None, str]:
+    def _verdict(self, event: Mapping[str, object], usage: Usage) -> tuple[Kind | None, str]:
         if event.get("status") != "success":
             told = text(mapping(event, "error"), "message") or self._complaint
             message = readable(told) or "failed without a word"
@@ -133,8 +139,12 @@ class GeminiCodec:
         # A loop is a success to the CLI, after one line that says what it was.
         if self._complaint:
             return Kind.FAILED, clip(self._complaint, MAX_MESSAGE)
-        if not self._text().strip():
+        said = self._text().strip()
+        if not said:
             return Kind.FAILED, "empty answer"
+        if usage.tokens == 0 and not self._tools:  # a command or a hook has answered
+            kind = Kind.USAGE if "hook" in said.lower() else by_words(said)
+            return kind or Kind.FAILED, clip(f"no model was asked: {said}", MAX_MESSAGE)
         return Kind.SUCCEEDED, ""
 
     def _text(self) -> str:
@@ -157,17 +167,18 @@ class GeminiCodec:
         def cause(words: str) -> Kind | None:
             return by_words(words) or by_exit(end.exit_code)
 
-        told = replace(end, stderr=sentence(end.stderr))
-        return cut_short(told, was_silent=self._is_silent, cause=cause)
+        complaint = None
+        if self._complaint:
+            complaint = Complaint(by_words(self._complaint), readable(self._complaint))
+        return cut_short(
+            end, was_silent=self._is_silent, cause=cause, say=sentence, complaint=complaint
+        )
 
     def _outcome(self, result: _Result, end: End) -> Outcome:
         kind = result.kind or by_exit(end.exit_code) or Kind.FAILED
-        match kind:
-            case Kind.SUCCEEDED:
-                return Outcome(kind, remarks(end, self._denied))
-            case Kind.RATE_LIMITED:
-                return Outcome(kind, result.message, reset_time(result.message, end.now))
-        return Outcome(kind, result.message)
+        if kind is Kind.SUCCEEDED:
+            return Outcome(kind, remarks(end, self._denied, [*self._open.values()]))
+        return with_reset(Outcome(kind, result.message), end.now)
 
 
 def _summary(given: Mapping[str, object]) -> str:

@@ -15,6 +15,7 @@ VALUED = frozenset(
         "--json-schema",
         "--append-system-prompt",
         "--tools",
+        "--disallowedTools",
     }
 )
 TOOLS = frozenset({"Bash", "Edit", "Read", "Write"})
@@ -34,7 +35,9 @@ class Options:
         self.max_budget_usd = _number(values, "--max-budget-usd")
         self.has_schema = "--json-schema" in values
         # StructuredOutput comes with a schema, whatever is allowed.
-        self.denied_tools = TOOLS - frozenset(values.get("--tools", ",".join(TOOLS)).split(","))
+        allowed = frozenset(values.get("--tools", ",".join(TOOLS)).split(","))
+        refused = frozenset(values.get("--disallowedTools", "").split(","))
+        self.denied_tools = (TOOLS - allowed) | (TOOLS & refused)
         self.is_version = "--version" in values
         for name in (self.resume, self.session_id):
             if name is not None and not _is_session_id(name):

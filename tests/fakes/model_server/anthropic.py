@@ -10,7 +10,7 @@ from tests.fakes.model_server import sse
 from tests.fakes.model_server.example import bland_turn
 from tests.fakes.model_server.json_shape import at, objects_at, text_at
 from tests.fakes.model_server.seen import Json, Reading, Request
-from tests.fakes.model_server.turns import Answer, Fail, Part, Say, Shell, Think, Turn, Write
+from tests.fakes.model_server.turns import Answer, Call, Fail, Part, Say, Shell, Think, Turn, Write
 
 Block = dict[str, object]
 
@@ -113,6 +113,8 @@ class Anthropic:
             case Write(path, text):
                 where = posixpath.join(reading.workspace, path)
                 return self._call("Write", file_path=where, content=text)
+            case Call(tool, given):
+                return self._call(tool, **given)
             case Answer(value) if "StructuredOutput" in reading.tools and isinstance(value, dict):
                 return self._call("StructuredOutput", **value)
             case Answer(value):

@@ -9,7 +9,7 @@ from itertools import count
 from tests.fakes.model_server import sse
 from tests.fakes.model_server.json_shape import at, objects_at, text_at
 from tests.fakes.model_server.seen import Json, Reading, Request
-from tests.fakes.model_server.turns import Answer, Fail, Part, Say, Shell, Think, Turn, Write
+from tests.fakes.model_server.turns import Answer, Call, Fail, Part, Say, Shell, Think, Turn, Write
 
 Item = dict[str, object]
 
@@ -101,6 +101,8 @@ class OpenAI:
                 return self._shell(reading, command)
             case Write(path, text):
                 return self._write(reading, path, text)
+            case Call(tool, given):
+                return self._call(tool, **given)
             case Answer(value):
                 return self._message(json.dumps(value))
 

@@ -38,7 +38,15 @@ class Answer:
     value: object
 
 
-Part = Say | Think | Shell | Write | Answer
+@dataclass(frozen=True)
+class Call:
+    """A call of a tool by the CLI's own name for it, whether it is offered or not."""
+
+    tool: str
+    given: Mapping[str, object] = field(default_factory=dict)
+
+
+Part = Say | Think | Shell | Write | Answer | Call
 
 
 @dataclass(frozen=True, init=False)

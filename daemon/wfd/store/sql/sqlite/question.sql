@@ -26,6 +26,11 @@ select * from question indexed by question_open
    and (:namespace_id is null or namespace_id = :namespace_id)
  order by id;
 
+-- count_let_go
+-- How often a job went on by itself, because what had blocked it works again.
+select count(*) from decision
+ where job_id = :job_id and by = 'policy' and kind = 'answer';
+
 -- last_question_of
 -- The newest that is closed.
 select * from question

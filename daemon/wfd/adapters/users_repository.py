@@ -43,6 +43,13 @@ class UsersRepository:
             )
         return commit
 
+    async def config(self) -> dict[str, str]:
+        """The user's git configuration as it counts in the checkout; the last word of each key."""
+        git = in_checkout(self.checkout) if self.checkout.is_dir() else self.git
+        said = await git.run("config", "--null", "--list", "--includes")
+        entries = (os.fsdecode(entry).partition("\n") for entry in said.names)
+        return {key: value if is_said else "true" for key, is_said, value in entries}
+
     async def excludes(self) -> bytes:
         """The ignore rules that are the user's alone: info/exclude and core.excludesFile."""
         said = await self.git.ask("config", "--type=path", "--get", "core.excludesFile")

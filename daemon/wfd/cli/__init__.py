@@ -11,7 +11,8 @@ import wfd
 from wfd.adapters.place import place
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import Group, is_terminal, print_document, run
-from wfd.edge.words import ago, iso, local_time, plural, size, tame
+from wfd.edge.words import ago, iso, local_time, plural, tame
+from wfd.rules.size import size
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -27,8 +27,9 @@ from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
-from wfd.edge.words import plural, size, tame
+from wfd.edge.words import plural, tame
 from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
+from wfd.rules.size import size
 from wfd.store.alone import reading
 from wfd.store.backup import problem
 from wfd.store.failure import RESTORE

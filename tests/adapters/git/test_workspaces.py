@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wfd.adapters.taking import FEW
 from wfd.adapters.users_repository import MAX_UNPACKED
-from wfd.adapters.work_tree import FEW
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken, Conflict
 

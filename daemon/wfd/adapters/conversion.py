@@ -1,0 +1,221 @@
+"""Files that git converts: which of them are as they were checked out, and the blobs of the rest.
+
+What a blob and its attributes come to is asked of git itself, by checking out beside the
+workspace. So a file is compared with what it was, and not with what git would make of it now.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import anyio.to_thread
+
+from wfd.adapters import plain_files
+from wfd.adapters.attributes import Attributes
+from wfd.adapters.git import Git, GitFailed, on_a_line
+from wfd.adapters.lines import spliced
+
+_AT_ONCE = 1000  # files that are checked out beside the workspace
+_MAX_BYTES = 16 << 20  # of one file; a larger one is taken as git makes it
+
+
+@dataclass(frozen=True)
+class Change:
+    """A tracked path whose file may not be what the index says."""
+
+    path: bytes
+    mode: bytes  # in the index
+    new_mode: bytes
+    sha: str  # in the index
+    is_gone: bool
+
+    @property
+    def was_gitlink(self) -> bool:
+        return self.mode == b"160000"
+
+    @property
+    def is_file(self) -> bool:
+        return self.mode.startswith(b"100") and self.new_mode.startswith(b"100")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    git: Git  # with the work tree and its index, which is that of the commit before
+    root: Path
+    beside: Path  # a folder on the same disk, out of the agent's reach
+
+    async def unchanged(self, changes: Sequence[Change]) -> set[bytes]:
+        """The paths whose files are their blobs, or what a checkout makes of these."""
+        same = await anyio.to_thread.run_sync(self._equal_to_blobs, changes)
+        rest = iter(change for change in changes if change.path not in same)
+        while some := list(islice(rest, _AT_ONCE)):
+            with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+                there = Path(folder)
+                await self._check_out([change.path for change in some], there)
+                same |= await anyio.to_thread.run_sync(self._equal_in, there, some)
+        return same
+
+    def is_one_of(self, path: bytes, shas: Iterable[str]) -> bool:
+        """Whether a file has just the bytes of one of the blobs."""
+        return any(self._is_blob(path, sha) for sha in shas)
+
+    def is_in_utf8(self, path: bytes, encoding: str) -> bool:
+        """Whether a file that should have characters of two or four bytes is in UTF-8 instead.
+
+        git would take its bytes two by two, and write nonsense.
+        """
+        if not encoding.upper().replace("-", "").startswith(("UTF16", "UTF32")):
+            return False
+        data = self._read(path)
+        return bool(data) and data is not None and b"\0" not in data and _is_utf8(data)
+
+    async def hashed(self, paths: Sequence[bytes]) -> dict[bytes, str]:
+        """The blobs that git would make of files, by name; nothing is stored."""
+        files = [path for path in paths if (self.root / os.fsdecode(path)).is_file()]
+        said = await self.git.feed(map(on_a_line, files), "hash-object", "--stdin-paths",
+                                   end=b"\n")  # fmt: skip
+        return dict(zip(files, said.out.decode().split(), strict=True))
+
+    async def mend(
+        self, changes: Mapping[bytes, Change], attributes: Mapping[bytes, Attributes], top: str
+    ) -> list[tuple[bytes, str, bytes]]:
+        """Better blobs for changed files than those that the index has by now.
+
+        Only for old blobs that git would not have made: mode, object and path of each.
+        """
+        paths = iter(p for p in changes if attributes.get(p, Attributes()).encoding is None)
+        made: list[tuple[bytes, str, bytes]] = []
+        while some := list(islice(paths, _AT_ONCE)):
+            blobs = await self._contents(changes[path].sha for path in some)
+            odd = {
+                path: blob
+                for path in some
+                if (blob := blobs.get(changes[path].sha)) is not None
+                and (b"\r\n" in blob or b"$Id:" in blob)
+            }
+            if odd:
+                made += await self._mended(odd, top)
+        return made
+
+    async def as_they_are(self, paths: Sequence[bytes]) -> dict[bytes, str]:
+        """The names of blobs with the files' own bytes, stored."""
+        if not paths:
+            return {}
+        said = await self.git.feed(map(on_a_line, paths), "hash-object", "-w", "--no-filters",
+                                   "--stdin-paths", end=b"\n")  # fmt: skip
+        return dict(zip(paths, said.out.decode().split(), strict=True))
+
+    async def _mended(self, odd: Mapping[bytes, bytes], top: str) -> list[tuple[bytes, str, bytes]]:
+        said = await self.git.run(
+            "diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", top
+        )
+        entries = iter(said.names)
+        staged = {
+            path: (head.split()[1], head.split()[3].decode())
+            for head, path in zip(entries, entries, strict=True)
+            if path in odd and head.split()[1].startswith(b"100")
+        }
+        cleaned = await self._contents(sha for _, sha in staged.values())
+        better: dict[bytes, bytes] = {}
+        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+            await self._check_out(list(staged), Path(folder), top)
+            for path, (_, sha) in staged.items():
+                was, now = _file(Path(folder), path), self._read(path)
+                if was is None or now is None or sha not in cleaned:
+                    continue
+                new = await anyio.to_thread.run_sync(spliced, odd[path], was, now, cleaned[sha])
+                if new != cleaned[sha]:
+                    better[path] = new
+        shas = await self._store(better)
+        return [(staged[path][0], sha, path) for path, sha in shas.items()]
+
+    async def _check_out(self, paths: Sequence[bytes], folder: Path, top: str = "") -> None:
+        """Fill an empty folder as a checkout of the staged commit, or of `top`, would."""
+        files = folder / "files"
+        files.mkdir()
+        git = self.git.at(files, GIT_WORK_TREE=str(files))
+        if top:
+            git = git.at(files, GIT_INDEX_FILE=str(folder / "index"))
+            await git.run("read-tree", top)
+        said = await git.ask_with(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
+        if said.code != 0 and "filter" in said.err:
+            raise GitFailed("checkout-index", self.root, said.code, said.err)
+
+    async def _contents(self, shas: Iterable[str]) -> dict[str, bytes]:
+        """The blobs by name, but for those that are too large to look into."""
+        wanted = sorted(set(shas))
+        said = await self.git.feed((sha.encode() for sha in wanted), "cat-file", "--batch-check",
+                                   end=b"\n")  # fmt: skip
+        rows = (line.split() for line in said.out.decode().splitlines())
+        small = [row[0] for row in rows if row[1] == "blob" and int(row[2]) <= _MAX_BYTES]
+        said = await self.git.feed((sha.encode() for sha in small), "cat-file", "--batch",
+                                   end=b"\n")  # fmt: skip
+        return dict(_batch(said.out))
+
+    async def _store(self, blobs: Mapping[bytes, bytes]) -> dict[bytes, str]:
+        if not blobs:
+            return {}
+        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+            for number, data in enumerate(blobs.values()):
+                Path(folder, str(number)).write_bytes(data)
+            there = self.git.at(Path(folder), GIT_WORK_TREE=folder)
+            names = (b"%d" % number for number in range(len(blobs)))
+            said = await there.feed(names, "hash-object", "-w", "--no-filters", "--stdin-paths",
+                                    end=b"\n")  # fmt: skip
+        return dict(zip(blobs, said.out.decode().split(), strict=True))
+
+    def _equal_to_blobs(self, changes: Sequence[Change]) -> set[bytes]:
+        return {change.path for change in changes if self._is_blob(change.path, change.sha)}
+
+    def _is_blob(self, path: bytes, sha: str) -> bool:
+        data = self._read(path)
+        return data is not None and _blob_name(data, sha) == sha
+
+    def _equal_in(self, folder: Path, changes: Sequence[Change]) -> set[bytes]:
+        return {
+            change.path
+            for change in changes
+            if (data := _file(folder, change.path)) is not None and data == self._read(change.path)
+        }
+
+    def _read(self, path: bytes, max_bytes: int = _MAX_BYTES) -> bytes | None:
+        """A plain file of the workspace; None for anything else, or if it is too large."""
+        try:
+            return plain_files.read(self.root, os.fsdecode(path), max_bytes)
+        except OSError:
+            return None
+
+
+def _blob_name(data: bytes, like: str) -> str:
+    """What git calls a blob with this content, in the hash that `like` is of."""
+    new = hashlib.sha1 if len(like) == 40 else hashlib.sha256
+    return new(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _file(folder: Path, path: bytes) -> bytes | None:
+    try:
+        return plain_files.read(folder / "files", os.fsdecode(path), _MAX_BYTES * 2)
+    except OSError:
+        return None
+
+
+def _batch(out: bytes) -> Iterator[tuple[str, bytes]]:
+    """What `cat-file --batch` prints."""
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        sha, _, size = out[at:end].decode().split()
+        yield sha, out[end + 1 : end + 1 + int(size)]
+        at = end + 2 + int(size)

@@ -23,12 +23,6 @@ _NOT_THEIRS = (
 )  # fmt: skip
 _THEIRS = ("HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME")
 
-# Let through to them beside the paths: how to reach a server, as for the user's own git.
-ENVIRONMENT = (
-    "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
-)  # fmt: skip
-
 Definitions = Mapping[str, Mapping[str, str]]
 
 

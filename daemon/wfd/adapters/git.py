@@ -27,6 +27,10 @@ DEADLINE_S = 120.0
 NOT_THERE = ""  # to update-ref, the old value of a ref that must not exist yet
 _STDERR_CHARS = 800
 _PASSED = ("PATH", "TMPDIR", "TZ")
+_TO_SERVERS = (
+    "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 _PASSED_TO_USERS = ("HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME")
 
 # Nothing that a repository or a user can name may run, and nothing but objects is believed.
@@ -93,6 +97,11 @@ class Git:
     def at(self, where: Path, **env: str) -> "Git":
         """The same git, in another folder and with more in its environment."""
         return Git(where, {**self.env, **env}, self.options, self.deadline_s)
+
+    def reaching_servers(self) -> "Git":
+        """The same git, with what the user's own has to reach a server."""
+        env = {name: os.environ[name] for name in _TO_SERVERS if name in os.environ}
+        return self.at(self.where, **env)
 
     def having(self, *settings: str) -> "Git":
         """The same git, with settings such as `core.fsync=none` over all others."""

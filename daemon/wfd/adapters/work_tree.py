@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from wfd.adapters import attributes
 from wfd.adapters.conversion import Change, Conversion
-from wfd.adapters.filters import ENVIRONMENT, Filters
+from wfd.adapters.filters import Filters
 from wfd.adapters.git import Git, GitFailed, Said, together
 from wfd.adapters.look import Look
 from wfd.adapters.own_repository import OwnRepository
@@ -78,11 +78,8 @@ class WorkTree:
 
     @property
     def git(self) -> Git:
-        env = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-        env = env if self.filters.usable else {}
-        here = self.own.git.at(
-            self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index), **env
-        )
+        own = self.own.git.reaching_servers() if self.filters.usable else self.own.git
+        here = own.at(self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index))
         excludes = f"core.excludesFile={self.exclude}"
         return here.having(excludes, *self.look.options, *self.filters.options)
 

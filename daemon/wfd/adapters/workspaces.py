@@ -20,6 +20,7 @@ from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
 from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
+from wfd.adapters.partial import complete
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
@@ -249,6 +250,7 @@ async def _base(here: GitWorkspace) -> str:
 
 async def _pin_base(here: GitWorkspace, base: str) -> None:
     await _need(here, base)
+    await complete(here.users, base)
     here.own.keep(here.ref("base"), base)
     await here.users.pin(here.ref("base"), base)
 

@@ -7,7 +7,7 @@ workspace. So a file is compared with what it was, and not with what git would m
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -48,10 +48,16 @@ class Conversion:
     root: Path
     beside: Path  # a folder on the same disk, out of the agent's reach
 
-    async def unchanged(self, changes: Sequence[Change]) -> set[bytes]:
-        """The paths whose files are their blobs, or what a checkout makes of these."""
+    async def unchanged(
+        self, changes: Sequence[Change], altered: Collection[bytes] | None = None
+    ) -> set[bytes]:
+        """The paths whose files are their blobs, or what a checkout makes of these.
+
+        `altered` are those of which a checkout may make something else; all of them for None.
+        """
         same = await anyio.to_thread.run_sync(self._equal_to_blobs, changes)
-        rest = iter(change for change in changes if change.path not in same)
+        others = (one for one in changes if one.path not in same)
+        rest = (one for one in others if altered is None or one.path in altered)
         while some := list(islice(rest, _AT_ONCE)):
             with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
                 there = Path(folder)
@@ -87,16 +93,16 @@ class Conversion:
 
         Only for old blobs that git would not have made: mode, object and path of each.
         """
-        paths = iter(p for p in changes if attributes.get(p, Attributes()).encoding is None)
+        encoded = {path for path, one in attributes.items() if one.encoding is not None}
+        odd_now = await anyio.to_thread.run_sync(
+            self._odd, [p for p in changes if p not in encoded]
+        )
+        paths = iter(odd_now)
         made: list[tuple[bytes, str, bytes]] = []
         while some := list(islice(paths, _AT_ONCE)):
             blobs = await self._contents(changes[path].sha for path in some)
-            odd = {
-                path: blob
-                for path in some
-                if (blob := blobs.get(changes[path].sha)) is not None
-                and (b"\r\n" in blob or b"$Id:" in blob)
-            }
+            shas = {path: changes[path].sha for path in some}
+            odd = {path: blobs[sha] for path, sha in shas.items() if _is_odd(blobs.get(sha))}
             if odd:
                 made += await self._mended(odd, top)
         return made
@@ -168,6 +174,10 @@ class Conversion:
                                     end=b"\n")  # fmt: skip
         return dict(zip(blobs, said.out.decode().split(), strict=True))
 
+    def _odd(self, paths: Iterable[bytes]) -> list[bytes]:
+        """The files that may have lines of which git would make others."""
+        return [path for path in paths if _is_odd(self._read(path))]
+
     def _equal_to_blobs(self, changes: Sequence[Change]) -> set[bytes]:
         return {change.path for change in changes if self._is_blob(change.path, change.sha)}
 
@@ -188,6 +198,10 @@ class Conversion:
             return plain_files.read(self.root, os.fsdecode(path), max_bytes)
         except OSError:
             return None
+
+
+def _is_odd(data: bytes | None) -> bool:
+    return data is not None and (b"\r\n" in data or b"$Id:" in data)
 
 
 def _blob_name(data: bytes, like: str) -> str:

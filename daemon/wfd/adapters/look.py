@@ -38,6 +38,12 @@ class Look:
         """Files without any attribute are converted, too."""
         return self.settings.get("core.autocrlf", "false") != "false"
 
+    @property
+    def alters_all(self) -> bool:
+        """A checkout may make CRLF of any line end."""
+        ends = self.settings.get("core.autocrlf"), self.settings.get("core.eol")
+        return ends[0] == "true" or ends[1] == "crlf"
+
 
 def write(beside: Path, config: Mapping[str, str]) -> None:
     """Keep what a user's configuration says, in `beside` and next to it."""

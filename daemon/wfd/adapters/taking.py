@@ -218,7 +218,8 @@ async def _convert(here: WorkTree, content: _Content) -> dict[bytes, Attributes]
     mapped = {path for path in changed if path in attributes or path in before}
     maybe = [one for path, one in changed.items()
              if one.is_file and (here.look.converts_all or path in mapped)]  # fmt: skip
-    for path in await here.conversion.unchanged(maybe):
+    altered = {path for told in (attributes, before) for path, one in told.items() if one.alters}
+    for path in await here.conversion.unchanged(maybe, None if here.look.alters_all else altered):
         one = changed.pop(path)
         if one.mode != one.new_mode:
             content.entries.append((one.new_mode, one.sha, path))

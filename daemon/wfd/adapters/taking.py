@@ -88,7 +88,9 @@ async def _leave_out(here: WorkTree, top: str, rules: SnapshotRules, content: _C
     sizes = await anyio.to_thread.run_sync(_sizes, here.path, files)
     content.things += await _grown(here, rules, content.changed)
     beyond = [_nested_thing(here.path, folder) for folder in sorted(nested)]
-    beyond += snapshot.too_large(rules, sizes)
+    large = snapshot.too_large(rules, sizes)
+    small_blobs = await _through_filters(here, [os.fsencode(one.path) for one in large])
+    beyond += [one for one in large if os.fsencode(one.path) not in small_blobs]
     for one in beyond:
         sizes.pop(one.path, None)
     if len(sizes) > rules.max_new_files:
@@ -114,12 +116,21 @@ async def _grown(
     if not large:
         return []
     paths = [os.fsencode(path) for path in large]
+    small_blobs = await _through_filters(here, paths)
     same = await here.conversion.hashed(paths)
     return [
         Thing(snapshot.GROWN, os.fsdecode(path), large[os.fsdecode(path)])
         for path in paths
-        if same.get(path) != changed[path].sha
+        if path not in small_blobs and same.get(path) != changed[path].sha
     ]
+
+
+async def _through_filters(here: WorkTree, paths: Sequence[bytes]) -> set[bytes]:
+    """The large files that a filter such as LFS may store elsewhere; their blobs are its own."""
+    if not paths or not here.filters.usable:
+        return set()
+    told = await attributes_of(here.git, paths)
+    return {path for path, one in told.items() if one.filter in here.filters.usable}
 
 
 async def _nested(here: WorkTree, new: Iterable[bytes]) -> set[bytes]:

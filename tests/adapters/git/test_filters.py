@@ -11,7 +11,7 @@ from wfd.adapters import containment
 from wfd.adapters.containment import Containment
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken
-from wfd.rules.snapshot import WorkspaceRules
+from wfd.rules.snapshot import SnapshotRules, WorkspaceRules
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
@@ -20,7 +20,7 @@ ROT13 = "tr a-z n-za-m"
 
 
 def accept(ground: "Ground", *names: str, prefix: tuple[str, ...] = ()) -> None:
-    rules = WorkspaceRules(filters=names)
+    rules = WorkspaceRules(SnapshotRules(max_file_bytes=5000), filters=names)
     ground.workspaces = GitWorkspaces(ground.state_dir, rules_of=lambda _: rules, prefix=prefix)
 
 
@@ -154,15 +154,16 @@ async def test_lfs_finds_and_leaves_its_objects_where_the_users_own_git_does(
     assert (ground.workspace / "a.psd").read_bytes() == b"picture" * 100
     assert ground.agent("status", "--porcelain") == ""
     assert (await ground.snapshot()).is_empty
-    (ground.workspace / "b.psd").write_bytes(b"another" * 100)
+    (ground.workspace / "b.psd").write_bytes(b"another" * 1000)
     (ground.workspace / "a.psd").rename(ground.workspace / "c.psd")
 
     taken = await ground.snapshot()
     await ground.advance(taken)
     await ground.remove()
+    assert not taken.left_out
 
     ground.git("checkout", "--quiet", "wfd/A7")
-    assert (ground.checkout / "b.psd").read_bytes() == b"another" * 100
+    assert (ground.checkout / "b.psd").read_bytes() == b"another" * 1000
     assert (ground.checkout / "c.psd").read_bytes() == b"picture" * 100
     assert ground.git("show", "HEAD:b.psd").startswith("version https://git-lfs")
     assert ground.git("status", "--porcelain") == ""

@@ -18,6 +18,7 @@ _NO = frozenset(("unspecified", "unset"))
 class Attributes:
     filter: str | None = None
     encoding: str | None = None
+    ident: bool = False
     alters: bool = False  # a checkout may make something else of the blob
 
 
@@ -63,5 +64,6 @@ def _attributes(values: dict[str, str]) -> Attributes:
     return Attributes(
         filter=None if named == "set" else named,
         encoding=values.get("working-tree-encoding"),
+        ident="ident" in values,
         alters=bool(_ALTERING & set(values)) or values.get("eol") == "crlf",
     )

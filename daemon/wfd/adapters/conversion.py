@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import anyio.to_thread
 
 from wfd.adapters import plain_files
 from wfd.adapters.attributes import Attributes
+from wfd.adapters.encodings import in_utf8, is_utf8_instead
 from wfd.adapters.git import Git, GitFailed, on_a_line
 from wfd.adapters.lines import spliced
 
@@ -69,15 +71,9 @@ class Conversion:
         """Whether a file has just the bytes of one of the blobs."""
         return any(self._is_blob(path, sha) for sha in shas)
 
-    def is_in_utf8(self, path: bytes, encoding: str) -> bool:
-        """Whether a file that should have characters of two or four bytes is in UTF-8 instead.
-
-        git would take its bytes two by two, and write nonsense.
-        """
-        if not encoding.upper().replace("-", "").startswith(("UTF16", "UTF32")):
-            return False
-        data = self._read(path)
-        return bool(data) and data is not None and b"\0" not in data and _is_utf8(data)
+    def is_utf8_instead(self, path: bytes, encoding: str) -> bool:
+        """Whether a file has UTF-8 where it should have characters of two or four bytes."""
+        return is_utf8_instead(self._read(path) or b"", encoding)
 
     async def hashed(self, paths: Sequence[bytes]) -> dict[bytes, str]:
         """The blobs that git would make of files, by name; nothing is stored."""
@@ -93,18 +89,15 @@ class Conversion:
 
         Only for old blobs that git would not have made: mode, object and path of each.
         """
-        encoded = {path for path, one in attributes.items() if one.encoding is not None}
-        odd_now = await anyio.to_thread.run_sync(
-            self._odd, [p for p in changes if p not in encoded]
-        )
-        paths = iter(odd_now)
+        told = {path: attributes.get(path, Attributes()) for path in changes}
+        paths = iter(await anyio.to_thread.run_sync(self._odd, told))
         made: list[tuple[bytes, str, bytes]] = []
         while some := list(islice(paths, _AT_ONCE)):
-            blobs = await self._contents(changes[path].sha for path in some)
             shas = {path: changes[path].sha for path in some}
+            blobs = await self._contents(shas.values())
             odd = {path: blobs[sha] for path, sha in shas.items() if _is_odd(blobs.get(sha))}
             if odd:
-                made += await self._mended(odd, top)
+                made += await self._mended(odd, told, top)
         return made
 
     async def as_they_are(self, paths: Sequence[bytes]) -> dict[bytes, str]:
@@ -115,7 +108,9 @@ class Conversion:
                                    "--stdin-paths", end=b"\n")  # fmt: skip
         return dict(zip(paths, said.out.decode().split(), strict=True))
 
-    async def _mended(self, odd: Mapping[bytes, bytes], top: str) -> list[tuple[bytes, str, bytes]]:
+    async def _mended(
+        self, odd: Mapping[bytes, bytes], told: Mapping[bytes, Attributes], top: str
+    ) -> list[tuple[bytes, str, bytes]]:
         said = await self.git.run(
             "diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", top
         )
@@ -130,10 +125,13 @@ class Conversion:
         with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
             await self._check_out(list(staged), Path(folder), top)
             for path, (_, sha) in staged.items():
-                was, now = _file(Path(folder), path), self._read(path)
+                encoding = told[path].encoding
+                was = in_utf8(_file(Path(folder), path) or b"", encoding)
+                now = in_utf8(self._read(path) or b"", encoding)
                 if was is None or now is None or sha not in cleaned:
                     continue
-                new = await anyio.to_thread.run_sync(spliced, odd[path], was, now, cleaned[sha])
+                splice = partial(spliced, has_ident=told[path].ident)
+                new = await anyio.to_thread.run_sync(splice, odd[path], was, now, cleaned[sha])
                 if new != cleaned[sha]:
                     better[path] = new
         shas = await self._store(better)
@@ -174,9 +172,10 @@ class Conversion:
                                     end=b"\n")  # fmt: skip
         return dict(zip(blobs, said.out.decode().split(), strict=True))
 
-    def _odd(self, paths: Iterable[bytes]) -> list[bytes]:
+    def _odd(self, told: Mapping[bytes, Attributes]) -> list[bytes]:
         """The files that may have lines of which git would make others."""
-        return [path for path in paths if _is_odd(self._read(path))]
+        files = ((path, one, self._read(path)) for path, one in told.items())
+        return [path for path, one, data in files if data and _is_odd(in_utf8(data, one.encoding))]
 
     def _equal_to_blobs(self, changes: Sequence[Change]) -> set[bytes]:
         return {change.path for change in changes if self._is_blob(change.path, change.sha)}
@@ -208,14 +207,6 @@ def _blob_name(data: bytes, like: str) -> str:
     """What git calls a blob with this content, in the hash that `like` is of."""
     new = hashlib.sha1 if len(like) == 40 else hashlib.sha256
     return new(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _file(folder: Path, path: bytes) -> bytes | None:

@@ -332,7 +332,7 @@ async def _not_convertible(
         path
         for path in encoded
         if f"'{_as_told(path)}'" in said.err
-        or here.conversion.is_in_utf8(path, attributes[path].encoding or "")
+        or here.conversion.is_utf8_instead(path, attributes[path].encoding or "")
     ]
 
 

@@ -227,13 +227,16 @@ async def test_one_line_stays_one_line(ground: "Ground") -> None:
     for name in ("run.bat", "mixed.txt", "id.c"):
         file = ground.workspace / name
         file.write_bytes(file.read_bytes().replace(b"two", b"2"))
+    wide = ground.workspace / "wide.sql"
+    wide.write_bytes(wide.read_bytes().decode("utf-16").replace("two", "2").encode("utf-16"))
 
     taken = await ground.snapshot()
     await ground.advance(taken)
     again = await ground.snapshot()
 
     stat = ground.git("diff", "--numstat", taken.parent_commit, taken.commit)
-    assert sorted(stat.splitlines()) == ["1\t1\tid.c", "1\t1\tmixed.txt", "1\t1\trun.bat"]
+    names = ["id.c", "mixed.txt", "run.bat", "wide.sql"]
+    assert sorted(stat.splitlines()) == [f"1\t1\t{name}" for name in names]
     assert again.is_empty
     await ground.restore(taken.commit)
     assert (await ground.snapshot()).is_empty
@@ -389,13 +392,17 @@ def spoil(ground: "Ground") -> None:
     files = {
         "run.bat": b"one\r\ntwo\r\nthree\r\n",
         "mixed.txt": b"one\r\ntwo\nthree\r\n",
-        "id.c": b"/* $Id: shop.c,v 1.2 ada $ */\none\ntwo\n",
+        "id.c": b"/* $Id: shop.c,v 1.2 ada $ */\none $Id$\ntwo\n",
+        "wide.sql": b"one\r\ntwo\nthree\r\n",
     }
     for name, data in files.items():
         (ground.checkout / name).write_bytes(data)
     ground.git("add", "-A")
     ground.git("commit", "--quiet", "-m", "Odd")
-    attributes = "*.bat text eol=crlf\n*.txt text\n*.c ident\n"
+    attributes = (
+        "*.bat text eol=crlf\n*.txt text\n*.c ident\n"
+        "*.sql text working-tree-encoding=UTF-16LE-BOM eol=crlf\n"
+    )
     (ground.checkout / ".gitattributes").write_text(attributes)
     ground.git("add", ".gitattributes")
     ground.git("commit", "--quiet", "-m", "Attributes")

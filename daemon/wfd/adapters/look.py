@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wfd.adapters import plain_files
+from wfd.adapters.users_repository import beginning
 
-_MAX_BYTES = 1 << 20
 _VALUES = ("core.autocrlf", "core.eol")
 _OFF = ("core.filemode", "core.symlinks")  # what the disk can do, unless a person says no
 
@@ -49,7 +49,7 @@ def write(beside: Path, config: Mapping[str, str]) -> None:
     """Keep what a user's configuration says, in `beside` and next to it."""
     settings = {key: config[key].lower() for key in _VALUES if key in config}
     settings |= {key: "false" for key in _OFF if _is_no(config.get(key))}
-    own = _text(Path("/etc/gitattributes")) + b"\n" + _text(_users_attributes(config))
+    own = beginning(Path("/etc/gitattributes")) + b"\n" + beginning(_users_attributes(config))
     if own.strip():
         _copy(beside).write_bytes(own)
     if settings.get("core.autocrlf") not in (None, "input"):
@@ -69,7 +69,7 @@ def read(beside: Path) -> Look:
 
 def share_attributes(users_git_dir: Path, git_dir: Path) -> None:
     """Let a repository have the attributes that the user's one keeps beside its files."""
-    wanted = _text(users_git_dir / "info" / "attributes")
+    wanted = beginning(users_git_dir / "info" / "attributes")
     if wanted and not plain_files.holds(git_dir, "info/attributes", wanted):
         plain_files.write(git_dir, "info/attributes", wanted)
     elif not wanted:
@@ -90,11 +90,3 @@ def _copy(beside: Path) -> Path:
 
 def _is_no(value: str | None) -> bool:
     return value is not None and value.lower() in ("false", "no", "off", "0", "")
-
-
-def _text(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_MAX_BYTES)
-    except OSError:
-        return b""

@@ -48,7 +48,7 @@ class Change:
 class Conversion:
     git: Git  # with the work tree and its index, which is that of the commit before
     root: Path
-    beside: Path  # a folder on the same disk, out of the agent's reach
+    beside: Path  # a place on the same disk, out of the agent's reach, for folders of its name
 
     async def unchanged(
         self, changes: Sequence[Change], altered: Collection[bytes] | None = None
@@ -61,7 +61,7 @@ class Conversion:
         others = (one for one in changes if one.path not in same)
         rest = (one for one in others if altered is None or one.path in altered)
         while some := list(islice(rest, _AT_ONCE)):
-            with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+            with self._folder() as folder:
                 there = Path(folder)
                 await self._check_out([change.path for change in some], there)
                 same |= await anyio.to_thread.run_sync(self._equal_in, there, some)
@@ -122,7 +122,7 @@ class Conversion:
         }
         cleaned = await self._contents(sha for _, sha in staged.values())
         better: dict[bytes, bytes] = {}
-        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+        with self._folder() as folder:
             await self._check_out(list(staged), Path(folder), top)
             for path, (_, sha) in staged.items():
                 encoding = told[path].encoding
@@ -136,6 +136,10 @@ class Conversion:
                     better[path] = new
         shas = await self._store(better)
         return [(staged[path][0], sha, path) for path, sha in shas.items()]
+
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        """One that goes with the workspace if this life of the daemon ends before it is empty."""
+        return tempfile.TemporaryDirectory(dir=self.beside.parent, prefix=f"{self.beside.name}-")
 
     async def _check_out(self, paths: Sequence[bytes], folder: Path, top: str = "") -> None:
         """Fill an empty folder as a checkout of the staged commit, or of `top`, would."""
@@ -163,7 +167,7 @@ class Conversion:
     async def _store(self, blobs: Mapping[bytes, bytes]) -> dict[bytes, str]:
         if not blobs:
             return {}
-        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+        with self._folder() as folder:
             for number, data in enumerate(blobs.values()):
                 Path(folder, str(number)).write_bytes(data)
             there = self.git.at(Path(folder), GIT_WORK_TREE=folder)

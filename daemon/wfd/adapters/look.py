@@ -54,7 +54,9 @@ def write(beside: Path, config: Mapping[str, str]) -> None:
         _copy(beside).write_bytes(own)
     if settings.get("core.autocrlf") not in (None, "input"):
         settings["core.autocrlf"] = "false" if _is_no(settings["core.autocrlf"]) else "true"
-    beside.write_text(json.dumps(settings), encoding="utf-8")
+    fresh = beside.with_suffix(".look-new")
+    fresh.write_text(json.dumps(settings), encoding="utf-8")
+    fresh.rename(beside)  # last: it says that all is there
 
 
 def read(beside: Path) -> Look:

@@ -18,11 +18,12 @@ import anyio.to_thread
 from wfd.adapters import plain_files
 from wfd.adapters.attributes import Attributes
 from wfd.adapters.encodings import in_utf8, is_utf8_instead
-from wfd.adapters.git import Git, GitFailed, on_a_line
+from wfd.adapters.git import Git, on_a_line
 from wfd.adapters.lines import spliced
 
 _AT_ONCE = 1000  # files that are checked out beside the workspace
-_MAX_BYTES = 16 << 20  # of one file; a larger one is taken as git makes it
+_MAX_BYTES = 512 << 20  # of one file; a larger one is taken as git makes it
+_MAX_LINES_BYTES = 64 << 20  # the same where it is looked into line by line
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,7 @@ class Conversion:
         if top:
             git = git.at(files, GIT_INDEX_FILE=str(folder / "index"))
             await git.run("read-tree", top)
-        said = await git.ask_with(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
-        if said.code != 0 and "filter" in said.err:
-            raise GitFailed("checkout-index", self.root, said.code, said.err)
+        await git.feed(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
 
     async def _contents(self, shas: Iterable[str]) -> dict[str, bytes]:
         """The blobs by name, but for those that are too large to look into."""
@@ -159,7 +158,7 @@ class Conversion:
         said = await self.git.feed((sha.encode() for sha in wanted), "cat-file", "--batch-check",
                                    end=b"\n")  # fmt: skip
         rows = (line.split() for line in said.out.decode().splitlines())
-        small = [row[0] for row in rows if row[1] == "blob" and int(row[2]) <= _MAX_BYTES]
+        small = [row[0] for row in rows if row[1] == "blob" and int(row[2]) <= _MAX_LINES_BYTES]
         said = await self.git.feed((sha.encode() for sha in small), "cat-file", "--batch",
                                    end=b"\n")  # fmt: skip
         return dict(_batch(said.out))
@@ -178,7 +177,7 @@ class Conversion:
 
     def _odd(self, told: Mapping[bytes, Attributes]) -> list[bytes]:
         """The files that may have lines of which git would make others."""
-        files = ((path, one, self._read(path)) for path, one in told.items())
+        files = ((path, one, self._read(path, _MAX_LINES_BYTES)) for path, one in told.items())
         return [path for path, one, data in files if data and _is_odd(in_utf8(data, one.encoding))]
 
     def _equal_to_blobs(self, changes: Sequence[Change]) -> set[bytes]:

@@ -23,8 +23,6 @@ _NOT_THEIRS = (
 )  # fmt: skip
 _THEIRS = ("HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME")
 
-Definitions = Mapping[str, Mapping[str, str]]
-
 
 @dataclass(frozen=True)
 class Filters:
@@ -73,13 +71,19 @@ def filters(
     return Filters(usable, frozenset(defined), frozenset(accepted), options)
 
 
-def silenced(defined: Definitions, usable: frozenset[str]) -> dict[str, str]:
-    """Settings by which the agent's git leaves files alone that the daemon's leaves alone."""
-    off: dict[str, str] = {}
+def for_agents(
+    config: Mapping[str, str], usable: frozenset[str], users_git_dir: Path
+) -> dict[str, str]:
+    """Settings by which the agent's git sees files as the daemon's does, filtered or not."""
+    defined = definitions(config)
+    options = filters(config, sorted(usable), (), users_git_dir).options
+    told = {key: value for key, _, value in (option.partition("=") for option in options)}
     for name in sorted(set(defined) - usable):
-        off |= {f"filter.{name}.{kind}": "" for kind in ("clean", "smudge", "process")}
-        off[f"filter.{name}.required"] = "false"
-    return off
+        told |= {f"filter.{name}.{kind}": "" for kind in ("clean", "smudge", "process")}
+        told[f"filter.{name}.required"] = "false"
+    if "lfs" in usable:
+        told["lfs.storage"] = str(Path(users_git_dir, config.get("lfs.storage", "lfs")))
+    return told
 
 
 def _options(

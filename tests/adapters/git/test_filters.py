@@ -110,6 +110,8 @@ async def test_an_accepted_filter_runs_both_ways_in_containment(
     accept(vault, "vault", prefix=prefix)
     await vault.prepare()
     assert (vault.workspace / "prod.secret").read_text() == "password\n"
+    assert vault.agent("status", "--porcelain") == ""
+    vault.marker.unlink()
     assert (await vault.snapshot()).is_empty
     (vault.workspace / "it's % new.secret").write_text("token\n")
 

@@ -125,7 +125,11 @@ def _assemble(
         store=store,
         spawner=spawner,
         tailer=FileTailer(),
-        workspaces=GitWorkspaces(place.state_dir),
+        workspaces=GitWorkspaces(
+            place.state_dir,
+            rules_of=lambda namespace: settings.last_good(namespace).repository.workspace.rules,
+            prefix=contained.prefix,
+        ),
         checks=ShellChecks(spawner),
         versions=ToldVersions(spawner),
         harnesses=harnesses(),

@@ -21,9 +21,11 @@ from wfd.domain.question import AtDeadline, Patience
 from wfd.domain.variable import NO_PAIR, are_pairs, is_variables
 from wfd.rules.notices import NEEDS_YOU, SETS, is_known
 from wfd.rules.policy import Caps, DailyCaps, Gates
+from wfd.rules.snapshot import Beyond, SnapshotRules, WorkspaceRules
 
 Count = Annotated[int, Field(ge=0)]
 Usd = Annotated[float, Field(gt=0)]
+FilterName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
 
@@ -80,10 +82,24 @@ class _Section(BaseModel):
     )
 
 
+class SnapshotConfig(_Section):
+    max_file_bytes: PositiveInt = 10_000_000
+    max_new_files: PositiveInt = 2000
+    beyond: Beyond = Beyond.LEAVE_OUT
+
+
 class WorkspaceConfig(_Section):
     setup: list[str] = []
     copy_files: list[str] = Field(default=[], alias="copy")
     timeout_ms: PositiveInt = 900_000
+    filters: list[FilterName] = []
+    snapshot: SnapshotConfig = SnapshotConfig()
+
+    @property
+    def rules(self) -> WorkspaceRules:
+        return WorkspaceRules(
+            SnapshotRules(**self.snapshot.model_dump()), tuple(dict.fromkeys(self.filters))
+        )
 
 
 class GatesConfig(_Section):

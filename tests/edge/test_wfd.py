@@ -276,6 +276,31 @@ def test_doctor_is_content_when_the_default_agent_is_there(
     assert "ok\tnamespace\tblue" in said.out
 
 
+def test_init_and_doctor_name_the_filters_that_files_need(repository: Path, wfd: Call) -> None:
+    (repository / ".gitattributes").write_text("*.psd filter=absent\n*.key filter=vault\n")
+    (repository / "a.psd").write_text("picture\n")
+    (repository / "b.key").write_text("secret\n")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "Filtered"], check=True)
+    subprocess.run(["git", "config", "filter.vault.clean", "cat"], check=True)
+    (repository / ".wfd").mkdir()
+    file = repository / ".wfd" / "config.json"
+    file.write_text("{}")
+
+    told = wfd("init").out
+    file.write_text('{"workspace": {"filters": ["vault"]}}')
+    trusted = wfd("trust").out
+    found = {one["what"]: one for one in json.loads(wfd("doctor", "--json").out)["findings"]}
+
+    assert "filter absent: agents see 1 file as git stores them" in told
+    assert "the filter 'vault' is not accepted: accept it by" in told
+    assert '"filters": ["vault"]' in trusted
+    assert found["filter vault"]["level"] == "ok"
+    assert found["filter absent"]["level"] == "warn"
+    assert "is not defined in your git configuration" in found["filter absent"]["way_out"]
+
+
 def test_doctor_refuses_an_accepted_configuration_that_counts_no_more(
     wfd: Call, shelf: Shelf
 ) -> None:

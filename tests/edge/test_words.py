@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wfd.domain.errors import BadInput
 from wfd.edge.document import dumps
 from wfd.edge.when import moment, span
-from wfd.edge.words import ago, duration, iso, local_time, money, one_line, size, spend, tame
+from wfd.edge.words import ago, duration, iso, local_time, money, one_line, spend, tame
+from wfd.rules.size import size
 
 
 def steers(code: int) -> bool:

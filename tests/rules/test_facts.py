@@ -17,7 +17,7 @@ from wfd.domain.ids import JobId, RunId
 from wfd.domain.job import PM, By, JobState
 from wfd.domain.outcome import Kind
 from wfd.rules import retry
-from wfd.rules.clip import clip, one_line, tail
+from wfd.rules.clip import clip, largest, one_line, tail
 from wfd.rules.facts import wfd_facts
 
 
@@ -152,6 +152,18 @@ def test_a_retry_counts_along_its_chain_and_keeps_the_task() -> None:
     assert "in C" not in again
     assert (retry.task(again), retry.changes(again)) == ("build it", "in Rust")
     assert retry.changes("build it") is None
+
+
+def test_a_list_that_is_cut_keeps_its_first_lines_and_its_sum() -> None:
+    rows = [f"row {number}" for number in range(100)]
+    text = "\n".join([*rows, "100 files changed"])
+
+    cut = largest(text, 60).split("\n")
+
+    assert largest(text, 10_000) == text
+    assert cut[:7] == rows[:7]
+    assert cut[7:] == ["[… 93 lines left out, of smaller ones …]", "100 files changed"]
+    assert len(largest("x" * 5000 + "\n" + "y" * 5000, 100)) < 300
 
 
 def test_a_cut_is_shown() -> None:

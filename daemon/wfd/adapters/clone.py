@@ -3,6 +3,7 @@ no git is run on it, and no link in it is followed."""
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -106,7 +107,9 @@ class Clone:
             raise
 
 
-async def make_clone(users: UsersRepository, path: Path, identity: tuple[str, str]) -> None:
+async def make_clone(
+    users: UsersRepository, path: Path, identity: tuple[str, str], config: Mapping[str, str]
+) -> None:
     """A clone at `path` that shares the user's objects and has no file checked out yet.
 
     `settle` has it stand on its branch; `git push` in it leads nowhere: results travel another
@@ -118,6 +121,7 @@ async def make_clone(users: UsersRepository, path: Path, identity: tuple[str, st
         f"--config=user.name={name}", f"--config=user.email={email}",
         "--config=commit.gpgSign=false", "--config=gc.auto=0", "--config=maintenance.auto=false",
         "--config=remote.origin.pushurl=no-push://results-are-fetched-by-wfd",
+        *(f"--config={key}={value}" for key, value in config.items()),
         str(users.git_dir), str(path),
     )  # fmt: skip
     info = path / ".git" / "objects" / "info"

@@ -73,4 +73,5 @@ def _files(match: Path) -> Iterator[Path]:
 
 
 def _rule(name: str) -> bytes:
-    return b"/" + _SPECIAL.sub(rb"\\\1", os.fsencode(name))
+    # no rule has a line end in it; this one also fits names with another character there
+    return b"/" + re.sub(rb"[\r\n]", b"?", _SPECIAL.sub(rb"\\\1", os.fsencode(name)))

@@ -1,11 +1,15 @@
 """What two commits differ in: the whole patch in a file, and how much it is."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from wfd.adapters.git import Git, together
 from wfd.ports import Diff
 
+MOST_ROWS = 100
+_WIDTH = "100,70"  # of a row, and of the name in it
+_BYTES_A_LINE = 40
 _COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
 
 
@@ -22,15 +26,35 @@ async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
     with patch.open("wb") as file:
         _, said = await together(
             git.run(*plain, "-p", "--binary", "--full-index", old, new, stdout=file),
-            git.run(*plain, "--stat=100,70,100", old, new),
+            git.run(*plain, f"--stat={_WIDTH}", old, new),
         )
-    stat = said.out.decode("utf-8", "replace").rstrip()
-    last = stat.rsplit("\n", 1)[-1]
+    *rows, last = said.out.decode("utf-8", "replace").rstrip().split("\n")
     counts = {noun: int(number) for number, noun in _COUNTS.findall(last)}
     return Diff(
         patch=patch,
         files=counts.get("file", 0),
         insertions=counts.get("insertion", 0),
         deletions=counts.get("deletion", 0),
-        stat=stat,
+        stat="\n".join([*_largest(rows), last]),
     )
+
+
+def _largest(rows: Sequence[str]) -> list[str]:
+    """The largest changes first, and how many files are not named.
+
+    Whoever cuts the list must not lose what is changed most to names of the alphabet's beginning.
+    """
+    ordered = sorted(rows, key=_weight, reverse=True)
+    more = len(rows) - MOST_ROWS
+    return [
+        *ordered[:MOST_ROWS],
+        *([f" and {more:,} more files, changed less"] if more > 0 else []),
+    ]
+
+
+def _weight(row: str) -> float:
+    """In lines; bytes of binary files count as lines of usual length."""
+    count = row.rpartition(" | ")[2].split()
+    if count[:1] == ["Bin"] and len(count) >= 4:
+        return abs(int(count[3]) - int(count[1])) / _BYTES_A_LINE
+    return int(count[0]) if count and count[0].isdigit() else 0

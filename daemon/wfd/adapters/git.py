@@ -27,6 +27,10 @@ DEADLINE_S = 120.0
 NOT_THERE = ""  # to update-ref, the old value of a ref that must not exist yet
 _STDERR_CHARS = 800
 _PASSED = ("PATH", "TMPDIR", "TZ")
+_TO_SERVERS = (
+    "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 _PASSED_TO_USERS = ("HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME")
 
 # Nothing that a repository or a user can name may run, and nothing but objects is believed.
@@ -94,9 +98,15 @@ class Git:
         """The same git, in another folder and with more in its environment."""
         return Git(where, {**self.env, **env}, self.options, self.deadline_s)
 
-    def having(self, setting: str) -> "Git":
-        """The same git, with a setting such as `core.fsync=none` over all others."""
-        return replace(self, options=(*self.options, "-c", setting))
+    def reaching_servers(self) -> "Git":
+        """The same git, with what the user's own has to reach a server."""
+        env = {name: os.environ[name] for name in _TO_SERVERS if name in os.environ}
+        return self.at(self.where, **env)
+
+    def having(self, *settings: str) -> "Git":
+        """The same git, with settings such as `core.fsync=none` over all others."""
+        more = (part for setting in settings for part in ("-c", setting))
+        return replace(self, options=(*self.options, *more))
 
     async def ask(
         self, *args: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
@@ -140,12 +150,19 @@ class Git:
         return Said(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
     async def feed(self, lines: Iterable[bytes], *args: str, end: bytes = b"\0") -> Said:
-        """Run it with `lines` on its stdin, each closed by `end`."""
+        """Run it with `lines` on its stdin, each closed by `end`. Raises GitFailed."""
+        said = await self.ask_with(lines, *args, end=end)
+        if said.code != 0:
+            raise GitFailed(args[0], self.where, said.code, said.err)
+        return said
+
+    async def ask_with(self, lines: Iterable[bytes], *args: str, end: bytes = b"\0") -> Said:
+        """The same, whatever its exit code."""
         # A file and not a pipe: git may die before it has read everything.
         with tempfile.TemporaryFile() as stdin:
             stdin.writelines(line + end for line in lines)
             stdin.seek(0)
-            return await self.run(*args, stdin=stdin)
+            return await self.ask(*args, stdin=stdin)
 
     async def commit_at(self, name: str) -> str | None:
         """The commit that a ref or an object name stands for, or None."""
@@ -270,6 +287,13 @@ def object_folder(path: Path) -> str:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def on_a_line(path: bytes) -> bytes:
+    """A path as git reads it from a line of its own, where no -z is to be had."""
+    if not path.startswith(b'"') and b"\n" not in path:
+        return path
+    return b'"' + b"".join(b"\\%03o" % byte for byte in path) + b'"'
 
 
 def _environment(names: Iterable[str]) -> dict[str, str]:

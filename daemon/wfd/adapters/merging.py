@@ -24,7 +24,7 @@ async def merge(
     trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
     here.need()
     # what a run that went wrong has left here is kept as the next job's snapshot would keep it
-    top = await here.commit("Keep what was left in the workspace", trailers)
+    top = await here.commit("Keep what was left in the workspace", trailers, run_id)
     said = await here.own.git.ask(
         "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", top, lane.head_commit
     )

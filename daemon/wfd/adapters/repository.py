@@ -37,7 +37,6 @@ async def find(start: Path) -> Repository:
             f"{checkout} has no commit to begin from; make one:"
             f" cd {checkout} && {await _first_commit(git)}"
         )
-    await _refuse_partial(git, checkout)
     return Repository(checkout, git_dir, checkout.name, head)
 
 
@@ -57,17 +56,6 @@ async def _first_commit(git: Git) -> str:
     if said.code == 0 and not said.out.strip():
         return "git commit --allow-empty -m 'First commit'"
     return "git add -A && git commit -m 'First commit'"
-
-
-async def _refuse_partial(git: Git, checkout: Path) -> None:
-    said = await git.ask("config", "--get-regexp", r"^remote\..*\.promisor$")
-    if said.code == 0 and b" true" in said.out:
-        remote = said.out.decode("utf-8", "replace").split(".")[1]
-        raise NotAllowed(
-            f"{checkout} is a partial clone, and a workspace needs all of its files; fetch them:"
-            f" git fetch --refetch --no-filter {remote}"
-            f" && git config --unset remote.{remote}.promisor"
-        )
 
 
 def _not_a_repository(start: Path, stderr: str) -> str:

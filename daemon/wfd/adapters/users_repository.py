@@ -12,7 +12,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.namespace import Namespace
 
-_MAX_EXCLUDE = 1 << 20
+_MAX_TEXT = 1 << 20
 MAX_UNPACKED = 1 << 20  # bytes; a larger pack is kept as one
 
 
@@ -43,6 +43,13 @@ class UsersRepository:
             )
         return commit
 
+    async def config(self) -> dict[str, str]:
+        """The user's git configuration as it counts in the checkout; the last word of each key."""
+        git = in_checkout(self.checkout) if self.checkout.is_dir() else self.git
+        said = await git.run("config", "--null", "--list", "--includes")
+        entries = (os.fsdecode(entry).partition("\n") for entry in said.names)
+        return {key: value if is_said else "true" for key, is_said, value in entries}
+
     async def excludes(self) -> bytes:
         """The ignore rules that are the user's alone: info/exclude and core.excludesFile."""
         said = await self.git.ask("config", "--type=path", "--get", "core.excludesFile")
@@ -52,7 +59,7 @@ class UsersRepository:
             Path(named) if named else config / "git" / "ignore",
             self.git_dir / "info" / "exclude",
         )
-        return b"\n".join(_beginning(file) for file in files)
+        return b"\n".join(beginning(file) for file in files)
 
     async def refuse_foreign(self, assignment: Assignment) -> None:
         """Raise Conflict if something here already has the names of a new assignment."""
@@ -151,7 +158,7 @@ class UsersRepository:
             return True  # its HEADs are elsewhere
         heads = (self.git_dir / "HEAD", *self.git_dir.glob("worktrees/*/HEAD"))
         return any(
-            f"refs/heads/{branch}" in _beginning(head).decode(errors="replace") for head in heads
+            f"refs/heads/{branch}" in beginning(head).decode(errors="replace") for head in heads
         )
 
     def stood_on(self, branch: str, folder: Path, kept: str) -> Conflict:
@@ -172,9 +179,10 @@ def _is_of(ref: str, branch: str) -> bool:
     return ref == f"refs/heads/{branch}" or ref.startswith(f"refs/{branch}/")
 
 
-def _beginning(file: Path) -> bytes:
+def beginning(file: Path) -> bytes:
+    """A file of the user's as far as it may matter; nothing where it cannot be read."""
     try:
         with file.open("rb") as opened:
-            return opened.read(_MAX_EXCLUDE)
+            return opened.read(_MAX_TEXT)
     except OSError:
         return b""

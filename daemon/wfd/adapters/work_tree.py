@@ -5,30 +5,21 @@ configuration that an agent wrote. So `git add` and `git status` are never used.
 """
 
 import os
-import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio.to_thread
 
+from wfd.adapters import attributes
+from wfd.adapters.conversion import Change, Conversion
+from wfd.adapters.filters import Filters
 from wfd.adapters.git import Git, GitFailed, Said, together
+from wfd.adapters.look import Look
 from wfd.adapters.own_repository import OwnRepository
-from wfd.adapters.plain_files import is_folder, open_folders, remove_tree
+from wfd.adapters.plain_files import open_folders, remove_tree
 from wfd.domain.errors import Broken
-
-FEW = 8  # files
-_GITLINK = b"160000"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A tracked path whose file is not what the index says."""
-
-    path: bytes
-    was_gitlink: bool
-    is_gone: bool
 
 
 @dataclass(frozen=True)
@@ -37,33 +28,13 @@ class WorkTree:
     path: Path
     index: Path
     exclude: Path  # ignore rules beside those in the tree
-
-    async def write_tree(self, top: str) -> str:
-        """The tree of all that is here, files that the commit `top` or nobody ignores.
-
-        A nested repository's files become plain files; its own `.git` is left out. A submodule
-        of `top` stays a link. Raises Broken, naming it, for what cannot be read.
-        """
-        await self.stage(top)
-        changes, new = await self._differences()
-        if not changes and not new:
-            return await self.own.tree_of(top)
-        self._staged.pop(self.index, None)
-        gone, present = self._sort(changes)
-        if gone:
-            await self._git.feed(gone, "update-index", "-z", "--force-remove", "--stdin")
-        files = await self._files(present + new)
-        # one sync for all objects costs as much as about ten for one object each
-        git = self._git.having("core.fsyncMethod=batch") if len(files) > FEW else self._git
-        if files:
-            said = await git.feed(files, "update-index", "-z", "--add", "--replace", "--stdin")
-            _refuse_left_out(said, "Ignoring path", self.path)
-        return await git.line("write-tree")
+    look: Look = field(default_factory=Look)
+    filters: Filters = field(default_factory=Filters)
 
     async def check_out(self, commit: str) -> None:
         """Fill the empty workspace with the files of `commit`."""
         self._forget_index()
-        await self._git.run("read-tree", "--reset", "-u", commit)
+        await self.git.run("read-tree", "--reset", "-u", commit)
         self.is_staged(commit)
 
     async def restore(self, commit: str) -> None:
@@ -77,7 +48,7 @@ class WorkTree:
     async def new_places(self, commit: str) -> list[str]:
         """What `commit` does not hold and nobody ignores; a whole new folder ends with a slash."""
         await self.stage(commit)
-        said = await self._git.run(
+        said = await self.git.run(
             "ls-files",
             "-z",
             "--others",
@@ -97,96 +68,76 @@ class WorkTree:
         """Remember that the index holds the tree of `commit`."""
         self._staged[self.index] = commit
 
+    def unstage(self) -> None:
+        """What the index holds is about to be no commit any more."""
+        self._staged.pop(self.index, None)
+
     @property
     def _staged(self) -> dict[Path, str]:
         return self.own.known.staged
 
     @property
-    def _git(self) -> Git:
-        git = self.own.git
-        here = git.at(self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index))
-        return here.having(f"core.excludesFile={self.exclude}")
+    def git(self) -> Git:
+        own = self.own.git.reaching_servers() if self.filters.usable else self.own.git
+        here = own.at(self.path, GIT_WORK_TREE=str(self.path), GIT_INDEX_FILE=str(self.index))
+        excludes = f"core.excludesFile={self.exclude}"
+        return here.having(excludes, *self.look.options, *self.filters.options)
+
+    @property
+    def conversion(self) -> Conversion:
+        return Conversion(self.git, self.path, self.index.with_suffix(".looks"))
 
     async def _load(self, commit: str) -> None:
         self._staged.pop(self.index, None)
         try:
             self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
-            await self._git.run("read-tree", "--reset", commit)
+            await self.git.run("read-tree", "--reset", commit)
         except GitFailed:
             self._forget_index()  # a power cut may have left half of it
-            await self._git.run("read-tree", "--reset", commit)
+            await self.git.run("read-tree", "--reset", commit)
 
     def _forget_index(self) -> None:
         self._staged.pop(self.index, None)
         self.index.unlink(missing_ok=True)
         self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
 
-    async def _differences(self) -> tuple[list[Change], list[bytes]]:
-        """What is changed beside the index, and what is new."""
-        changed, new = await together(self._ask_changed(), self._ask_new(self._git))
+    async def differences(self) -> tuple[list[Change], list[bytes]]:
+        """What is changed beside the index, and what is new: a nested repository ends with /."""
+        changed, new = await together(self._ask_changed(), self.ask_new(self.git))
         return _changes(changed), new.names
 
     async def _changes(self) -> list[Change]:
         return _changes(await self._ask_changed())
 
     async def _ask_changed(self) -> Said:
-        said = await self._git.run("diff-files", "--raw", "-z", "--ignore-submodules=dirty")
-        _refuse_left_out(said, "Permission denied", self.path)
+        said = await self.git.run(
+            "diff-files", "--raw", "--no-abbrev", "-z", "--ignore-submodules=dirty"
+        )
+        refuse_left_out(said, "Permission denied", self.path)
         return said
 
-    def _sort(self, changes: Iterable[Change]) -> tuple[list[bytes], list[bytes]]:
-        """Paths to take out of the index, and paths to put in."""
-        gone: list[bytes] = []
-        present: list[bytes] = []
-        for change in changes:
-            is_nested = not change.was_gitlink and self._is_folder(change.path)
-            if change.is_gone or is_nested or not self._is_storable(change.path):
-                gone.append(change.path)
-            else:
-                present.append(change.path)
-            if is_nested and not change.is_gone:
-                present.append(change.path + b"/")
-        return gone, present
-
-    async def _untracked(self) -> list[bytes]:
-        """New files that nobody ignores; a nested repository ends with a slash."""
-        return (await self._ask_new(self._git)).names
-
-    async def _ask_new(self, git: Git) -> Said:
+    async def ask_new(self, git: Git) -> Said:
         said = await git.run("ls-files", "-z", "--others", "--exclude-standard")
-        _refuse_left_out(said, "could not open directory", self.path)
+        refuse_left_out(said, "could not open directory", self.path)
         return said
-
-    async def _files(self, paths: Iterable[bytes]) -> list[bytes]:
-        """The same paths, with nested repositories replaced by the files in them."""
-        files: list[bytes] = []
-        nested: list[bytes] = []
-        nothing_staged = f"{self.index}.never"  # no such file: everything in there is new
-        for path in paths:
-            (nested if path.endswith(b"/") else files).append(path)
-        while nested:
-            folder = nested.pop()
-            inside = self.path / os.fsdecode(folder)
-            git = self._git.at(inside, GIT_WORK_TREE=str(inside), GIT_INDEX_FILE=nothing_staged)
-            for name in (await self._ask_new(git)).names:
-                (nested if name.endswith(b"/") else files).append(folder + name)
-        return files
 
     async def _restore(self, commit: str) -> None:
         await self.stage(commit)
-        changes, new = await self._differences()
+        changes, new = await self.differences()
         if not changes and not new:
             return
-        changed = [change.path for change in changes]
-        await self._git.feed(
-            changed, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"
-        )
-        # Only now are the ignore rules those of `commit`.
-        new = await self._untracked()
+        # Attributes and ignore rules are those of `commit`, whatever an agent made of them.
+        rules = [path for path in new if path.rpartition(b"/")[2] == attributes.FILE]
+        await anyio.to_thread.run_sync(self._remove, rules)
+        await self.git.run("read-tree", "--reset", "-u", commit)
+        new = (await self.ask_new(self.git)).names
         await anyio.to_thread.run_sync(self._remove, new)
-        left = [c.path for c in await self._changes() if not c.was_gitlink]
-        if left:
-            raise Broken(f"{_shown(left[0])} in {self.path} could not be put back; remove it")
+        left = [change for change in await self._changes() if not change.was_gitlink]
+        if not left:
+            return
+        fine = await self.conversion.unchanged([change for change in left if change.is_file])
+        if wrong := [change.path for change in left if change.path not in fine]:
+            raise Broken(f"{shown(wrong[0])} in {self.path} could not be put back; remove it")
 
     def _remove(self, paths: Iterable[bytes]) -> None:
         for path in paths:
@@ -200,23 +151,19 @@ class WorkTree:
                 folder.rmdir()
                 folder = folder.parent
 
-    def _is_folder(self, path: bytes) -> bool:
-        return is_folder(self.path / os.fsdecode(path))
-
-    def _is_storable(self, path: bytes) -> bool:
-        mode = (self.path / os.fsdecode(path)).lstat().st_mode
-        return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
-
 
 def _changes(said: Said) -> list[Change]:
     entries = iter(said.names)
-    return [
-        Change(path, head.startswith(b":" + _GITLINK), head.endswith(b"D"))
-        for head, path in zip(entries, entries, strict=True)
-    ]
+    return [_change(head, path) for head, path in zip(entries, entries, strict=True)]
 
 
-def _refuse_left_out(said: Said, warning: str, workspace: Path) -> None:
+def _change(head: bytes, path: bytes) -> Change:
+    """From a line of `--raw`, such as `:100644 100755 <object> <object> M`."""
+    mode, new_mode, sha, _, status = head.removeprefix(b":").split(b" ")
+    return Change(path, mode, new_mode, sha.decode(), status == b"D")
+
+
+def refuse_left_out(said: Said, warning: str, workspace: Path) -> None:
     """git only warns of what it passes over; a snapshot without it would lose work."""
     for line in said.err.splitlines():
         if warning in line:
@@ -224,5 +171,5 @@ def _refuse_left_out(said: Said, warning: str, workspace: Path) -> None:
                          "remove it there")  # fmt: skip
 
 
-def _shown(path: bytes) -> str:
+def shown(path: bytes) -> str:
     return path.decode("utf-8", "backslashreplace")

@@ -1,20 +1,27 @@
 """The workspace of an assignment or of one lane: the clone, and what the daemon keeps beside it,
 out of its reach."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio.to_thread
 
-from wfd.adapters import plain_files, refs
+from wfd.adapters import copies, look, plain_files, refs, told_of
 from wfd.adapters.authorship import Person
 from wfd.adapters.changed_files import changed_files
 from wfd.adapters.clone import Clone, make_clone
+from wfd.adapters.filters import Filters, for_agents
 from wfd.adapters.own_repository import OwnRepository
+from wfd.adapters.taking import EVERYTHING, write_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.work_tree import WorkTree
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
+from wfd.domain.ids import RunId
+from wfd.ports import LeftOut
+from wfd.rules.snapshot import SnapshotRules, told
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class GitWorkspace:
     users: UsersRepository
     own: OwnRepository
     path: Path
+    rules: SnapshotRules = field(default_factory=SnapshotRules)
+    filters: Filters = field(default_factory=Filters)
 
     @property
     def name(self) -> str:
@@ -35,7 +44,8 @@ class GitWorkspace:
 
     @property
     def tree(self) -> WorkTree:
-        return WorkTree(self.own, self.path, self.beside("index"), self.exclude)
+        seen = look.read(self.beside("look"))
+        return WorkTree(self.own, self.path, self.beside("index"), self.exclude, seen, self.filters)
 
     @property
     def clone(self) -> Clone:
@@ -86,21 +96,37 @@ class GitWorkspace:
             fresh.path.rmdir()
             self.clone.settle(self.assignment.branch, commit, index)
 
-    async def commit(self, message: str, trailers: str, author: Person | None = None) -> str:
-        """A commit of all that is here, over the agent's own commits if they stand.
+    async def commit(
+        self, message: str, trailers: str, run_id: RunId, author: Person | None = None
+    ) -> str:
+        """A commit of what belongs in one, over the agent's own commits if they stand.
 
-        Between the two its message names the files that have changed.
+        What is left out is ignored from now on, and `left_out` tells it. The files that have
+        changed are named between the message and its trailers.
         """
         top = await self._agents_head()
-        tree = await self.tree.write_tree(top)
-        is_new = tree != await self.own.tree_of(top)
+        taken = await write_tree(self.tree, top, self.rules)
+        told_of.remember(self.beside("told"), run_id, taken.things)
+        self.ignore(taken.left)
         commit = top
-        if is_new:
-            files = await changed_files(self.own.git, top, tree)
+        if taken.tree != await self.own.tree_of(top):
+            files = await changed_files(self.own.git, top, taken.tree)
             text = f"{message}\n\n{files}\n\n{trailers}"
-            commit = await self.own.commit(tree, top, message=text, author=author)
+            commit = await self.own.commit(taken.tree, top, message=text, author=author)
         self.tree.is_staged(commit)
         return commit
+
+    def left_out(self, run_id: RunId) -> tuple[LeftOut, ...]:
+        """What the snapshot of this run left out or found odd, also after a crash."""
+        things = told_of.recall(self.beside("told"), run_id)
+        return tuple(LeftOut(kind, text) for kind, text in told(things))
+
+    def ignore(self, names: Sequence[str]) -> None:
+        """For the daemon's own git, and for the agent's as far as its clone lets us."""
+        if names:
+            copies.ignore(self.exclude, names)
+            with suppress(OSError):
+                self.clone.exclude(self.exclude.read_bytes())
 
     async def refuse_to_lose(self) -> None:
         """Raise Broken while something here is held by no ref."""
@@ -110,7 +136,7 @@ class GitWorkspace:
         head = self.clone.head()
         if head is not None and not await self.own.has(head):
             raise Broken(f"{self.name}'s workspace holds commits that are nowhere else; {way_out}")
-        tree = await self.tree.write_tree(self.known_head)
+        tree = (await write_tree(self.tree, self.known_head, EVERYTHING)).tree
         kept = await self.own.refs(f"refs/{self.assignment.branch}", "%(tree)")
         if tree not in {*kept, await self.own.tree_of(self.known_head)}:
             raise Broken(f"{self.name}'s workspace holds changes that are nowhere else; {way_out}")
@@ -132,7 +158,13 @@ class GitWorkspace:
         self.own.keep(self.ref("head"), head)
         if refs.loose(self.users.git_dir, self.ref("head")) != head:
             await self.users.take(self.own.git_dir, self.ref("head"))
-        await make_clone(self.users, fresh.path, self.own.identity)
+        config = await self.users.config()
+        if not self.beside("look").exists():
+            look.write(self.beside("look"), config)
+        look.share_attributes(self.users.git_dir, self.own.git_dir)
+        shown = self.tree.look.config | for_agents(config, self.filters.usable, self.users.git_dir)
+        await make_clone(self.users, fresh.path, self.own.identity, shown)
+        look.share_attributes(self.users.git_dir, fresh.clone.git_dir)
         if not self.exclude.exists():
             self.exclude.write_bytes(await self.users.excludes())
         fresh.clone.exclude(self.exclude.read_bytes())

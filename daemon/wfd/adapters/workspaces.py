@@ -5,8 +5,8 @@ assignment 7 the workspace `A7` with `A7.index` and `A7.exclude` beside it, out 
 lane J12 has `A7-J12` and the like.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -16,10 +16,12 @@ from wfd.adapters import copies, plain_files
 from wfd.adapters.authorship import user_of
 from wfd.adapters.delivery import deliver
 from wfd.adapters.diff import changed, write_diff
+from wfd.adapters.filters import Filters, filters
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
 from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
+from wfd.adapters.partial import complete
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
@@ -27,13 +29,23 @@ from wfd.domain.errors import Broken
 from wfd.domain.ids import JobId, NamespaceId, RunId
 from wfd.domain.namespace import Namespace
 from wfd.ports import Conflicting, Diff, OnDisk, Snapshot, Workspace
+from wfd.rules.snapshot import WorkspaceRules
 
 
 class GitWorkspaces:
     """Workspaces as shared clones of the user's repository. Implements ports.Workspaces."""
 
-    def __init__(self, state_dir: Path, identity: tuple[str, str] = ("wfd", "wfd@localhost")):
+    def __init__(
+        self,
+        state_dir: Path,
+        identity: tuple[str, str] = ("wfd", "wfd@localhost"),
+        rules_of: Callable[[Namespace], WorkspaceRules] = lambda _: WorkspaceRules(),
+        prefix: Sequence[str] = (),
+    ):
+        """`prefix` are the first words of each command line that a repository may name."""
         self._state_dir = state_dir
+        self._rules_of = rules_of
+        self._prefix = prefix
         self._identity = identity
         self._opening: dict[NamespaceId, anyio.Lock] = {}
         self._known: dict[NamespaceId, Known] = {}
@@ -84,7 +96,7 @@ class GitWorkspaces:
                 here.need()
                 trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
                 author = await user_of(here.users.git) if by_user else None
-                commit = await here.commit(_printable(message), trailers, author)
+                commit = await here.commit(_printable(message), trailers, run_id, author)
                 here.own.keep(ref, commit)
             if here.is_there:
                 await here.settle(commit)
@@ -93,6 +105,7 @@ class GitWorkspaces:
                 tree=await here.own.tree_of(commit),
                 parent_commit=known,
                 parent_tree=await here.own.tree_of(known),
+                left_out=here.left_out(run_id),
             )
 
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
@@ -156,7 +169,7 @@ class GitWorkspaces:
         here.need()
         names = await copies.untracked(here.users.checkout, globs)
         await anyio.to_thread.run_sync(copies.copy, here.users.checkout, here.path, names)
-        _ignore(here, names)
+        here.ignore(names)
         return names
 
     async def ignore_new(
@@ -166,7 +179,7 @@ class GitWorkspaces:
         here = await self._workspace(namespace, assignment)
         here.need()
         names = await here.tree.new_places(commit)
-        _ignore(here, names)
+        here.ignore(names)
         return names
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
@@ -206,7 +219,16 @@ class GitWorkspaces:
     async def _workspace(self, namespace: Namespace, assignment: Assignment) -> GitWorkspace:
         own = await self._own(namespace)
         path = self.path(namespace, assignment)
-        return GitWorkspace(assignment, UsersRepository.of(namespace), own, path)
+        users = UsersRepository.of(namespace)
+        rules = self._rules_of(namespace)
+        usable = await self._filters(users, rules)
+        return GitWorkspace(assignment, users, own, path, rules.snapshot, usable)
+
+    async def _filters(self, users: UsersRepository, rules: WorkspaceRules) -> Filters:
+        """Those that a person has accepted, as the user's configuration defines them now."""
+        if not rules.filters:
+            return Filters()
+        return filters(await users.config(), rules.filters, self._prefix, users.git_dir)
 
     async def _own(self, namespace: Namespace) -> OwnRepository:
         folder = self._state_dir / "ns" / str(namespace.id)
@@ -215,13 +237,6 @@ class GitWorkspaces:
                 level.mkdir(mode=0o700, parents=True, exist_ok=True)
             known = self._known.setdefault(namespace.id, Known())
             return await open_own(folder, UsersRepository.of(namespace), self._identity, known)
-
-
-def _ignore(here: GitWorkspace, names: Sequence[str]) -> None:
-    """For the daemon's own git, and for the agent's as far as its clone lets us."""
-    copies.ignore(here.exclude, names)
-    with suppress(OSError):
-        here.clone.exclude(here.exclude.read_bytes())
 
 
 def _printable(message: str) -> str:
@@ -247,6 +262,7 @@ async def _base(here: GitWorkspace) -> str:
 
 async def _pin_base(here: GitWorkspace, base: str) -> None:
     await _need(here, base)
+    await complete(here.users, base)
     here.own.keep(here.ref("base"), base)
     await here.users.pin(here.ref("base"), base)
 

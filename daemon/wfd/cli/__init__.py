@@ -19,7 +19,8 @@ from wfd.edge.shell import (
     print_document,
     run,
 )
-from wfd.edge.words import ago, iso, local_time, plural, size, tame
+from wfd.edge.words import ago, iso, local_time, plural, tame
+from wfd.rules.size import size
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

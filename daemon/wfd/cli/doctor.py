@@ -18,7 +18,9 @@ from wfd.adapters.git import GIT_NEEDED
 from wfd.adapters.lock import holder
 from wfd.adapters.place import Place, place
 from wfd.adapters.tools import on_local_disk, probe
+from wfd.adapters.users_repository import UsersRepository
 from wfd.cli.agents_found import agent_findings, containment_finding
+from wfd.cli.filters_found import filter_findings
 from wfd.cli.finding import Finding, Level
 from wfd.cli.in_use import InUse, in_use
 from wfd.cli.rules_found import rule_findings
@@ -27,8 +29,9 @@ from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
 from wfd.edge.here import namespace_here
 from wfd.edge.table import Column, cell, print_table
-from wfd.edge.words import plural, size, tame
+from wfd.edge.words import plural, tame
 from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
+from wfd.rules.size import size
 from wfd.store.alone import reading
 from wfd.store.backup import problem
 from wfd.store.failure import RESTORE
@@ -57,7 +60,7 @@ def findings() -> list[Finding]:
         wanted = used.config.limits.free_bytes if isinstance(used, InUse) else 0
         found += [*_state_folder(where), _store(where), _room(where, wanted), _daemon(where)]
         found += rule_findings(where, used.config) if isinstance(used, InUse) else []
-        found += _repository(where)
+        found += _repository(where, used.config if isinstance(used, InUse) else Config())
     else:
         found.append(where)
     return found
@@ -199,7 +202,7 @@ def _daemon(where: Place) -> Finding:
     return Finding(Level.OK, "daemon", f"running (pid {pid or 'unknown'})")
 
 
-def _repository(where: Place) -> Iterator[Finding]:
+def _repository(where: Place, config: Config) -> Iterator[Finding]:
     """Of the folder that the caller stands in."""
     try:
         with reading(where.store_path) as read:
@@ -211,6 +214,18 @@ def _repository(where: Place) -> Iterator[Finding]:
         return  # a store of no use has been told
     yield Finding(Level.OK, "namespace", f"{namespace.name} ({namespace.checkout})")
     yield _trust(namespace)
+    yield from filter_findings(UsersRepository.of(namespace), _accepted_filters(namespace, config))
+
+
+def _accepted_filters(namespace: Namespace, config: Config) -> Sequence[str]:
+    file = Path(namespace.checkout) / REPOSITORY_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+        is_accepted = hash_of(text) == namespace.trusted_hash
+        repository = for_repository(config, text, str(file)) if is_accepted else config
+    except (OSError, UnicodeDecodeError, BadConfig):
+        return config.workspace.filters
+    return repository.workspace.filters
 
 
 def _trust(namespace: Namespace) -> Finding:

@@ -13,6 +13,8 @@ import click
 from wfd.adapters.place import Place
 from wfd.adapters.proposal import propose
 from wfd.adapters.repository import Repository, find
+from wfd.adapters.users_repository import UsersRepository
+from wfd.cli.filters_found import filter_findings
 from wfd.config import Config, RepositoryConfig
 from wfd.domain.errors import BadConfig, Conflict, NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
@@ -27,6 +29,7 @@ from wfd.store.alone import reading
 class SetUp:
     namespace: str
     checkout: Path
+    git_dir: Path
     file: Path
     is_new: bool  # the namespace
     moved_from: Path | None  # a checkout that is gone
@@ -62,6 +65,7 @@ def set_up(place: Place, folder: Path, name: str | None) -> SetUp:
     return SetUp(
         namespace=str(answer["namespace"]),
         checkout=repository.checkout,
+        git_dir=repository.git_dir,
         file=file,
         is_new=bool(answer["created"]),
         moved_from=moved_from,
@@ -97,6 +101,11 @@ def print_set_up(done: SetUp) -> None:
         click.echo(f"  {tame(said)}")
     if done.config.namespace not in (None, done.namespace):
         click.echo(f"  the name that it says does not count: it is '{done.namespace}' here")
+    for one in filter_findings(
+        UsersRepository(done.git_dir, done.checkout), done.config.workspace.filters
+    ):
+        if one.way_out:
+            click.echo(f"  {tame(f'{one.what}: {one.detail}; {one.way_out}')}")
     if not done.config.checks:
         click.echo("  no checks yet: name in it the commands that tell good work from bad")
     for line in done.goes_on:
@@ -273,6 +282,8 @@ def _commands(config: RepositoryConfig) -> Iterator[str]:
         yield f"set-up: {command}"
     for name, command in config.checks.items():
         yield f"check {name}: {command}"
+    for name in config.workspace.filters:
+        yield f"filter {name}: what filter.{name} names in your own git configuration"
 
 
 def _changes(place: Place, trusted: str | None, text: str) -> Iterator[str]:

@@ -16,7 +16,8 @@ from wfd.domain.errors import AlreadyRunning, BadInput, Conflict, NotFound
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.when import span
-from wfd.edge.words import ago, local_time, plural, size
+from wfd.edge.words import ago, local_time, plural
+from wfd.rules.size import size
 from wfd.store.alone import utc_ms
 
 if TYPE_CHECKING:

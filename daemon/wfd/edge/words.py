@@ -63,16 +63,6 @@ def globs_in_words(locks: str | None) -> str:
     return one_line(", ".join(map(str, json.loads(locks))), 200)
 
 
-def size(count: int) -> str:
-    """'512 bytes', '3.4 MB', '120 GB', as disks are sold."""
-    power = max(0, len(str(count)) - 1) // 3
-    if power == 0:
-        return f"{count} bytes"
-    unit = ("kB", "MB", "GB", "TB")[min(power, 4) - 1]
-    amount = count / 1000 ** min(power, 4)
-    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
-
-
 def local_time(at: int) -> str:
     """In the person's own time zone, to the second."""
     return _moment(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -23,6 +23,23 @@ def tail(text: str, max_chars: int) -> str:
     return f"[… {len(text) - max_chars:,} characters left out …]\n{text[-max_chars:]}"
 
 
+def largest(text: str, max_chars: int) -> str:
+    """The first lines of a list, largest first, and its last one, which is its sum."""
+    if len(text) <= max_chars:
+        return text
+    *rows, last = text.split("\n")
+    last = clip(last, max_chars)
+    room = max_chars - len(last)
+    shown: list[str] = []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            break
+        shown.append(row)
+    more = len(rows) - len(shown)
+    return "\n".join([*shown, f"[… {more:,} lines left out, of smaller ones …]", last])
+
+
 def named(names: Sequence[str], most: int) -> str:
     """'a, b and 3 more', on one line."""
     more = len(names) - most

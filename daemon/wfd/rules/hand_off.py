@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wfd.domain.run import Run
-from wfd.rules.clip import clip
+from wfd.rules.clip import clip, largest
 from wfd.rules.quote import quote
 
 MAX_ANSWER = 12_000  # characters
@@ -35,7 +35,7 @@ def hand_off_words(hand_off: HandOff) -> str:
         parts += ["It said at last, which is a claim and no proof:", quote(said, "earlier answer")]
     if hand_off.stat.strip():
         parts += ["The files that differ since this job began:"]
-        parts += [quote(clip(hand_off.stat, MAX_STAT), "changed files")]
+        parts += [quote(largest(hand_off.stat, MAX_STAT), "changed files")]
         parts += ["What stands there, as a patch; the files themselves are in the workspace:"]
         parts += [quote(clip(hand_off.patch, MAX_PATCH), "patch")]
     else:

@@ -16,7 +16,7 @@ from wfd.rules import caps as cap_rules
 from wfd.rules import retry
 from wfd.rules.allowed import menu
 from wfd.rules.chain import links
-from wfd.rules.clip import clip, tail
+from wfd.rules.clip import clip, largest, tail
 from wfd.rules.facts import Facts, wfd_facts
 from wfd.rules.gates import newest_check
 from wfd.rules.verdict import findings
@@ -95,12 +95,14 @@ def pm_values(facts: Facts) -> Values:
         "checks": _checks(facts.checks),
         "check_names": list(facts.check_names),
         "baseline": _checks(facts.baseline),
-        "diff_stat": tail(facts.diff.tail, MAX_TAIL) if facts.diff else None,
+        "diff_stat": largest(facts.diff.tail, MAX_TAIL) if facts.diff else None,
         "beside": [
             {
                 "name": one.name,
                 "is_fault": one.kind is EvidenceKind.FAULT,
-                "text": tail(one.tail, MAX_TAIL),
+                "text": tail(one.tail, MAX_TAIL)
+                if one.kind is EvidenceKind.FAULT
+                else largest(one.tail, MAX_TAIL),
             }
             for one in facts.beside
         ],

@@ -59,15 +59,6 @@ async def test_a_bare_repository_is_refused(ground: "Ground") -> None:
         await find(bare)
 
 
-async def test_a_partial_clone_is_refused(ground: "Ground") -> None:
-    ground.git("config", "uploadpack.allowFilter", "true")
-    partial = ground.root / "partial"
-    ground.git("clone", "--quiet", "--filter=blob:none", ground.checkout.as_uri(), str(partial))
-
-    with pytest.raises(NotAllowed, match="git fetch --refetch"):
-        await find(partial)
-
-
 def test_a_python_project_with_uv(ground: "Ground") -> None:
     (ground.checkout / "uv.lock").touch()
     (ground.checkout / "pyproject.toml").write_text(

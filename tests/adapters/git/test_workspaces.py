@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wfd.adapters.diff import MOST_ROWS
+from wfd.adapters.taking import FEW
 from wfd.adapters.users_repository import MAX_UNPACKED
-from wfd.adapters.work_tree import FEW
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken, Conflict
 
@@ -391,6 +392,27 @@ async def test_a_diff_is_a_patch_that_applies_and_its_counts(ground: "Ground") -
     assert "README" in diff.stat
     ground.git("apply", "--index", str(patch))
     assert ground.git("write-tree") == taken.tree
+
+
+async def test_a_diff_names_the_largest_changes_first_and_counts_the_rest(
+    ground: "Ground",
+) -> None:
+    made = await ground.prepare()
+    for number in range(MOST_ROWS + 20):
+        (ground.workspace / f"a{number:03}.txt").write_text("x\n" * (1 + number % 2))
+    (ground.workspace / "z | long.txt").write_text("y\n" * 5000)
+    (ground.workspace / "z.bin").write_bytes(b"\0" * 100_000)
+    taken = await ground.snapshot()
+
+    diff = await ground.workspaces.diff(
+        ground.namespace, made.head_commit, taken.commit, ground.root / "patch"
+    )
+
+    rows = diff.stat.split("\n")
+    assert [row.split()[0] for row in rows[:2]] == ["z", "z.bin"]
+    assert rows[-2] == " and 22 more files, changed less"
+    assert diff.files == MOST_ROWS + 22
+    assert rows[-1].startswith(f" {MOST_ROWS + 22} files changed")
 
 
 async def test_a_diff_of_equal_trees_is_empty(ground: "Ground") -> None:

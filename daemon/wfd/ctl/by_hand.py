@@ -53,12 +53,14 @@ def claim(
         click.echo(
             f"{job} ({taken['type']}) is yours as {run}, until {_moment(taken)}\n"
             f"  cd {taken['workspace']}\n"
+            f"  its slot    export WFD_SLOT={taken['slot']}\n"
             f"  what to do  {taken['prompt']}\n"
             f"  keep it     wfctl heartbeat {run}\n"
             f"  end it      wfctl finish {run} --result '…'   with --failed, if you give it up"
         )
     else:
-        click.echo("\t".join((run, job, str(taken["workspace"]), str(taken["prompt"]))))
+        told = (run, job, str(taken["workspace"]), str(taken["prompt"]), str(taken["slot"]))
+        click.echo("\t".join(told))
 
 
 @click.command()

@@ -11,6 +11,7 @@ from wfd.domain.errors import BadInput, Broken, DamagedStore, LeaseLost, StoreDo
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import close
+from wfd.engine.commands import slot_of
 from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
@@ -179,11 +180,14 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
     for path, text in launch.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    more = prepared.settings.repository.workspace.env
+    slot = await slot_of(parts, lease, prepared.assignment)
+    env = environment(parts.environ, launch, lease.ai, more) | identity(lease, prepared.run_seq)
     return await parts.spawner.spawn(
         Command(
             argv=launch.argv,
             cwd=prepared.workspace.path,
-            env=environment(parts.environ, launch, lease.ai) | identity(lease, prepared.run_seq),
+            env=env | slot,
             tag=parts.tag_of(lease.run.id),
             stdout=folder.transcript,
             stderr=folder.stderr,

@@ -152,12 +152,12 @@ def test_ctrl_c_ends_all_that_a_trial_has_started(repository: Path, wfd: Call) -
 
 
 def _left_in(state: Path) -> list[str]:
-    """Processes that stand in a folder of it; looked at for a while, as the kernel ends a namespace."""
+    """Processes that stand in its trial, looked at for a while: a namespace takes time to end."""
     for _ in range(50):
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                stands_in = os.readlink(folder / "cwd")
+                stands_in = str((folder / "cwd").readlink())
             except OSError:
                 continue
             if stands_in.startswith(f"{state}/trial"):

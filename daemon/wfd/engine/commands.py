@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
@@ -12,6 +11,7 @@ from wfd.config import RepositoryConfig
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, CannotRun, StoreFailed
 from wfd.domain.evidence import NewEvidence
+from wfd.domain.run_folder import Phase
 from wfd.engine.parts import Lease, Parts
 from wfd.ports import Begun, Snapshot
 from wfd.rules.cannot_run import cannot_run, what_is_missing, why_not
@@ -23,25 +23,6 @@ WAY_OUT = (
     "Install it where the daemon's PATH leads, have workspace.setup install it, or correct 'checks'"
     " in .wfd/config.json and run 'wfd trust'"
 )
-
-
-class Phase(StrEnum):
-    """When commands are run; also the name of their outputs' folder in that of the run."""
-
-    SETUP = "setup"
-    BASELINE = "baseline"  # the checks, before the first job
-    CHECKS = "checks"  # at a snapshot
-
-    def words(self, begun: Begun) -> str:
-        match self:
-            case Phase.SETUP:
-                return f"set-up: {begun.command[:MAX_SHOWN]}"
-            case Phase.BASELINE:
-                return f"check {begun.name}, before the work"
-            case Phase.CHECKS:
-                return f"check {begun.name}"
-            case _:
-                assert_never(self)
 
 
 async def run_commands(
@@ -59,7 +40,7 @@ async def run_commands(
     is_setup = phase is Phase.SETUP
 
     async def tell(begun: Begun) -> None:
-        await _show(parts, lease, phase.words(begun))
+        await _show(parts, lease, _words(phase, begun))
 
     env = of_commands(parts.environ, repository.workspace.env)
     try:
@@ -81,6 +62,18 @@ async def slot_of(parts: Parts, lease: Lease, assignment: Assignment) -> dict[st
     """The variable that keeps workspaces from using one port or one database."""
     number = await parts.slots.of(parts.workspaces.path(lease.namespace, assignment))
     return {"WFD_SLOT": str(number)}
+
+
+def _words(phase: Phase, begun: Begun) -> str:
+    match phase:
+        case Phase.SETUP:
+            return f"set-up: {begun.command[:MAX_SHOWN]}"
+        case Phase.BASELINE:
+            return f"check {begun.name}, before the work"
+        case Phase.CHECKS:
+            return f"check {begun.name}"
+        case _:
+            assert_never(phase)
 
 
 async def _show(parts: Parts, lease: Lease, words: str | None) -> None:

@@ -15,9 +15,9 @@ from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
-from wfd.domain.run_folder import RunFolder
+from wfd.domain.run_folder import Phase, RunFolder
 from wfd.domain.template import Template, Writes
-from wfd.engine.commands import Phase, need_programs, run_commands
+from wfd.engine.commands import need_programs, run_commands
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses

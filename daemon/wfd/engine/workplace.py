@@ -14,8 +14,8 @@ from wfd.domain.errors import Broken, Conflict, NotAllowed, WfdError
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.outcome import Kind, Outcome
 from wfd.domain.run import Run
-from wfd.domain.run_folder import RunFolder
-from wfd.engine.commands import Phase, run_commands, setup_failed, why_none_can_run
+from wfd.domain.run_folder import Phase, RunFolder
+from wfd.engine.commands import run_commands, setup_failed, why_none_can_run
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.ports import Tx, Workspace
 

@@ -29,7 +29,10 @@ def git(repository: Path, *words: str) -> str:
 
 def test_set_up_and_checks_run_live_and_nothing_of_it_is_kept(repository: Path, wfd: Call) -> None:
     configured(
-        repository, setup=("echo $WFD_SLOT > made",), here="cat made", clean="git status --short"
+        repository,
+        setup=('test -n "$WFD_SLOT" && echo 0 > made',),
+        here="cat made",
+        clean="git status --short",
     )
 
     said = wfd("init", "--try")

@@ -17,10 +17,10 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import Phase, RunFolder
 from wfd.domain.template import Template, Writes
-from wfd.engine.commands import need_programs, run_commands
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses
+from wfd.engine.shell_commands import need_programs, run_commands
 from wfd.engine.steps import Step, reached
 from wfd.ports import LeftOut, Snapshot, Tx
 from wfd.rules import asking, verdict

@@ -11,7 +11,6 @@ from wfd.domain.errors import BadInput, Broken, DamagedStore, LeaseLost, StoreDo
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import close
-from wfd.engine.commands import slot_of
 from wfd.engine.environment import environment, identity, what_is_missing
 from wfd.engine.finish import finish, finish_cancelled
 from wfd.engine.merge import merge
@@ -19,6 +18,7 @@ from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import Prepared, prepare
 from wfd.engine.room import is_full, may_heal, pauses, wait
+from wfd.engine.shell_commands import slot_of
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
 from wfd.engine.workplace import NotReady

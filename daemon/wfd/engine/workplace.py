@@ -15,8 +15,8 @@ from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.outcome import Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import Phase, RunFolder
-from wfd.engine.commands import run_commands, setup_failed, why_none_can_run
 from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.shell_commands import run_commands, setup_failed, why_none_can_run
 from wfd.ports import Tx, Workspace
 
 

@@ -59,8 +59,7 @@ def claim(
             f"  end it      wfctl finish {run} --result '…'   with --failed, if you give it up"
         )
     else:
-        told = (run, job, str(taken["workspace"]), str(taken["prompt"]), str(taken["slot"]))
-        click.echo("\t".join(told))
+        click.echo("\t".join((run, job, str(taken["workspace"]), str(taken["prompt"]))))
 
 
 @click.command()

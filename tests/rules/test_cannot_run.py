@@ -43,7 +43,13 @@ UNABLE = {
     ),
     "poetry": (1, "Command not found: pytest", "pytest"),
     "a script deep inside": (127, "Testing\nscripts/test: 3: docker: not found\n", "docker"),
-    "nothing said": (127, "", None),
+    "pnpm": (
+        1,
+        "> shop@1.0.0 test\n> vitest run\n\nsh: 1: vitest: not found\n\u2009ELIFECYCLE\u2009 Test"
+        " failed. See above for more details.\n WARN  Local package.json exists\n",
+        "vitest",
+    ),
+    "make, with nothing said": (2, "make: *** [Makefile:2: test] Error 127", None),
 }  # fmt: skip
 RED = {
     "a test that failed": (1, "1 failed, 3 passed"),
@@ -58,6 +64,9 @@ RED = {
         1, "make: *** [Makefile:2: x] Error 127\nFAILED test_of_make - expected this\n1 failed",
     ),
     "no rule": (2, "make: *** No rule to make target 'test'.  Stop."),
+    "as many failures as that": (127, "  127 failing\n\n  1) cart\n     AssertionError: odd"),
+    "a code without a word": (126, ""),
+    "pnpm": (1, "1 failed\n ELIFECYCLE  Test failed. See above for more details."),
     "ended by wfd": (None, "/bin/sh: 1: x: not found"),
     "by a signal": (-9, "Killed"),
     "green": (0, "make: *** [x] Error 127"),
@@ -83,4 +92,4 @@ def test_the_sentence_names_the_check_the_program_and_the_code() -> None:
     assert why_not("check 'lint'", 127, "/bin/sh: 1: ruff: not found") == (
         "check 'lint' cannot run: 'ruff' is missing or may not be executed (exit 127)"
     )
-    assert "a program that it needs" in why_not("check 'lint'", 127, "")
+    assert "a program that it needs" in why_not("check 'lint'", 2, "make: *** [x] Error 127")

@@ -37,6 +37,8 @@ class FolderOfSlots:
         with _alone_in(self._folder):
             had = _number_in(mine)
             if had is not None and self._is_mine(had, mine):
+                # what looks old in /tmp is cleared away at times
+                os.utime(self._folder / str(had), follow_symlinks=False)
                 return had
             # the folder does not outlive a boot: a number that is free still is the same again
             wanted = () if had is None else (had,)

@@ -1,18 +1,22 @@
 """Whether a command was red, or could not be run at all since a program is missing.
 
 It could not be run if the shell that the daemon started ended with 127 (no such program) or 126
-(not executable): shells, `env`, `npm`, `just` and `xargs` hand these on from what they start, so
-they hold for a script deep inside, too. Some hide the code and say it in their own last words:
-`make` (its recipe's "Error 127"), `python -m` ("No module named"), `uv run` and `poetry run`.
-What the code under test prints itself, such as a traceback, is never taken for that.
+(not executable) and its last words name what is missing. Shells, `env`, `npm`, `just` and `xargs`
+hand these codes on from what they start, so they hold for a script deep inside, too. A code
+without such words is no proof: mocha and prove exit with the number of tests that failed. Some hide
+the code and say it in their own last words: `make` (its recipe's "Error 127"), `pnpm`, `python -m`
+("No module named"), `uv run` and `poetry run`. What the code under test prints itself, such as a
+traceback, is never taken for that.
 """
 
 import re
+from itertools import pairwise
 
 _CODES = (126, 127)
 _LAST = 25  # lines in which programs say why
 
 _MAKE = re.compile(r"g?make(?:\[\d+\])?: \*\*\* \[.*\] Error 12[67]\b.*")
+_NO_PROGRAM = re.compile(r"(?:/bin/)?sh: .*not found")  # as /bin/sh says it
 _OWN_WORDS = (
     re.compile(r"\S*(?:python|pypy)[\w.]*(?:\.exe)?: No module named '?(?P<name>[\w.-]+)'?"),
     re.compile(r"error: Failed to spawn: `(?P<name>[^`]+)`"),
@@ -33,7 +37,9 @@ def cannot_run(exit_code: int | None, output: str) -> bool:
     """By its exit code and the end of what it wrote."""
     if exit_code in (None, 0):
         return False
-    return exit_code in _CODES or _in_own_words(output) is not None or _make_says(output)
+    if exit_code in _CODES:
+        return what_is_missing(output) is not None
+    return _in_own_words(output) is not None or _make_says(output) or _pnpm_says(output)
 
 
 def what_is_missing(output: str) -> str | None:
@@ -72,6 +78,15 @@ def _make_says(output: str) -> bool:
         if _MAKE.fullmatch(lines.pop()):
             return True
     return False
+
+
+def _pnpm_says(output: str) -> bool:
+    """Whether pnpm ended since the shell of its script found no program; it exits with 1."""
+    lines = _last_lines(output)[-4:]
+    return any(
+        _NO_PROGRAM.fullmatch(line) is not None and after.startswith("ELIFECYCLE")
+        for line, after in pairwise(lines)
+    )
 
 
 def _last_lines(output: str) -> list[str]:

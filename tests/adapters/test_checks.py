@@ -67,7 +67,7 @@ async def test_a_check_over_its_time_is_ended_with_all_that_it_started(tmp_path:
 
     assert (found.ok, found.exit_code) == (False, None)
     assert "begun" in found.tail
-    assert "time limit" in found.tail
+    assert "wfd: slow was ended after 0.5 s, its time limit" in found.tail
     assert not _is_alive(tmp_path / "child")
 
 

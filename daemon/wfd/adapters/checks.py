@@ -117,7 +117,7 @@ def _logs(out_dir: Path, names: Mapping[str, str]) -> list[Path]:
 def _evidence(name: str, line: str, log: Path, ended: Ended) -> NewEvidence:
     with log.open("ab") as file:
         if ended.reason is not None:
-            file.write(f"\nwfd: {ended.reason}\n".encode())
+            file.write(f"\nwfd: {name} was {ended.reason}\n".encode())
     with log.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.seek(0, os.SEEK_END)

@@ -104,6 +104,7 @@ def print_set_up(done: SetUp) -> None:
     click.echo("  edit the file if it proposes the wrong thing, then: wfd trust")
     click.echo("  add .wfd/config.json to git, if others are to share it")
     click.echo("  wfd doctor              looks whether all is there")
+    click.echo("  wfd doctor --checks     runs set-up and checks once, in a fresh clone")
     click.echo("  wfd start --detach      starts the daemon")
     click.echo("  wfctl create 'what you want'")
 

@@ -259,7 +259,11 @@ def _text_of(file: Path) -> str:
 
 
 def _commands(config: RepositoryConfig) -> Iterator[str]:
-    """All that the daemon runs because the file names it."""
+    """All that the daemon runs, copies and lets through because the file names it."""
+    for name in config.workspace.env:
+        yield f"let through: the daemon's variable {name}"
+    for glob in config.workspace.copy_files:
+        yield f"copy: {glob}"
     for command in config.workspace.setup:
         yield f"set-up: {command}"
     for name, command in config.checks.items():

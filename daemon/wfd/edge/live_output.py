@@ -32,14 +32,14 @@ async def printed(
         printing.start_soon(_print, output, one.output)
 
     output = _Output()
-    async with anyio.create_task_group() as printing:
-        try:
+    try:
+        async with anyio.create_task_group() as printing:
             yield tell
-        finally:
             printing.cancel_scope.cancel()
-            for path in begun:
-                output.print_from(path)
-            output.end()
+    finally:  # nobody else reads it any more
+        for path in begun:
+            output.print_from(path)
+        output.end()
 
 
 class _Output:

@@ -24,6 +24,7 @@ from wfd.adapters.lock import DaemonLock
 from wfd.adapters.notify import Channels
 from wfd.adapters.place import Place
 from wfd.adapters.sd_notify import ServiceManager
+from wfd.adapters.slots import FolderOfSlots
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
 from wfd.adapters.terminal import ends_with_terminal
@@ -131,6 +132,7 @@ def _assemble(
             prefix=contained.prefix,
         ),
         checks=ShellChecks(spawner),
+        slots=FolderOfSlots(place.runtime_dir / "slots"),
         versions=ToldVersions(spawner),
         harnesses=harnesses(),
         settings=settings,

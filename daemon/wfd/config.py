@@ -70,6 +70,15 @@ def _variables(names: list[str]) -> list[str]:
     return names
 
 
+def _with_a_beginning(names: list[str]) -> list[str]:
+    if any(name.startswith("*") for name in names):
+        raise ValueError(
+            "a pattern begins with letters, such as DATABASE_*: what begins with * would let"
+            " through what nobody has thought of"
+        )
+    return names
+
+
 Name = Annotated[str, AfterValidator(_a_name)]
 AiName = Annotated[Name, AfterValidator(_of_an_ai)]
 CheckName = Annotated[str, AfterValidator(_of_a_check)]
@@ -91,6 +100,9 @@ class SnapshotConfig(_Section):
 class WorkspaceConfig(_Section):
     setup: list[str] = []
     copy_files: list[str] = Field(default=[], alias="copy")
+    env: Annotated[
+        list[str], AfterValidator(_variables), AfterValidator(_with_a_beginning)
+    ] = []  # those to let through
     timeout_ms: PositiveInt = 900_000
     filters: list[FilterName] = []
     snapshot: SnapshotConfig = SnapshotConfig()

@@ -157,6 +157,8 @@ def _shown(parts: list[str]) -> tuple[str, bool]:
     """
     if parts[:1] in (["ais"], ["harnesses"]) and parts[2:3] == ["env"]:
         return ".".join(parts[:3]), False
+    if parts[:2] == ["workspace", "env"]:
+        return ".".join(parts[:2]), False
     return ".".join(parts), parts[:1] != ["notifications"]
 
 

@@ -1,6 +1,6 @@
 """What the engine needs from outside. Rooms meet only here and in rows."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -458,22 +458,39 @@ class Workspaces(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A shell command that starts now."""
+
+    name: str
+    command: str
+    output: Path  # where its output goes, as it comes
+
+
 class Checks(Protocol):
     async def run(
         self,
         commands: Mapping[str, str],
         *,
         cwd: Path,
+        env: Mapping[str, str],
         out_dir: Path,
         tag: str,
         timeout_ms: int,
         stop_at_failure: bool = False,
+        tell: Callable[[Begun], Awaitable[None]] | None = None,
     ) -> list[NewEvidence]:
         """Run each shell command by name, one after the other; kind is CHECK.
 
-        The environment is clean, holds no model credential, and carries the tag; what a
-        command leaves running is ended. Output is kept whole in `out_dir/<name>.log`.
+        Its environment is `env` and the tag; what a command leaves running is ended. Output is
+        kept whole in `out_dir/<name>.log`. `tell` hears of each command before it starts.
         """
+        ...
+
+
+class Slots(Protocol):
+    async def of(self, workspace: Path) -> int:
+        """A small number that no other workspace has, the same for the life of this one."""
         ...
 
 

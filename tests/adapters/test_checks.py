@@ -1,7 +1,9 @@
 """Checks: real shells, a clean environment, and nothing left running."""
 
 import hashlib
+import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,15 +12,17 @@ from wfd.adapters.checks import ShellChecks
 from wfd.adapters.spawn import LocalSpawner
 from wfd.domain.errors import Broken
 from wfd.domain.evidence import EvidenceKind, NewEvidence
+from wfd.rules.environment import of_commands
 
 
 async def check(
     folder: Path, commands: dict[str, str], *, timeout_ms: int = 60_000, max_bytes: int = 1 << 20,
-    stop_at_failure: bool = False,
+    stop_at_failure: bool = False, more: Sequence[str] = (),
 ) -> list[NewEvidence]:  # fmt: skip
     return await ShellChecks(LocalSpawner(owner=uuid.uuid4().hex), max_bytes).run(
         commands,
         cwd=folder,
+        env=of_commands(os.environ, more),
         out_dir=folder / "out",
         tag="R9001",
         timeout_ms=timeout_ms,
@@ -63,7 +67,7 @@ async def test_a_check_over_its_time_is_ended_with_all_that_it_started(tmp_path:
 
     assert (found.ok, found.exit_code) == (False, None)
     assert "begun" in found.tail
-    assert "time limit" in found.tail
+    assert "wfd: slow was ended after 0.5 s, its time limit" in found.tail
     assert not _is_alive(tmp_path / "child")
 
 

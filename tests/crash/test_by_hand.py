@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,9 @@ def test_a_claim_that_takes_long_says_what_it_waits_for(daemon: "Daemon") -> Non
     terminal = Terminal("claim", "J1", "--namespace", "repo")
     terminal.reads_until("its workspace is made ready")
     go.touch()
-    assert "is yours as R1" in terminal.to_the_end()
+    shown = terminal.to_the_end()
+    assert "is yours as R1" in shown
+    assert re.search(r"export WFD_SLOT=\d+", shown)
 
 
 class Terminal:

@@ -15,6 +15,7 @@ from wfd.domain.template import Writes
 from wfd.engine.environment import EVERY_AGENT
 from wfd.engine.prepare import INSTRUCTIONS, MAX_INSTRUCTIONS
 from wfd.ports import Ask, Harness, Launch
+from wfd.rules.environment import EVERYBODY, GROUPS
 from wfd_runners import harnesses
 
 NAME = "docs/agents.md"
@@ -108,10 +109,16 @@ def test_each_variable_that_is_passed_is_told(
     assert {name for name, _ in _told(cli, "passed")} - ways == passed - set(EVERY_AGENT)
 
 
-def test_what_every_agent_sees_is_told() -> None:
-    (told,) = re.findall(r"Every agent sees .+?:(.+?)\.\n\n", text_of(NAME), re.DOTALL)
+def test_what_every_program_of_a_run_sees_is_told() -> None:
+    told = {row[0]: tuple(code_in(row[1])) for row in table(NAME, "what for")}
 
-    assert tuple(code_in(told)) == EVERY_AGENT
+    assert told == GROUPS
+
+
+def test_what_only_agents_see_is_told() -> None:
+    (told,) = re.findall(r"Agents alone also see (.+?)\. ", text_of(NAME), re.DOTALL)
+
+    assert set(code_in(told)) == set(EVERY_AGENT) - set(EVERYBODY)
 
 
 def test_which_instructions_count_is_told() -> None:

@@ -134,6 +134,6 @@ def test_two_files_are_followed_together_each_line_with_its_file(tmp_path: Path)
 
     pause, is_done = scripted(lambda: append(two, b"a\nb"), lambda: append(one, b"c\n"), both)
 
-    seen = list(follow_together([one, two], is_done=is_done, pause=pause))
+    seen = list(follow_together(lambda: [one, two], is_done=is_done, pause=pause))
 
     assert seen == [(two, b"a"), (one, b"c"), (one, b"d"), (two, b"b"), (one, b"e")]

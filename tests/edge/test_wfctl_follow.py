@@ -11,6 +11,7 @@ from tests.edge.shelf import NOW, Call, Shelf
 from wfd.adapters.place import place
 from wfd.ctl import follow as ctl_follow
 from wfd.domain.run import Run
+from wfd.domain.run_folder import Phase
 from wfd.domain.signal import ToolReturned
 from wfd.edge import stream
 from wfd.layers import hash_of
@@ -141,6 +142,59 @@ def test_tail_shows_what_the_cli_says_on_stderr_among_the_rest_as_it_comes(
 
     assert [line.split(" ")[0] for line in lines] == ["session", "stderr", "hi", "finished"]
     assert lines[1] == "stderr the CLI tries again (1): over\\u001b[2Jloaded\ufffd"
+
+
+def test_tail_shows_set_up_and_checks_while_they_run(
+    shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = a_running_run(shelf)
+    folder = place().run_folder(1)
+    acts: Iterator[Callable[[], None]] = iter(
+        [
+            lambda: append(_made(folder.outputs(Phase.SETUP) / "setup-1.log"), b"added 4\x1b[2J\n"),
+            lambda: append(path, lines_of(STREAM)),
+            lambda: append(_made(folder.outputs(Phase.CHECKS) / "a test.log"), b"one\r\ntwo"),
+            lambda: close_the_run(shelf),
+        ]
+    )
+    really_closed = ctl_follow._is_closed
+
+    def look(store: Path, run: Run) -> bool:
+        next(acts)()
+        return really_closed(store, run)
+
+    monkeypatch.setattr(ctl_follow, "_is_closed", look)
+
+    lines = wfctl("tail", "J1").out.splitlines()
+
+    assert lines[:2] == ["— set-up 1", "  added 4\\u001b[2J"]
+    assert lines[-3:] == ["— check a test", "  one", "  two"]
+    assert lines[2].startswith("session")
+
+
+def test_tail_that_comes_late_shows_the_end_of_what_a_command_has_said(
+    shelf: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_running_run(shelf)
+    log = _made(place().run_folder(1).outputs(Phase.BASELINE) / "test.log")
+    append(log, b"early\n" + b"x\n" * 8192 + b"late\n")
+
+    def look(store: Path, run: Run) -> bool:
+        return True
+
+    monkeypatch.setattr(ctl_follow, "_is_closed", look)
+
+    said = [json.loads(line) for line in wfctl("tail", "J1", "--json").out.splitlines()]
+
+    assert said[-1] == {
+        "signal": "command_output", "of": "check test, before the work", "text": "late",
+    }  # fmt: skip
+    assert "early" not in [one["text"] for one in said]
+
+
+def _made(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def test_what_was_said_on_stderr_stands_first_where_nothing_tells_its_order(

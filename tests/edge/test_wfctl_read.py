@@ -16,6 +16,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.ids import JobId
 from wfd.domain.job import By, Job, JobState
 from wfd.domain.outcome import Kind
+from wfd.edge.words import iso
 from wfd.ports import Tx
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m\u202egnp.exe"
@@ -238,6 +239,27 @@ def a_run_that_tries_again(tx: Tx) -> None:
     tx.run("record_spawn", id=1, pid=1, pid_start=1, boot_id="b", containment="bwrap", now=NOW)
     words = "tries again (2) after 4s: \x1b[2J limit"
     tx.run("record_activity", id=1, activity=words, retries=5)
+
+
+def test_what_the_daemon_runs_is_shown_with_its_time(shelf: Shelf, wfctl: Call) -> None:
+    shelf.write("create", namespace="blue", north_star="green", type="plan", context="look")
+    shelf.work(a_run_that_is_set_up)
+
+    assert "\tset-up: npm ci\t" in wfctl("queue").out
+    assert "activity\tset-up: npm ci, " in wfctl("job", "J1").out
+    assert "set-up: npm ci, " in wfctl("assignment", "A1").out
+    assert "preparing" not in wfctl("job", "J1").out
+    (queued,) = json.loads(wfctl("queue", "--json").out)
+    assert (queued["run_activity"], queued["run_activity_since"]) == ("set-up: npm ci", iso(NOW))
+
+
+def a_run_that_is_set_up(tx: Tx) -> None:
+    tx.insert(
+        "add_run", job_id=1, assignment_id=1, namespace_id=1, worker="w", harness="sim",
+        now=NOW, ttl_ms=1000, resumed=None, ai="sim", account=None, route=None, is_probe=False,
+    )  # fmt: skip
+    tx.run("move_job", id=1, state="running", was="queued", waits_for=None, waits_on=None)
+    tx.run("record_command", id=1, activity="set-up: npm ci", now=NOW)
 
 
 def a_run_that_tries_again_ends(tx: Tx) -> None:

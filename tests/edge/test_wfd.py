@@ -71,6 +71,35 @@ def test_init_never_writes_over_a_configuration(repository: Path, wfd: Call) -> 
     assert wfd("init").code == 0
 
 
+def test_init_tells_what_a_file_that_is_there_copies_and_lets_through(
+    repository: Path, wfd: Call
+) -> None:
+    file = repository / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text('{"workspace": {"env": ["OPENAI_API_KEY", "DB_*"], "copy": [".env"]}}')
+
+    said = wfd("init")
+
+    assert "let through: the daemon's variable OPENAI_API_KEY" in said.out
+    assert "let through: the daemon's variable DB_*" in said.out
+    assert "copy: .env" in said.out
+
+
+@pytest.mark.parametrize("name", ["*", "*_TOKEN", "A=secret", "A B", ""])
+def test_what_names_no_variable_is_refused_and_not_shown(
+    repository: Path, wfd: Call, name: str
+) -> None:
+    file = repository / ".wfd" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"workspace": {"env": [name]}}))
+
+    said = wfd("init")
+
+    assert said.code == 2
+    assert "'workspace.env'" in said.err
+    assert "secret" not in said.err.replace("a secret itself", "")
+
+
 def test_init_outside_a_repository_says_the_way_out(
     repository: Path, wfd: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

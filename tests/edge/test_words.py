@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from wfd.domain.errors import BadInput
 from wfd.edge.document import dumps
 from wfd.edge.when import moment, span
-from wfd.edge.words import ago, duration, iso, local_time, money, one_line, spend, tame
+from wfd.edge.words import (
+    activity,
+    ago,
+    duration,
+    iso,
+    local_time,
+    money,
+    one_line,
+    spend,
+    tame,
+)
 from wfd.rules.size import size
 
 
@@ -117,3 +127,9 @@ def test_a_span_is_read_and_nothing_else() -> None:
     for text in ("30", "d", "-1d", "2026-11-21", ""):
         with pytest.raises(BadInput, match="no span of time"):
             span(text)
+
+
+def test_what_a_run_does_is_a_word_of_its_cli_or_a_command_with_its_time() -> None:
+    assert activity("tries again (2) after 4s", None, 9_000) == "the CLI tries again (2) after 4s"
+    assert activity("set-up: npm\nci", 1_000, 41_000) == "set-up: npm ci, 40s"
+    assert activity("check test", 5_000, 1_000) == "check test, 0ms"

@@ -16,6 +16,7 @@ from tests.measured import measured
 from wfd.adapters.assets import policy_file
 from wfd.adapters.checks import ShellChecks
 from wfd.adapters.place import Place, place
+from wfd.adapters.slots import FolderOfSlots
 from wfd.adapters.spawn import LocalSpawner
 from wfd.adapters.tail import FileTailer
 from wfd.adapters.tree import become_subreaper
@@ -134,6 +135,7 @@ class Bench:
             tailer=FileTailer(),
             workspaces=GitWorkspaces(self.place.state_dir),
             checks=ShellChecks(spawner),
+            slots=FolderOfSlots(self.tmp / "slots"),
             versions=ToldVersions(spawner),
             harnesses=harnesses(),
             settings=settings,

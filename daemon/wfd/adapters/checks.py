@@ -4,9 +4,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import anyio
@@ -14,12 +13,11 @@ import anyio.to_thread
 
 from wfd.domain.errors import Broken
 from wfd.domain.evidence import EvidenceKind, NewEvidence
-from wfd.ports import Command, Process, Spawner
+from wfd.ports import Begun, Command, Process, Spawner
 
 MAX_BYTES = 64 << 20
 _TAIL_CHARS = 4000
 _LOOK_S = 0.2  # how often the size of the output is looked at
-_PASSED = ("PATH", "HOME", "LANG", "LC_*", "TMPDIR", "TZ", "USER", "SHELL")
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,22 @@ class ShellChecks:
         commands: Mapping[str, str],
         *,
         cwd: Path,
+        env: Mapping[str, str],
         out_dir: Path,
         tag: str,
         timeout_ms: int,
         stop_at_failure: bool = False,
+        tell: Callable[[Begun], Awaitable[None]] | None = None,
     ) -> list[NewEvidence]:
         if not await anyio.Path(cwd).is_dir():
             raise Broken(f"the workspace {cwd} is gone; it is made again by the next job")
         await anyio.Path(out_dir).mkdir(parents=True, exist_ok=True)
         found: list[NewEvidence] = []
         for (name, line), log in zip(commands.items(), _logs(out_dir, commands), strict=True):
-            command = Command(("/bin/sh", "-c", line), cwd, environment(), tag, log)
+            command = Command(("/bin/sh", "-c", line), cwd, env, tag, log)
+            log.unlink(missing_ok=True)
+            if tell is not None:
+                await tell(Begun(name, line, log))
             ended = await self._run_one(command, timeout_ms)
             found.append(await anyio.to_thread.run_sync(_evidence, name, line, log, ended))
             if stop_at_failure and not found[-1].ok:
@@ -59,7 +62,6 @@ class ShellChecks:
         return found
 
     async def _run_one(self, command: Command, timeout_ms: int) -> Ended:
-        command.stdout.unlink(missing_ok=True)
         started = time.monotonic()
         exit_code, reason = None, None
         try:
@@ -92,16 +94,6 @@ class ShellChecks:
         return exit_code
 
 
-def environment() -> dict[str, str]:
-    """What a check may know of the daemon's environment: no credential of a model."""
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in _PASSED)
-    }
-    return {"PATH": os.defpath, **passed, "CI": "true"}
-
-
 def _size(log: Path) -> int:
     try:
         return log.stat().st_size
@@ -125,7 +117,7 @@ def _logs(out_dir: Path, names: Mapping[str, str]) -> list[Path]:
 def _evidence(name: str, line: str, log: Path, ended: Ended) -> NewEvidence:
     with log.open("ab") as file:
         if ended.reason is not None:
-            file.write(f"\nwfd: {ended.reason}\n".encode())
+            file.write(f"\nwfd: {name} was {ended.reason}\n".encode())
     with log.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.seek(0, os.SEEK_END)

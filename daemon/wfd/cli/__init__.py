@@ -96,12 +96,21 @@ def reload() -> None:
 
 
 @wfd_command.command()
+@click.option("--checks", "with_checks", is_flag=True, help="Run set-up and checks, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def doctor(as_json: bool) -> int:
-    """Look whether all is there that wfd needs. Exit code 1 when something is missing."""
+def doctor(with_checks: bool, as_json: bool) -> int:
+    """Look whether all is there that wfd needs. Exit code 1 when something is missing.
+
+    --checks runs the set-up and the checks of the repository that you stand in once, in a fresh
+    clone of HEAD, shows their output as it comes, and says what each took. Nothing of it is kept.
+    """
     from wfd.cli.doctor import findings, print_findings
 
     found = findings()
+    if with_checks:
+        from wfd.cli.trial_here import try_here
+
+        found += try_here(place(), is_shown=not as_json)
     if as_json:
         print_document({"ok": not any(f.is_bad for f in found), "findings": found})
     else:
@@ -111,15 +120,24 @@ def doctor(as_json: bool) -> int:
 
 @wfd_command.command()
 @click.option("--name", help="Of the namespace; else that of the folder.")
-def init(name: str | None) -> None:
+@click.option("--try", "with_trial", is_flag=True, help="Run set-up and checks once, too.")
+def init(name: str | None, with_trial: bool) -> int:
     """Register the repository that you stand in, and propose its configuration.
 
     Writes .wfd/config.json where there is none, and adds nothing to git. What the file says is
     accepted by this; after an edit, 'wfd trust' accepts it anew.
+
+    --try then runs set-up and checks in a fresh clone of HEAD, shows their output as it comes, and
+    says what each took. Nothing of it is kept. Exit code 1 when one of them fails.
     """
     from wfd.cli.repository import print_set_up, set_up
 
     print_set_up(set_up(place(), Path.cwd(), name))
+    if not with_trial:
+        return 0
+    from wfd.cli.trial_here import print_trial
+
+    return print_trial(place())
 
 
 @wfd_command.command()

@@ -114,6 +114,7 @@ def print_set_up(done: SetUp) -> None:
     click.echo("  edit the file if it proposes the wrong thing, then: wfd trust")
     click.echo("  add .wfd/config.json to git, if others are to share it")
     click.echo("  wfd doctor              looks whether all is there")
+    click.echo("  wfd doctor --checks     runs set-up and checks once, in a fresh clone")
     click.echo("  wfd start --detach      starts the daemon")
     click.echo("  wfctl create 'what you want'")
 
@@ -277,7 +278,11 @@ def _text_of(file: Path) -> str:
 
 
 def _commands(config: RepositoryConfig) -> Iterator[str]:
-    """All that the daemon runs because the file names it."""
+    """All that the daemon runs, copies and lets through because the file names it."""
+    for name in config.workspace.env:
+        yield f"let through: the daemon's variable {name}"
+    for glob in config.workspace.copy_files:
+        yield f"copy: {glob}"
     for command in config.workspace.setup:
         yield f"set-up: {command}"
     for name, command in config.checks.items():

@@ -39,7 +39,8 @@ class QueuedJob:
     run_started_at: int | None
     run_harness: str | None
     run_ai: str | None
-    run_activity: str | None  # what its CLI does instead of working
+    run_activity: str | None  # as in its run
+    run_activity_since: int | None
     run_by_hand: str | None  # who works on it, if no agent of the daemon's
     question_id: QuestionId | None  # that its assignment waits for
 

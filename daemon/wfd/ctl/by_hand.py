@@ -53,6 +53,7 @@ def claim(
         click.echo(
             f"{job} ({taken['type']}) is yours as {run}, until {_moment(taken)}\n"
             f"  cd {taken['workspace']}\n"
+            f"  its slot    export WFD_SLOT={taken['slot']}\n"
             f"  what to do  {taken['prompt']}\n"
             f"  keep it     wfctl heartbeat {run}\n"
             f"  end it      wfctl finish {run} --result '…'   with --failed, if you give it up"

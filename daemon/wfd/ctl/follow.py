@@ -17,10 +17,12 @@ from wfd.ctl.scene import namespace_option, scene
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadInput, NotFound, WfdError
-from wfd.domain.job import Job
+from wfd.domain.job import MERGE, Job
 from wfd.domain.run import Run, RunState
+from wfd.domain.run_folder import Phase, RunFolder
 from wfd.domain.signal import Signal
 from wfd.edge import log_lines, stream
+from wfd.edge.command_output import LAST_BYTES, OutputLine, outputs
 from wfd.edge.document import dumps
 from wfd.edge.follow import follow, follow_together, last_lines
 from wfd.edge.shell import is_terminal, print_document
@@ -39,6 +41,15 @@ class _Heard:
     signal: Signal
     is_stderr: bool
 
+    def shown(self) -> str | None:
+        show = stream.shown_from_stderr if self.is_stderr else stream.shown
+        return show(self.signal, utc_ms())
+
+    def document(self) -> dict[str, object]:
+        """The signal's own, and "from" where that is stderr."""
+        made = stream.document(self.signal)
+        return {**made, "from": "stderr"} if self.is_stderr else made
+
 
 @click.command()
 @click.argument("job_id", metavar="JOB", type=ids.job_id)
@@ -50,6 +61,9 @@ def tail(
     job_id: int, wants_follow: bool | None, raw: bool, as_json: bool, namespace: str | None
 ) -> None:
     """What a job's agent says and does in its newest run. Follows that to its end.
+
+    While the run goes on, the output of its set-up and its checks is shown as it comes, too; of
+    what is there already when tail begins, the end.
 
     What a CLI says on stderr, such as that it tries again, is marked "stderr". While the run
     is followed it comes among the rest as it is written. What is there already when tail
@@ -77,7 +91,7 @@ def tail(
     else:
         with closing(_heard(where, run, is_done)) as heard:
             if as_json and wants_follow is False:
-                print_document([_document(one) for one in heard])
+                print_document([one.document() for one in heard])
             else:
                 _print_heard(heard, as_json=as_json)
     if is_terminal() and not as_json:
@@ -163,16 +177,35 @@ def _run_now(store: Path, run: Run) -> Run | None:
         return read.one(Run, "run_by_id", id=run.id)
 
 
-def _heard(where: Place, run: Run, is_done: Callable[[], bool]) -> Generator[_Heard]:
+def _heard(where: Place, run: Run, is_done: Callable[[], bool]) -> Generator[_Heard | OutputLine]:
     folder = where.run_folder(run.id)
-    harness = _harness_of(run)
-    codec = harness.codec()
-    with closing(follow_together([folder.stderr, folder.transcript], is_done=is_done)) as lines:
+    harness = None if run.harness == MERGE else _harness_of(run)
+    codec = None if harness is None else harness.codec()
+    paths, begins = _files(folder, shows_commands=run.state is RunState.RUNNING)
+    with closing(follow_together(paths, begins=begins, is_done=is_done)) as lines:
         for path, line in lines:
-            if path == folder.stderr:
+            if path.parent != folder.path:
+                yield OutputLine(path, line)
+            elif harness is not None and path == folder.stderr:
                 yield from (_Heard(one, True) for one in stream.on_stderr(harness, [line]))
-            else:
+            elif codec is not None:
                 yield from (_Heard(one, False) for one in codec.read(line))
+
+
+def _files(
+    folder: RunFolder, *, shows_commands: bool
+) -> tuple[Callable[[], list[Path]], Callable[[Path], int]]:
+    """The files to follow, in the order of what they tell, and where each of them begins."""
+    agents = [folder.stderr, folder.transcript]
+    if not shows_commands:
+        return lambda: agents, lambda path: 0
+    there = {path: max(0, path.stat().st_size - LAST_BYTES) for path in outputs(folder, *Phase)}
+
+    def paths() -> list[Path]:
+        before = outputs(folder, Phase.SETUP, Phase.BASELINE)
+        return [*before, *agents, *outputs(folder, Phase.CHECKS)]
+
+    return paths, lambda path: there.get(path, 0)
 
 
 def _harness_of(run: Run) -> "Harness":
@@ -184,19 +217,17 @@ def _harness_of(run: Run) -> "Harness":
     return known[run.harness]
 
 
-def _print_heard(heard: Iterator[_Heard], *, as_json: bool) -> None:
+def _print_heard(heard: Iterator[_Heard | OutputLine], *, as_json: bool) -> None:
+    of: Path | None = None
     for one in heard:
-        show = stream.shown_from_stderr if one.is_stderr else stream.shown
-        text = dumps(_document(one)) if as_json else show(one.signal, utc_ms())
+        log = one.log if isinstance(one, OutputLine) else None
+        if log != of and isinstance(one, OutputLine) and not as_json:
+            click.secho(f"— {one.title}", bold=True)
+        of = log
+        text = dumps(one.document()) if as_json else one.shown()
         if text is not None:
             click.echo(text)
             sys.stdout.flush()
-
-
-def _document(one: _Heard) -> dict[str, object]:
-    """The signal's own, and "from" where that is stderr."""
-    made = stream.document(one.signal)
-    return {**made, "from": "stderr"} if one.is_stderr else made
 
 
 def _print_raw(lines: Iterator[bytes]) -> None:

@@ -11,6 +11,7 @@ WfdError                 1  failed
 ├── NotRunning           6  the daemon is not running
 ├── TryLater            75  no answer in time
 └── Broken               1  a store, a workspace or a template cannot be used
+    ├── CannotRun        1  a check needs a program that is not there
     ├── NewerStore       1  the store was written by a newer wfd
     └── StoreFailed      1  the trouble is the store's file; the daemon's store logs it once
         ├── StoreDown   75  it cannot be read or written now, and may heal
@@ -68,6 +69,10 @@ class TryLater(WfdError):
 
 
 class Broken(WfdError):
+    pass
+
+
+class CannotRun(Broken):
     pass
 
 

@@ -52,10 +52,11 @@ class Run:
     parent_tree: str | None
     snapshot_commit: str | None
     snapshot_tree: str | None
-    activity: str | None  # what its CLI does instead of working: "tries again (2) after 4s: …"
+    activity: str | None  # "tries again (2) after 4s: …" of its CLI, or a command of the daemon's
     retries: int  # how often its CLI has tried again by itself
     account: str | None  # the login whose limits it shared
     route: str | None  # JSON: why it went to this AI, and who was passed over
     containment: str | None  # what kept its processes together
     by_hand: str | None  # who works on it, where that is not an agent of the daemon's own
     is_probe: bool  # it shows whether an AI or an account works again
+    activity_since: int | None = None  # when that command began; None for a word of the CLI

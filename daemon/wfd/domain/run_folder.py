@@ -1,7 +1,16 @@
 """A run's own files, outside the workspace."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class Phase(StrEnum):
+    """When commands of the repository are run; also the name of their outputs' folder."""
+
+    SETUP = "setup"
+    BASELINE = "baseline"  # the checks, before the first job
+    CHECKS = "checks"  # at a snapshot
 
 
 @dataclass(frozen=True)
@@ -29,5 +38,5 @@ class RunFolder:
         """Who ended the agent and its exit code, written as soon as they are known."""
         return self.path / "exit"
 
-    def outputs(self, phase: str) -> Path:
+    def outputs(self, phase: Phase) -> Path:
         return self.path / phase

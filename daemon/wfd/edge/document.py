@@ -9,7 +9,9 @@ from pathlib import Path
 
 from wfd.edge.words import iso
 
-_TIMES = frozenset({"at", "run_after", "lease_until", "deadline"})
+_TIMES = frozenset(
+    {"at", "run_after", "lease_until", "deadline", "activity_since", "run_activity_since"}
+)
 # columns that hold JSON already
 _JSON_TEXT = frozenset(
     {"inputs", "structured", "data", "options", "allowance", "needs", "route", "locks", "kept"}

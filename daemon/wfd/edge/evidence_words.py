@@ -6,6 +6,7 @@ from typing import assert_never
 from wfd.domain.evidence import Evidence, EvidenceKind
 from wfd.edge.table import Cell
 from wfd.edge.words import one_line
+from wfd.rules.cannot_run import cannot_run, what_is_missing
 
 
 def result_of(one: Evidence) -> Cell:
@@ -54,8 +55,9 @@ def _stat(stat: str) -> str:
 
 
 def _failure(one: Evidence) -> str:
-    return (
-        "no exit code: timed out or not started"
-        if one.exit_code is None
-        else f"exit {one.exit_code}"
-    )
+    if one.exit_code is None:
+        return "no exit code: ended at its limit of time or output, or not started"
+    if not cannot_run(one.exit_code, one.tail):
+        return f"exit {one.exit_code}"
+    missing = what_is_missing(one.tail)
+    return f"exit {one.exit_code}: {one_line(missing or 'a program', 60)} is missing"

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -68,37 +68,37 @@ def follow(
     A file that is not there yet is waited for. One that is replaced, as a rotated log is, is
     read to its end and then the new one from its beginning.
     """
-    for _, line in _follow([_Followed(path, offset)], is_done, pause):
+    for _, line in follow_together(lambda: [path], begins=lambda _: offset,
+                                   is_done=is_done, pause=pause):  # fmt: skip
         yield line
 
 
 def follow_together(
-    paths: Sequence[Path],
+    paths: Callable[[], Iterable[Path]],
     *,
+    begins: Callable[[Path], int] = lambda path: 0,
     is_done: Callable[[], bool],
     pause: Callable[[float], None] = time.sleep,
 ) -> Generator[tuple[Path, bytes]]:
     """The lines of several files as they come, each with its file.
 
-    What has come between two looks is in the order of the files.
+    What has come between two looks is in the order of the files, which are asked for at each
+    look; a new one is read from the offset at which it `begins`.
     """
-    yield from _follow([_Followed(path) for path in paths], is_done, pause)
-
-
-def _follow(
-    files: "Sequence[_Followed]", is_done: Callable[[], bool], pause: Callable[[float], None]
-) -> Generator[tuple[Path, bytes]]:
+    files: dict[Path, _Followed] = {}
     try:
         while True:
             is_last = is_done()  # before the reading: what is written by then is read
-            for file in files:
+            for path in paths():
+                file = files.get(path) or _Followed(path, begins(path))
+                files[path] = file
                 for line in file.lines(is_last=is_last):
-                    yield file.path, line
+                    yield path, line
             if is_last:
                 return
             pause(_PAUSE_S)
     finally:
-        for file in files:
+        for file in files.values():
             file.close()
 
 

@@ -8,7 +8,7 @@ from wfd.domain.job import HAND, MAIN_LANE, PM_LANE, JobState, WaitsFor
 from wfd.edge.ai_words import Ais, hindrance
 from wfd.edge.outcome_word import ended
 from wfd.edge.table import Cell, Column, cell, print_table, state_cell
-from wfd.edge.words import ago, duration, globs_in_words, iso, one_line, spend
+from wfd.edge.words import activity, ago, duration, globs_in_words, iso, one_line, spend
 from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (
@@ -173,8 +173,10 @@ def _waits_for(job: QueuedJob, now: int, ais: Ais) -> str:
         case None:
             if job.state is JobState.RUNNING and job.run_started_at is not None:
                 taken = f"running for {duration(max(0, now - job.run_started_at))}"
-                doing = job.run_activity
-                return taken if doing is None else f"{taken}; the CLI {one_line(doing, 60)}"
+                if job.run_activity is None:
+                    return taken
+                doing = activity(job.run_activity, job.run_activity_since, now, 60)
+                return f"{taken}; {doing}"
             return "a worker" if job.state is JobState.QUEUED else ""
         case WaitsFor.LANE:
             return "its turn"

@@ -10,7 +10,7 @@ from wfd.edge.ai_words import route_words
 from wfd.edge.evidence_words import findings_of, result_of
 from wfd.edge.page import PageLine, fact, line
 from wfd.edge.table import cell, state_cell
-from wfd.edge.words import ago, duration, iso, money, one_line, plural
+from wfd.edge.words import activity, ago, duration, iso, money, one_line, plural
 
 
 def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
@@ -31,11 +31,12 @@ def run_lines(run: Run, now: int, depth: int) -> Iterator[PageLine]:
     if run.state is RunState.RUNNING and run.by_hand is not None:
         until = cell(ago(run.lease_until, now), iso(run.lease_until))
         yield fact("lease", until, f"unless 'wfctl heartbeat R{run.id}' renews it", depth=depth + 1)
-    if run.state is RunState.RUNNING and run.spawned_at is None:
+    is_preparing = run.state is RunState.RUNNING and run.spawned_at is None
+    if is_preparing and run.activity is None:
         yield fact("preparing", "the workspace, its set-up and the prompt", depth=depth + 1)
-    tried = _tried_again(run)
-    if tried is not None:
-        yield fact("activity", cell(tried), depth=depth + 1)
+    does = _activity(run, now)
+    if does is not None:
+        yield fact("activity", cell(does), depth=depth + 1)
     if run.cancel_reason is not None:
         yield fact("ending", one_line(run.cancel_reason), depth=depth + 1)
 
@@ -61,10 +62,10 @@ def _by(run: Run) -> str:
     return does if run.ai == run.harness else f"{run.ai} ({does})"
 
 
-def _tried_again(run: Run) -> str | None:
-    """What its CLI does instead of working, or how often it did so."""
+def _activity(run: Run, now: int) -> str | None:
+    """What it does now that is not its agent's work, or how often its CLI tried again."""
     if run.activity is not None:
-        return f"the CLI {one_line(run.activity)}"
+        return activity(run.activity, run.activity_since, now)
     return f"the CLI tried again {plural(run.retries, 'time')}" if run.retries else None
 
 

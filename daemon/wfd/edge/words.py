@@ -18,6 +18,13 @@ def one_line(text: str, width: int | None = None) -> str:
     return flat if width is None or len(flat) <= width else f"{flat[: width - 1].rstrip()}…"
 
 
+def activity(doing: str, since: int | None, now: int, width: int | None = None) -> str:
+    """What a CLI does instead of working, or the command that the daemon runs and for how long."""
+    if since is None:
+        return f"the CLI {one_line(doing, width)}"
+    return f"{one_line(doing, width)}, {duration(max(0, now - since))}"
+
+
 def ago(at: int | None, now: int) -> str:
     """'3m ago', or 'in 5m' for what is to come."""
     if at is None:

@@ -192,6 +192,7 @@ async def _made_ready(parts: Parts, lease: Lease) -> Ready:
 async def _give(parts: Parts, handing: _Handing, ready: Ready) -> None:
     lease, ttl_ms = handing.live.lease, parts.settings.config.hand_ttl_ms
     run_id = lease.run.id
+    slot = await parts.slots.of(ready.workspace.path)
     # before the write, so that no beat of the daemon's own heart shortens what this one sets
     parts.live.pop(run_id, None)
 
@@ -209,6 +210,7 @@ async def _give(parts: Parts, handing: _Handing, ready: Ready) -> None:
         "type": lease.job.type,
         "workspace": str(ready.workspace.path),
         "prompt": str(ready.folder.prompt),
+        "slot": slot,
         "lease_until": until,
     }
     parts.log.info(

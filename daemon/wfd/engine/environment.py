@@ -1,49 +1,35 @@
 """What an agent may see of the daemon's environment: names on a list, and nothing else."""
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from wfd.domain.ai import Ai
 from wfd.engine.parts import Lease
 from wfd.ports import Launch
+from wfd.rules.environment import EVERYBODY, USUAL_PATH, is_let_through, matches
 
 EVERY_AGENT = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LANGUAGE",
-    "LC_*",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_CACHE_HOME",
+    *EVERYBODY,
     "WFD_STATE_DIR",  # so that it reads the queue with wfctl
     "WFD_CONFIG_DIR",
 )
 
 
-def environment(own: Mapping[str, str], launch: Launch, ai: Ai) -> dict[str, str]:
-    """The environment of an agent: what is let through, what its codec sets, its account's."""
+def environment(
+    own: Mapping[str, str], launch: Launch, ai: Ai, more: Sequence[str] = ()
+) -> dict[str, str]:
+    """The environment of an agent: what is let through, what its codec sets, its account's.
+
+    `more` is what `workspace.env` of its repository names.
+    """
     wanted = (*EVERY_AGENT, *launch.pass_env, *ai.pass_env)
     through = {
         name: value
         for name, value in own.items()
-        if name not in ai.env and _any(name, wanted) and not _any(name, launch.unset_env)
+        if name not in ai.env
+        and (matches(name, wanted) or is_let_through(name, more))
+        and not matches(name, launch.unset_env)
     }
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", **through, **launch.env, **_accounts(own, ai)}
+    return {"PATH": USUAL_PATH, **through, **launch.env, **_accounts(own, ai)}
 
 
 def identity(lease: Lease, run_seq: int) -> dict[str, str]:
@@ -78,7 +64,3 @@ def _accounts(own: Mapping[str, str], ai: Ai) -> dict[str, str]:
     return {
         name: own[source] for name, source in ai.env.items() if source is not None and source in own
     }
-
-
-def _any(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

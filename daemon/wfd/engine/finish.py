@@ -15,11 +15,12 @@ from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
-from wfd.domain.run_folder import RunFolder
+from wfd.domain.run_folder import Phase, RunFolder
 from wfd.domain.template import Template, Writes
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses
+from wfd.engine.shell_commands import need_programs, run_commands
 from wfd.engine.steps import Step, reached
 from wfd.ports import LeftOut, Snapshot, Tx
 from wfd.rules import asking, verdict
@@ -217,7 +218,7 @@ async def gather_evidence(
     if template.writes is not Writes.NEVER:
         evidence += await _diff(parts, lease, folder, kept)
     reached(Step.JUDGING)
-    evidence += await _checks(parts, lease, assignment, settings, template, folder, kept)
+    evidence += await _checks(parts, lease, assignment, settings, template, kept)
     if template.verdict and told.outcome.kind is Kind.SUCCEEDED:
         said = verdict.read(told.structured, told.text)
         if said is None:
@@ -267,7 +268,6 @@ async def _checks(
     assignment: Assignment,
     settings: Settings,
     template: Template,
-    folder: RunFolder,
     kept: Snapshot,
 ) -> list[NewEvidence]:
     wanted = {
@@ -279,14 +279,9 @@ async def _checks(
         return []
     # an agent may have left HEAD, its index or ignored links in any state: stand at the snapshot
     await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
-    done = await parts.checks.run(
-        wanted,
-        cwd=parts.workspaces.path(lease.namespace, assignment),
-        out_dir=folder.outputs("checks"),
-        tag=parts.tag_of(lease.run.id),
-        timeout_ms=settings.repository.check_timeout_ms,
-    )
+    done = await run_commands(parts, lease, assignment, settings.repository, Phase.CHECKS, wanted)
     await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
+    await need_programs(parts, lease, assignment, kept, done)
     return [replace(piece, tree=kept.tree, commit_id=kept.commit) for piece in done]
 
 

@@ -21,7 +21,18 @@ from wfd.domain.run import Run
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Template
 from wfd.engine.pulse import Pulse
-from wfd.ports import Birth, Checks, Clock, Harness, Spawner, Store, Tailer, Versions, Workspaces
+from wfd.ports import (
+    Birth,
+    Checks,
+    Clock,
+    Harness,
+    Slots,
+    Spawner,
+    Store,
+    Tailer,
+    Versions,
+    Workspaces,
+)
 from wfd.rules.policy import Policy
 
 
@@ -128,6 +139,7 @@ class Parts:
     tailer: Tailer
     workspaces: Workspaces
     checks: Checks
+    slots: Slots
     versions: Versions
     harnesses: Mapping[str, Harness]
     settings: SettingsSource

@@ -18,6 +18,7 @@ from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import Prepared, prepare
 from wfd.engine.room import is_full, may_heal, pauses, wait
+from wfd.engine.shell_commands import slot_of
 from wfd.engine.steps import Step, reached
 from wfd.engine.watch import Clocks, watch
 from wfd.engine.workplace import NotReady
@@ -178,11 +179,14 @@ async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch
     for path, text in launch.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    more = prepared.settings.repository.workspace.env
+    slot = await slot_of(parts, lease, prepared.assignment)
+    env = environment(parts.environ, launch, lease.ai, more) | identity(lease, prepared.run_seq)
     return await parts.spawner.spawn(
         Command(
             argv=launch.argv,
             cwd=prepared.workspace.path,
-            env=environment(parts.environ, launch, lease.ai) | identity(lease, prepared.run_seq),
+            env=env | slot,
             tag=parts.tag_of(lease.run.id),
             stdout=folder.transcript,
             stderr=folder.stderr,

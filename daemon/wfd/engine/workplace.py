@@ -3,6 +3,7 @@
 import shutil
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import anyio.to_thread
 
@@ -13,8 +14,9 @@ from wfd.domain.errors import Broken, Conflict, NotAllowed, WfdError
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.outcome import Kind, Outcome
 from wfd.domain.run import Run
-from wfd.domain.run_folder import RunFolder
+from wfd.domain.run_folder import Phase, RunFolder
 from wfd.engine.parts import Lease, Parts, Settings
+from wfd.engine.shell_commands import run_commands, setup_failed, why_none_can_run
 from wfd.ports import Tx, Workspace
 
 
@@ -119,34 +121,22 @@ async def _set_up(
     parts: Parts, lease: Lease, assignment: Assignment, settings: Settings, workspace: Workspace
 ) -> None:
     """Run workspace.setup and the baseline of the checks, once for each workspace."""
-    repository, tag = settings.repository, parts.tag_of(lease.run.id)
-    outputs = parts.folder_of(lease.run.id).outputs
+    repository = settings.repository
+    run = partial(run_commands, parts, lease, assignment, repository)
     try:
         await parts.workspaces.copy(lease.namespace, assignment, repository.workspace.copy_files)
     except (Broken, Conflict) as error:
         raise NotReady(Outcome(Kind.USAGE, str(error))) from error
     steps = {f"setup-{n}": line for n, line in enumerate(repository.workspace.setup, start=1)}
-    done = await parts.checks.run(
-        steps,
-        cwd=workspace.path,
-        out_dir=outputs("setup"),
-        tag=tag,
-        timeout_ms=repository.workspace.timeout_ms,
-        stop_at_failure=True,
-    )
+    done = await run(Phase.SETUP, steps)
     evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
     if done and not done[-1].ok:
-        raise NotReady(Outcome(Kind.USAGE, _setup_failed(done[-1])), evidence)
+        failed = setup_failed(done[-1], repository.workspace.timeout_ms)
+        raise NotReady(Outcome(Kind.USAGE, failed), evidence)
     if done or not workspace.is_new:
         await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
-    baseline = await parts.checks.run(
-        repository.checks,
-        cwd=workspace.path,
-        out_dir=outputs("baseline"),
-        tag=tag,
-        timeout_ms=repository.check_timeout_ms,
-    )
+    baseline = await run(Phase.BASELINE, repository.checks)
     if baseline:
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
     await parts.workspaces.mark_set_up(lease.namespace, assignment)
@@ -158,6 +148,9 @@ async def _set_up(
         else EvidenceKind.CHECK  # the workspace was made in mid-course
     )
     evidence += [_as(kind, piece, **at_head) for piece in baseline]
+    reason = why_none_can_run(baseline)
+    if reason is not None:
+        raise NotReady(Outcome(Kind.USAGE, reason), evidence)
 
     def record(tx: Tx) -> None:
         for piece in evidence:
@@ -175,8 +168,3 @@ async def _set_up(
 
 def _as(kind: EvidenceKind, piece: NewEvidence, **more: str) -> NewEvidence:
     return NewEvidence(**{**vars(piece), "kind": kind, **more})
-
-
-def _setup_failed(step: NewEvidence) -> str:
-    how = "timed out" if step.exit_code is None else f"exit {step.exit_code}"
-    return f"workspace.setup '{step.command}' failed ({how}); its last words:\n{step.tail[-1500:]}"

@@ -14,6 +14,7 @@ select a.*, n.name as namespace,
 select j.*, n.name as namespace, a.state as assignment_state, a.reason as assignment_reason,
        a.resumes_at as assignment_resumes_at, r.id as run_id, r.started_at as run_started_at,
        r.harness as run_harness, r.ai as run_ai, r.activity as run_activity,
+       r.activity_since as run_activity_since,
        r.by_hand as run_by_hand, null as question_id
   from job j
   join namespace n on n.id = j.namespace_id
@@ -27,7 +28,8 @@ select j.*, n.name as namespace, a.state as assignment_state, a.reason as assign
 -- In the order in which a worker takes them, and so in the order of the index job_ready.
 select j.*, n.name as namespace, a.state as assignment_state, a.reason as assignment_reason,
        a.resumes_at as assignment_resumes_at, null as run_id, null as run_started_at,
-       null as run_harness, null as run_ai, null as run_activity, null as run_by_hand,
+       null as run_harness, null as run_ai, null as run_activity,
+       null as run_activity_since, null as run_by_hand,
        null as question_id
   from job j
   join namespace n on n.id = j.namespace_id
@@ -40,7 +42,8 @@ select j.*, n.name as namespace, a.state as assignment_state, a.reason as assign
 -- By assignment, as the index job_open has them: a long backlog is not sorted for a short list.
 select j.*, n.name as namespace, a.state as assignment_state, a.reason as assignment_reason,
        a.resumes_at as assignment_resumes_at, null as run_id, null as run_started_at,
-       null as run_harness, null as run_ai, null as run_activity, null as run_by_hand,
+       null as run_harness, null as run_ai, null as run_activity,
+       null as run_activity_since, null as run_by_hand,
        (select max(q.id) from question q
          where q.assignment_id = a.id and q.state = 'open') as question_id
   from job j

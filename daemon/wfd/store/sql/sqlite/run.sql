@@ -95,7 +95,13 @@ update run set session_id = :session_id, model = coalesce(:model, model),
  where id = :id and state = 'running';
 
 -- record_activity
-update run set activity = :activity, retries = :retries
+update run set activity = :activity, activity_since = null, retries = :retries
+ where id = :id and state = 'running';
+
+-- record_command
+-- What the daemon runs for it now, and since when; null when that is over.
+update run set activity = :activity,
+               activity_since = case when :activity is null then null else :now end
  where id = :id and state = 'running';
 
 -- ask_to_cancel
@@ -115,5 +121,6 @@ update run
        model = coalesce(:model, model), cost_usd = :cost_usd, tokens_in = :tokens_in,
        tokens_cached = :tokens_cached, tokens_out = :tokens_out, turns = :turns, tools = :tools,
        answer = :answer, structured = :structured,
-       snapshot_commit = :snapshot_commit, snapshot_tree = :snapshot_tree, activity = null
+       snapshot_commit = :snapshot_commit, snapshot_tree = :snapshot_tree, activity = null,
+       activity_since = null
  where id = :id and state = 'running';

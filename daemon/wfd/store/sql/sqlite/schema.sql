@@ -148,7 +148,8 @@ create table run (
     route text,
     containment text,
     by_hand text,
-    is_probe integer not null default 0 check (is_probe in (0, 1))
+    is_probe integer not null default 0 check (is_probe in (0, 1)),
+    activity_since integer
 ) strict;
 
 create index run_lease on run (lease_until) where state = 'running';

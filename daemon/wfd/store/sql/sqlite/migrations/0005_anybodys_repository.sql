@@ -1,10 +1,13 @@
 -- Where the person stood who made an assignment; what of a workspace no commit holds, and what
--- could not be gathered; a run whose agent is done and whose last steps are to be tried again.
+-- could not be gathered; a run whose agent is done and whose last steps are to be tried again;
+-- since when the command runs that a run shows as its activity.
 
 alter table assignment add column from_commit text;
 alter table assignment add column from_branch text;
 -- What was kept of its workspaces when they were removed: a JSON list.
 alter table assignment add column kept text not null default '[]';
+
+alter table run add column activity_since integer;
 
 alter table job add column finishes integer references run (id);
 create index job_by_finishes on job (finishes) where finishes is not null;

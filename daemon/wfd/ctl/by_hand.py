@@ -41,7 +41,7 @@ def claim(
         taken = _ask(
             "hand.claim",
             timeout_s=CLAIM_DEADLINE_S,
-            namespace=namespace_name(namespace),
+            namespace=namespace_name(namespace, None if job_id is None else f"J{job_id}"),
             job=job_id,
             type=job_type,
             by=by if by is not None else _me(),

@@ -2,7 +2,7 @@
 
 import click
 
-from wfd.commands.inbox import questions
+from wfd.commands.inbox import elsewhere, questions
 from wfd.ctl.scene import (
     json_option,
     list_options,
@@ -16,6 +16,8 @@ from wfd.domain import ids
 from wfd.domain.errors import BadInput
 from wfd.edge.inbox_page import (
     NOTHING_WAITS,
+    NOTHING_WAITS_HERE,
+    elsewhere_words,
     inbox_document,
     inbox_page,
     print_inbox_columns,
@@ -40,6 +42,8 @@ def inbox(
 ) -> None:
     """What waits for a person: questions, approvals, caps, and what stands still.
 
+    It shows this repository's and counts those of others.
+
     Columns: question, assignment, namespace, kind, by, state, deadline, what happens then, made,
     text, answer.
     """
@@ -47,6 +51,7 @@ def inbox(
     def draw() -> None:
         with wide_scene(namespace, is_all) as (read, here, now):
             found = questions(read, here, limit, is_closed=is_closed)
+            others = [] if is_closed else elsewhere(read, here)
         if as_json:
             print_document(inbox_document(found))
         elif not is_terminal():
@@ -54,8 +59,12 @@ def inbox(
         elif found:
             print_page(inbox_page(found, now, is_all=is_all))
             tell_cut(len(found), limit)
+        elif others:
+            click.echo(NOTHING_WAITS_HERE)
         else:
             click.echo(NOTHING_WAITS)
+        if others and not as_json:  # stdout is the list alone, where a program reads it
+            click.secho(elsewhere_words(others), fg="yellow", err=not is_terminal())
 
     draw_or_watch(draw, watch_s)
 

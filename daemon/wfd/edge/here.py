@@ -83,6 +83,16 @@ def common_git_dir(root: Path) -> Path | None:
     return git_dir if common is None else (git_dir / common).resolve()
 
 
+def checkout_here(namespace: Namespace, folder: Path) -> Path:
+    """The main or linked worktree of the namespace that `folder` is in, else the registered one."""
+    git_dir = Path(namespace.git_dir).resolve()
+    for root in _upwards(folder):
+        found = common_git_dir(root)
+        if found is not None:
+            return root if found == git_dir else Path(namespace.checkout)
+    return Path(namespace.checkout)
+
+
 def _of_repository(read: "Read", root: Path, git_dir: Path) -> Namespace:
     found = read.one(Namespace, "namespace_by_git_dir", git_dir=str(git_dir))
     if found is None:

@@ -59,6 +59,8 @@ class GitWorkspaces:
                 await here.make(head)
             elif not plain_files.is_folder(here.clone.git_dir):
                 await here.settle(head)
+            else:
+                await here.follow()
             return Workspace(
                 path=here.path,
                 base_commit=base,

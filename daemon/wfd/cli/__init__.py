@@ -14,7 +14,11 @@ from wfd.edge.shell import Group, is_terminal, print_document, run
 from wfd.edge.words import ago, iso, local_time, plural, size, tame
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    elsewhere={"namespace": "wfd.cli.namespaces"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(wfd.__version__, prog_name="wfd")
 def wfd_command() -> None:
     """Turn intent into finished, checked work by running coding agents headless."""

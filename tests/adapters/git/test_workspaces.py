@@ -671,3 +671,47 @@ async def test_a_workspace_whose_index_is_gone_is_seen_as_it_is(ground: "Ground"
     taken = await ground.snapshot()
 
     assert taken.is_empty
+
+
+async def test_a_repository_that_moved_is_followed_by_its_workspaces(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    elsewhere = ground.root / "else where"
+    ground.checkout.rename(elsewhere)
+    with pytest.raises(Broken, match="run: wfd init"):
+        await ground.prepare()
+    ground.checkout = elsewhere
+    ground.namespace = replace(
+        ground.namespace, git_dir=str(elsewhere / ".git"), checkout=str(elsewhere)
+    )
+
+    await ground.prepare()
+
+    assert ground.agent("status", "--porcelain", "--branch") == "## wfd/A7"
+    assert ground.agent("remote", "get-url", "origin") == str(elsewhere / ".git")
+    (ground.workspace / "more.py").write_text("two\n")
+    await ground.advance(await ground.snapshot())
+    assert set(ground.files("wfd/A7")) == {
+        ".gitignore", "README", "more.py", "new.py", "src/cart.py",
+    }  # fmt: skip
+
+
+async def test_a_repository_that_was_cloned_anew_gets_what_agents_made_from_the_daemon(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    ground.git("branch", "-D", "wfd/A7")
+    anew = ground.root / "anew"
+    ground.git("clone", "--quiet", "--no-local", str(ground.checkout), str(anew))
+    shutil.rmtree(ground.checkout)
+    ground.checkout = anew
+    ground.namespace = replace(ground.namespace, git_dir=str(anew / ".git"), checkout=str(anew))
+
+    await ground.prepare()
+    (ground.workspace / "more.py").write_text("two\n")
+    await ground.advance(await ground.snapshot())
+
+    assert {"new.py", "more.py"} <= set(ground.files("wfd/A7"))

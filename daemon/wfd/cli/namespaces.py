@@ -1,6 +1,7 @@
 """wfd namespace: the repositories that are registered, where they lie, and how one is forgotten."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,7 +139,7 @@ def _confirm(going: ListedNamespace, *, is_confirmed: bool) -> None:
         told += f", {going.open_assignments} of them open"
     if is_confirmed:
         return
-    if not is_terminal():
+    if not (is_terminal() and sys.stdin.isatty()):
         raise BadInput(f"this would forget {told}; say --yes")
     click.confirm(tame(f"Forget {told}?"), abort=True)
 

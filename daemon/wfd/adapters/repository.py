@@ -8,6 +8,7 @@ import anyio
 
 from wfd.adapters.git import Git, in_checkout
 from wfd.domain.errors import BadInput, NotAllowed
+from wfd.rules.typed import typed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ async def find(start: Path) -> Repository:
     if head is None:
         raise NotAllowed(
             f"{checkout} has no commit to begin from; make one:"
-            f" cd {checkout} && {await _first_commit(git)}"
+            f" {typed('cd', checkout)} && {await _first_commit(git)}"
         )
     await _refuse_partial(git, checkout)
     return Repository(checkout, git_dir, checkout.name, head)
@@ -46,7 +47,7 @@ async def _checkout(git: Git, git_dir: Path) -> Path:
     if said.code != 0:
         raise NotAllowed(
             f"{git_dir} has no files checked out; run wfd init in a checkout of it:"
-            f" git -C {git_dir} worktree add <folder>"
+            f" {typed('git', '-C', git_dir, 'worktree', 'add')} <folder>"
         )
     return Path(os.fsdecode(said.out).removesuffix("\n"))
 
@@ -65,8 +66,8 @@ async def _refuse_partial(git: Git, checkout: Path) -> None:
         remote = said.out.decode("utf-8", "replace").split(".")[1]
         raise NotAllowed(
             f"{checkout} is a partial clone, and a workspace needs all of its files; fetch them:"
-            f" git fetch --refetch --no-filter {remote}"
-            f" && git config --unset remote.{remote}.promisor"
+            f" {typed('git', '-C', checkout, 'fetch', '--refetch', '--no-filter', remote)}"
+            f" && {typed('git', '-C', checkout, 'config', '--unset', f'remote.{remote}.promisor')}"
         )
 
 

@@ -12,6 +12,7 @@ from wfd.adapters.names_taken import NamesTaken
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.namespace import Namespace
+from wfd.rules.typed import typed
 
 _MAX_EXCLUDE = 1 << 20
 MAX_UNPACKED = 1 << 20  # bytes; a larger pack is kept as one
@@ -73,7 +74,7 @@ class UsersRepository:
         if present is not None:
             raise Conflict(
                 f"{ref} in {self.git_dir} was moved to {present[:12]}; put it back:"
-                f" git update-ref {ref} {commit}"
+                f" {typed('git', '--git-dir', self.git_dir, 'update-ref', ref, commit)}"
             )
         await self.git.run("update-ref", ref, commit, NOT_THERE)
 
@@ -141,14 +142,16 @@ class UsersRepository:
     def stood_on(self, branch: str, folder: Path, kept: str) -> Conflict:
         return Conflict(
             f"the branch {branch} is checked out in {folder} and stays where it is; the"
-            f" result is kept as {kept}: take it there with git merge {kept}"
+            f" result is kept as {kept}: take it there with"
+            f" {typed('git', '-C', folder, 'merge', kept)}"
         )
 
     def moved(self, branch: str, kept: str) -> Conflict:
         return Conflict(
             f"the branch {branch} in {self.git_dir} was moved by somebody else and stays there;"
             f" the result is kept as {kept}: rename the branch with"
-            f" git branch -m {branch} {branch}-mine, or merge {kept} into it"
+            f" {typed('git', '--git-dir', self.git_dir, 'branch', '-m', branch, f'{branch}-mine')},"
+            f" or merge {kept} into it"
         )
 
 

@@ -10,6 +10,7 @@ from wfd.domain.job import Job
 from wfd.domain.namespace import Namespace
 from wfd.domain.question import Question
 from wfd.ports import Read
+from wfd.rules.typed import typed
 
 
 def namespace_named(read: Read, name: str) -> Namespace:
@@ -76,7 +77,7 @@ def _same(read: Read, namespace: str | None, owner_id: NamespaceId, shown: str) 
     if namespace is not None and owner.name != namespace:
         raise NotFound(
             f"{shown} belongs to namespace '{owner.name}', not to '{namespace}';"
-            f" say --namespace {owner.name}"
+            f" say {typed('--namespace', owner.name)}"
         )
 
 

@@ -17,6 +17,7 @@ from wfd.domain.errors import WfdError
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.words import iso, local_time
+from wfd.rules.typed import typed
 
 CLAIM_DEADLINE_S = 3600.0  # set-up and baseline are bounded by time-outs of their own
 SLOW_S = 1.0  # a refusal is one transaction
@@ -52,7 +53,7 @@ def claim(
     elif is_terminal():
         click.echo(
             f"{job} ({taken['type']}) is yours as {run}, until {_moment(taken)}\n"
-            f"  cd {taken['workspace']}\n"
+            f"  {typed('cd', taken['workspace'])}\n"
             f"  what to do  {taken['prompt']}\n"
             f"  keep it     wfctl heartbeat {run}\n"
             f"  end it      wfctl finish {run} --result '…'   with --failed, if you give it up"

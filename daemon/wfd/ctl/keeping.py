@@ -17,6 +17,7 @@ from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.when import age
 from wfd.edge.words import ago, local_time, plural, size
+from wfd.rules.typed import typed
 from wfd.store.alone import utc_ms
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
     if as_json:
         print_document({"file": str(file), "bytes": count})
     elif is_terminal():
-        click.echo(f"{file}, {size(count)}\n  {_NOT_IN_IT}\n  wfctl restore {file}")
+        click.echo(f"{file}, {size(count)}\n  {_NOT_IN_IT}\n  {typed('wfctl', 'restore', file)}")
     else:
         click.echo(str(file))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wfd.domain.errors import NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
+from wfd.rules.typed import typed
 
 if TYPE_CHECKING:
     from wfd.ports import Read
@@ -101,7 +102,7 @@ def _of_repository(read: "Read", root: Path, git_dir: Path) -> Namespace:
 
 
 def _not_registered(read: "Read", what: str) -> str:
-    known = ", ".join(one.name for one in read.all(Namespace, "namespaces"))
+    known = ", ".join(typed(one.name) for one in read.all(Namespace, "namespaces"))
     ways = "run 'wfd init' in your repository"
     return f"{what}; {ways}, or say --namespace ({known})" if known else f"{what}; {ways}"
 

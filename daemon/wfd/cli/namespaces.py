@@ -30,6 +30,7 @@ from wfd.send import send
 from wfd.store.alone import reading
 
 ENDING_S = 30.0  # how long cancelled runs may take to end
+REMOVING_S = 12.0  # and workspaces to be removed: the daemon looks for them every 5 s
 _PAUSE_S = 0.2
 
 
@@ -145,8 +146,8 @@ def _confirm(going: ListedNamespace, *, is_confirmed: bool) -> None:
 
 
 def _await_workspaces(where: Place, going: Namespace) -> None:
-    """Let the daemon remove its workspaces, which it does with what is nowhere else kept."""
-    deadline = time.monotonic() + ENDING_S
+    """Let the daemon remove its workspaces, if it can: what is nowhere else it leaves alone."""
+    deadline = time.monotonic() + (0 if is_gone(Path(going.git_dir)) else REMOVING_S)
     while holder(where) is not None and time.monotonic() < deadline:
         if all(one.namespace_id != going.id for one in workspaces_on_disk(where.state_dir)):
             return

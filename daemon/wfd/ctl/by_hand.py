@@ -38,6 +38,7 @@ def claim(
     finish': snapshot, checks and the PM follow as for any run. A claim that falls silent goes back
     to the queue.
     """
+    refuse_in_a_run(os.environ)
     with _telling_if_slow("its workspace is made ready …"):
         taken = _ask(
             "hand.claim",

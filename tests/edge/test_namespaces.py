@@ -251,7 +251,15 @@ def test_in_a_workspace_wfctl_knows_where_it_is(
     monkeypatch.chdir(workspace)
 
     assert wfctl("assignments").out.startswith("A1\tblue")
+    assert wfctl("assignment").out.startswith("assignment\tA1\t")
     made = json.loads(wfctl("create", "go on from it", "--json").out)
     assert made["from_branch"] == "wfd/A1"
     assert made["from_commit"] == git(shelf.checkout, "rev-parse", "wfd/A1")
     assert wfctl("create", "x", "--with-changes").code == 2
+
+
+def test_elsewhere_an_assignment_has_to_be_named(shelf: Shelf, wfctl: Call) -> None:
+    said = wfctl("assignment")
+
+    assert said.code == 2
+    assert "say which assignment, such as A7" in said.err

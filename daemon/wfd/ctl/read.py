@@ -14,6 +14,7 @@ from wfd.commands import inspect
 from wfd.commands.scope import assignment_in, job_in
 from wfd.ctl.scene import (
     Scene,
+    assignment_here,
     either_id,
     json_option,
     namespace_option,
@@ -46,18 +47,22 @@ from wfd.edge.watch import draw_or_watch
 
 
 @click.command()
-@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@click.argument("assignment_id", metavar="[ASSIGNMENT]", type=ids.assignment_id, required=False)
 @namespace_option
 @json_option
 @watch_option
 def assignment(
-    assignment_id: int, namespace: str | None, as_json: bool, watch_s: float | None
+    assignment_id: int | None, namespace: str | None, as_json: bool, watch_s: float | None
 ) -> None:
-    """One assignment: its intent, its state, and the chain of what was done and why."""
+    """One assignment: its intent, its state, and the chain of what was done and why.
+
+    In a workspace it need not be named: it is the one that the workspace belongs to.
+    """
+    of = assignment_here() if assignment_id is None else assignment_id
 
     def draw() -> None:
-        with scene_of(namespace, f"A{assignment_id}") as here:
-            found = assignment_in(here.read, here.namespace.name, assignment_id)
+        with scene_of(namespace, f"A{of}") as here:
+            found = assignment_in(here.read, here.namespace.name, of)
             chain = inspect.chain(here.read, here.namespace, found)
             stands = _Standing() if found.is_closed else _standing(here, found)
         if as_json:

@@ -13,7 +13,7 @@ from wfd.adapters.place import Place, place
 from wfd.domain import ids
 from wfd.domain.errors import BadInput, NotFound
 from wfd.domain.namespace import Namespace
-from wfd.edge.here import namespace_here
+from wfd.edge.here import namespace_here, workspace_around
 from wfd.edge.shell import is_terminal
 from wfd.edge.words import tame
 from wfd.store.alone import reading, utc_ms
@@ -83,6 +83,14 @@ def namespace_name(named: str | None, shown: str | None = None) -> str | None:
             return _here(read, where, named).name
         owner = _owner(read, where, named, shown)
         return None if owner is None else owner.name
+
+
+def assignment_here() -> int:
+    """The assignment in whose workspace the caller stands. Raises BadInput anywhere else."""
+    inside = workspace_around(Path.cwd(), place().state_dir)
+    if inside is None or inside.assignment_id is None:
+        raise BadInput("say which assignment, such as A7; 'wfctl assignments' lists them")
+    return inside.assignment_id
 
 
 def _here(read: "Read", where: Place, named: str | None) -> Namespace:

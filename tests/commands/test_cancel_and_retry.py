@@ -156,7 +156,7 @@ def test_an_unknown_job_and_one_of_another_namespace_are_not_found(
     ground: Ground, command: str
 ) -> None:
     ground.create()
-    with pytest.raises(NotFound, match="no job J9; 'wfctl jobs' lists them"):
+    with pytest.raises(NotFound, match="no job J9; 'wfctl jobs --all' lists them"):
         ground.send(command, job=9)
     with pytest.raises(NotFound, match="J1 belongs to namespace 'a', not to 'b'") as refused:
         ground.send(command, job=1, namespace="b")

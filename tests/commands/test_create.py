@@ -11,7 +11,13 @@ from wfd.domain.job import By, JobState
 
 def test_an_assignment_begins_with_a_pm_job_that_is_ready(ground: Ground) -> None:
     answer = ground.send("create", north_star="  Discounts work \n")
-    assert answer == {"assignment": 1, "job": 1, "created": True}
+    assert answer == {
+        "assignment": 1,
+        "job": 1,
+        "created": True,
+        "from_commit": None,
+        "from_branch": None,
+    }
     assert ground.assignment(1).north_star == "Discounts work"
     assert ground.assignment(1).state is AssignmentState.ACTIVE
     job = ground.job(1)
@@ -86,3 +92,33 @@ def test_an_unknown_namespace_names_those_that_are_known(ground: Ground) -> None
     with pytest.raises(NotFound, match="no namespace 'c'; known: a, b") as refused:
         ground.send("create", namespace="c", north_star="go")
     assert refused.value.exit_code == 3
+
+
+def test_the_commit_and_branch_that_a_person_stood_on_are_kept(ground: Ground) -> None:
+    start = {"from_commit": "a" * 40, "from_branch": "main"}
+
+    first = ground.send("create", north_star="one", key="k", **start)
+    again = ground.send("create", north_star="one", key="k", from_commit="b" * 40)
+
+    assert first == {"assignment": 1, "job": 1, "created": True, **start}
+    assert again == {**first, "created": False}, "what was fixed at first stays"
+    assert (ground.assignment(1).from_commit, ground.assignment(1).from_branch) == (
+        "a" * 40,
+        "main",
+    )
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"from_commit": "main"},
+        {"from_commit": "--upload-pack=touch"},
+        {"from_commit": "A" * 40},
+        {"from_branch": "main"},
+        {"from_commit": "a" * 40, "from_branch": " "},
+        {"from_commit": "a" * 40, "from_branch": "x" * 1001},
+    ],
+)
+def test_a_start_that_is_no_commit_is_refused(ground: Ground, start: dict[str, str]) -> None:
+    with pytest.raises(BadInput):
+        ground.send("create", north_star="one", **start)

@@ -176,7 +176,7 @@ def test_the_cap_on_jobs_refuses_one_more_and_says_the_way_out(ground: Ground) -
 
 
 def test_an_unknown_assignment_is_not_found(ground: Ground) -> None:
-    with pytest.raises(NotFound, match="no assignment A7; 'wfctl assignments' lists them"):
+    with pytest.raises(NotFound, match="no assignment A7; 'wfctl assignments --all' lists them"):
         ground.insert(7)
 
 

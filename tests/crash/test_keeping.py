@@ -172,11 +172,14 @@ def test_what_ended_long_ago_is_pruned_while_the_daemon_works(daemon: "Daemon") 
     trial = daemon.wfctl("prune", "--older-than", "0s", "--dry-run", "--json")
     assert json.loads(trial.out)["assignments"] == 1
     assert all(folder.is_dir() for folder in folders)
-    assert daemon.wfctl("prune", "--older-than", "0s", "--transcripts-only").code == 0
+    asked = daemon.wfctl("prune", "--older-than", "0s", "--transcripts-only")
+    assert asked.code == 2
+    assert "folders of runs" in asked.err and asked.err.rstrip().endswith("say --yes")
+    assert daemon.wfctl("prune", "--older-than", "0s", "--transcripts-only", "--yes").code == 0
     assert not any(folder.exists() for folder in folders)
     assert len(daemon.runs(old)) == len(folders), "the rows stay"
     assert daemon.wfctl("evidence", f"J{daemon.jobs(old)[0].id}", "--namespace", "repo").code == 0
-    said = daemon.wfctl("prune", "--older-than", "0s", "--json")
+    said = daemon.wfctl("prune", "--older-than", "0s", "--yes", "--json")
     assert json.loads(said.out)["rows"] > 5
 
     assert daemon.runs(old) == []

@@ -1,17 +1,21 @@
 """wfctl inbox and the words on what lies in it, as a person and as a program meet them."""
 
 import json
+from pathlib import Path
 
+import click
 import pytest
 from tests.edge.shelf import Call, Shelf
 
 from wfd.commands.ask import NewQuestion
 from wfd.commands.closing import cancel_open_jobs
+from wfd.commands.inbox import Elsewhere
 from wfd.commands.queue import get_assignment
 from wfd.commands.settle import stop_and_ask
 from wfd.domain.assignment import AssignmentState
 from wfd.domain.ids import AssignmentId
 from wfd.domain.question import Asker, AtDeadline, Forbidden, Patience, QuestionKind
+from wfd.edge.inbox_page import elsewhere_words
 from wfd.ports import Tx
 
 
@@ -55,6 +59,43 @@ def test_the_inbox_has_one_line_for_each_question(asked: Shelf, wfctl: Call) -> 
     assert (kind, by, state, then) == ("question", "pm", "open", "proceed")
     assert deadline.endswith("Z") and answer == ""
     assert text == "Which currency? The shop has \\u001b[2J both."
+
+
+def test_the_inbox_counts_what_waits_in_other_repositories(
+    asked: Shelf, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.write("register", name="red", git_dir="/red/.git", checkout="/red", trusted_hash=None)
+
+    said = wfctl("inbox", "--namespace", "red")
+    assert (said.out, said.err) == ("", "1 more in 'blue': wfctl inbox --all\n")
+    assert wfctl("inbox").err == ""
+    assert json.loads(wfctl("inbox", "--namespace", "red", "--json").out) == []
+    with monkeypatch.context() as terminal:
+        on_a_terminal(terminal)
+        shown = click.unstyle(wfctl("inbox", "--namespace", "red").out)
+    assert shown.splitlines() == [
+        "nothing waits for you in this repository",
+        "1 more in 'blue': wfctl inbox --all",
+    ]
+
+
+def test_many_repositories_with_questions_are_not_all_named() -> None:
+    found = [Elsewhere(f"n{number}", 2) for number in range(7)]
+
+    assert elsewhere_words(found) == (
+        "14 more in 'n0', 'n1', 'n2', 'n3', 'n4' and 2 others: wfctl inbox --all"
+    )
+
+
+def test_a_question_of_another_repository_is_answered_by_its_id(
+    asked: Shelf, wfctl: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    said = wfctl("answer", "Q1", "1")
+
+    assert (said.code, said.out) == (0, "Q1\tA1\tactive\n")
+    assert said.err == f"Q1 belongs to 'blue', {asked.checkout}\n"
 
 
 def test_the_inbox_as_a_document(asked: Shelf, wfctl: Call) -> None:
@@ -124,7 +165,13 @@ def test_a_word_is_said_and_told(
 
 def test_an_answer_can_come_from_stdin_and_be_told_as_a_document(asked: Shelf, wfctl: Call) -> None:
     document = json.loads(wfctl("answer", "Q1", "usd", "--json").out)
-    assert document == {"question": 1, "answer": "USD", "assignment": 1, "state": "active"}
+    assert document == {
+        "namespace": "blue",
+        "question": 1,
+        "answer": "USD",
+        "assignment": 1,
+        "state": "active",
+    }
 
 
 @pytest.mark.parametrize(

@@ -76,20 +76,76 @@ def test_a_list_of_all_namespaces_does_not_ask_where_one_stands(
     assert wfctl("queue", "--namespace", "blue").out.startswith("J1\tA1\tblue")
 
 
-def test_another_namespaces_id_is_not_found_and_says_whose_it_is(
-    shelf: Shelf, wfctl: Call, tmp_path: Path
-) -> None:
-    red = tmp_path / "red"
-    make_repository(red)
+@pytest.fixture
+def red(shelf: Shelf, tmp_path: Path) -> Path:
+    """Another repository, with A1 and J1."""
+    folder = tmp_path / "red"
+    make_repository(folder)
     shelf.write(
-        "register", name="red", git_dir=str(red / ".git"), checkout=str(red), trusted_hash=None
+        "register",
+        name="red",
+        git_dir=str(folder / ".git"),
+        checkout=str(folder),
+        trusted_hash=None,
     )
-    shelf.write("create", namespace="red", north_star="elsewhere")
+    shelf.write("create", namespace="red", north_star="elsewhere", type="plan")
+    return folder
 
-    said = wfctl("assignment", "A1")
 
-    assert said.code == 3
-    assert "--namespace red" in said.err
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("assignment", "A1"),
+        ("job", "J1"),
+        ("evidence", "J1"),
+        ("jobs", "A1"),
+        ("note", "A1", "hear"),
+        ("insert-job", "A1", "--type", "plan", "--context", "x"),
+        ("cancel", "J1"),
+        ("update-assignment", "A1", "--status", "cancelled"),
+    ],
+)
+def test_an_id_is_found_from_anywhere_and_says_whose_it_is(
+    shelf: Shelf,
+    red: Path,
+    wfctl: Call,
+    command: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = wfctl(*command)
+    assert (said.code, said.err) == (0, f"{command[1]} belongs to 'red', {red}\n")
+
+    monkeypatch.chdir(tmp_path)  # in no repository at all
+    assert "belongs to 'red'" in wfctl(*command).err
+    monkeypatch.chdir(red)
+    assert "belongs to" not in wfctl(*command).err
+
+
+def test_a_document_says_by_itself_whose_an_id_is(shelf: Shelf, red: Path, wfctl: Call) -> None:
+    for command in (("assignment", "A1"), ("job", "J1"), ("note", "A1", "hear")):
+        said = wfctl(*command, "--json")
+        assert (json.loads(said.out)["namespace"], said.err) == ("red", "")
+
+
+def test_an_id_that_does_not_belong_to_the_namespace_that_was_named_is_not_found(
+    shelf: Shelf, red: Path, wfctl: Call
+) -> None:
+    for command in (("assignment", "A1"), ("note", "A1", "hear")):
+        said = wfctl(*command, "--namespace", "blue")
+        assert said.code == 3
+        assert "A1 belongs to namespace 'red', not to 'blue'" in said.err
+
+
+def test_an_agent_finds_what_is_of_its_own_namespace_alone(
+    shelf: Shelf, red: Path, wfctl: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WFD_RUN_ID", "R1")
+    monkeypatch.setenv("WFD_NAMESPACE", "blue")
+    assert wfctl("assignment", "A1").code == 3
+
+    monkeypatch.setenv("WFD_NAMESPACE", "red")
+    assert wfctl("assignment", "A1").code == 0
 
 
 def test_a_job_in_its_lane_names_the_job_that_goes_first(shelf: Shelf, wfctl: Call) -> None:

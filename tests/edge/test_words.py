@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wfd.domain.errors import BadInput
 from wfd.edge.document import dumps
-from wfd.edge.when import moment, span
+from wfd.edge.when import age, moment
 from wfd.edge.words import (
     activity,
     ago,
@@ -123,10 +123,18 @@ def test_a_size_is_shown_as_disks_are_sold() -> None:
 
 
 def test_a_span_is_read_and_nothing_else() -> None:
-    assert span("1d12h") == 129_600_000
+    assert age("1d12h") == 129_600_000
     for text in ("30", "d", "-1d", "2026-11-21", ""):
         with pytest.raises(BadInput, match="no span of time"):
-            span(text)
+            age(text)
+
+
+def test_an_age_may_be_in_weeks_and_not_in_what_may_be_months() -> None:
+    assert age("2w") == 14 * 86_400_000
+    for text in ("6m", "1d30m"):
+        with pytest.raises(BadInput, match="minutes or months"):
+            age(text)
+    assert moment("30m", 0) == 1_800_000
 
 
 def test_what_a_run_does_is_a_word_of_its_cli_or_a_command_with_its_time() -> None:

@@ -1,7 +1,10 @@
+import shlex
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wfd.rules.quote import quote
+from wfd.rules.typed import typed
 
 
 def unfence(lines: list[str]) -> tuple[str, list[str]]:
@@ -38,3 +41,9 @@ def test_nothing_is_said_to_be_nothing() -> None:
 
 def test_a_fence_is_longer_than_any_run_of_backticks_in_it() -> None:
     assert quote("a ```` b", "code").startswith("`````data code\n")
+
+
+def test_a_command_that_is_shown_can_be_pasted() -> None:
+    words = ["git", "-C", "/it's my shop", "branch", "-m", "$(x)", "a b", "-n", ""]
+
+    assert shlex.split(typed(*words)) == words

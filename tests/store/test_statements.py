@@ -173,6 +173,8 @@ WALKS = {
     "closed_questions": ["SCAN q"],  # the same
     "namespaces": ["SCAN namespace"],  # they are few
     "namespace_by_checkout": ["SCAN namespace"],
+    "namespaces_listed": ["SCAN n"],
+    "forget_questions_of_namespace": ["SCAN question"],  # once, at the end of its namespace
     "take_turn": ["SCAN n"],
     "ready_before": ["SCAN (subquery-1)"],  # of as many rows as its limit
     "ais": ["SCAN ai USING INDEX sqlite_autoindex_ai_1"],  # they are few

@@ -65,6 +65,19 @@ class Clone:
             return False
         return plain_files.is_folder(self.git_dir) and _holds_no_link(self.objects)
 
+    def borrows_from_users(self) -> bool:
+        return plain_files.holds(
+            self.git_dir, "objects/info/alternates", _line(self.users_objects)
+        ) or not plain_files.is_there(self.objects / "info" / "alternates")
+
+    def config(self) -> bytes:
+        return plain_files.read(self.git_dir, "config", _MAX_PACKED_REFS)
+
+    def follow(self, config: bytes) -> None:
+        """Borrow from where the user's objects are now. Raises OSError if it cannot."""
+        plain_files.write(self.git_dir, "config", config)
+        plain_files.write(self.git_dir, "objects/info/alternates", _line(self.users_objects))
+
     def settle(self, branch: str, commit: str, index: bytes) -> None:
         """Stand on `branch` at `commit`, with nothing half done. Raises OSError if it cannot."""
         plain_files.read(self.git_dir, "config", _MAX_PACKED_REFS)

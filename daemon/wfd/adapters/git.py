@@ -137,12 +137,12 @@ class Git:
     async def line(self, *args: str) -> str:
         return (await self.run(*args)).out.decode("utf-8", "surrogateescape").strip()
 
-    def at_once(self, *args: str) -> Said:
+    def at_once(self, *args: str, stdin: bytes = b"") -> Said:
         """Run it to its end where no loop runs, as a command line does."""
         command = ["git", *self.options, *args]
         try:
             done = subprocess.run(
-                command, cwd=self.where, env=self.env, capture_output=True, stdin=DEVNULL,
+                command, cwd=self.where, env=self.env, capture_output=True, input=stdin,
                 timeout=self.deadline_s, check=False,
             )  # fmt: skip
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:

@@ -28,6 +28,11 @@ class Known:
     texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
 
+    def forget(self) -> None:
+        self.trees.clear()
+        self.texts.clear()
+        self.staged.clear()
+
     def bound(self) -> None:
         """Forget it all when it has become much: it can be asked again."""
         if len(self.texts) > MAX_TEXTS:
@@ -184,8 +189,13 @@ async def open_own(
     if not (git_dir / "HEAD").is_file():
         await _make(git_dir, users)
     if not users.objects.is_dir():
-        raise Broken(f"{users.git_dir} is no git folder any more; run wfd init in its checkout")
-    _replace(git_dir / "objects" / "info" / "alternates", object_folder(users.objects) + "\n")
+        raise Broken(
+            f"{users.git_dir} is no git folder any more; if the repository has moved, go to where"
+            " it is now and run: wfd init"
+        )
+    lent = object_folder(users.objects) + "\n"
+    if _replace(git_dir / "objects" / "info" / "alternates", lent):
+        known.forget()  # the user's repository is another one, or elsewhere
     if (users.git_dir / "shallow").is_file():
         shutil.copyfile(users.git_dir / "shallow", git_dir / "shallow")
     else:
@@ -218,10 +228,12 @@ async def _make(git_dir: Path, users: UsersRepository) -> None:
     fresh.rename(git_dir)
 
 
-def _replace(file: Path, text: str) -> None:
+def _replace(file: Path, text: str) -> bool:
+    """Whether it was not so already."""
     with suppress(FileNotFoundError):
         if file.read_text(encoding="utf-8", errors="surrogateescape") == text:
-            return
+            return False
     fresh = file.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8", errors="surrogateescape")
     fresh.rename(file)
+    return True

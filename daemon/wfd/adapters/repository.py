@@ -8,6 +8,7 @@ import anyio
 
 from wfd.adapters.git import Git, in_checkout
 from wfd.domain.errors import BadInput, NotAllowed
+from wfd.rules.typed import typed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ async def find(start: Path) -> Repository:
     if head is None:
         raise NotAllowed(
             f"{checkout} has no commit to begin from; make one:"
-            f" cd {checkout} && {await _first_commit(git)}"
+            f" {typed('cd', checkout)} && {await _first_commit(git)}"
         )
     return Repository(checkout, git_dir, checkout.name, head)
 
@@ -45,7 +46,7 @@ async def _checkout(git: Git, git_dir: Path) -> Path:
     if said.code != 0:
         raise NotAllowed(
             f"{git_dir} has no files checked out; run wfd init in a checkout of it:"
-            f" git -C {git_dir} worktree add <folder>"
+            f" {typed('git', '-C', git_dir, 'worktree', 'add')} <folder>"
         )
     return Path(os.fsdecode(said.out).removesuffix("\n"))
 

@@ -8,9 +8,11 @@ from typing import IO
 
 from wfd.adapters import refs
 from wfd.adapters.git import NOT_THERE, Git, in_checkout, of_user
+from wfd.adapters.names_taken import NamesTaken
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.namespace import Namespace
+from wfd.rules.typed import typed
 
 _MAX_TEXT = 1 << 20
 MAX_UNPACKED = 1 << 20  # bytes; a larger pack is kept as one
@@ -68,30 +70,13 @@ class UsersRepository:
 
     async def refuse_foreign(self, assignment: Assignment) -> None:
         """Raise Conflict if something here already has the names of a new assignment."""
-        branch = assignment.branch
-        taken = await self.git.run(
-            "for-each-ref", "--format=%(refname)",
-            f"refs/heads/{branch}", f"refs/{branch}", "refs/heads/wfd",
-        )  # fmt: skip
-        names = taken.out.decode("utf-8", "replace").split()
-        in_the_way = [n for n in names if n == "refs/heads/wfd" or _is_of(n, branch)]
-        if f"refs/heads/{branch}" in in_the_way:
-            raise Conflict(
-                f"{self.git_dir} already has a branch {branch} that is not of this assignment;"
-                f" rename it: git branch -m {branch} {branch}-old"
-            )
-        if "refs/heads/wfd" in in_the_way:
-            raise Conflict(
-                f"the branch 'wfd' in {self.git_dir} leaves no room for {branch};"
-                " rename it: git branch -m wfd wfd-old"
-            )
-        if in_the_way:
-            raise Conflict(
-                f"{self.git_dir} still holds {in_the_way[0]} of an earlier store; keep what you"
-                f" need of it (git for-each-ref refs/{branch}), then delete it:"
-                f" git for-each-ref --format='delete %(refname)' refs/{branch}"
-                " | git update-ref --stdin"
-            )
+        names = NamesTaken(self.git_dir, assignment.branch)
+        await names.refuse(self.git, pinned=assignment.from_commit)
+
+    async def refuse_without_room(self, branch: str) -> None:
+        """Raise Conflict if other branches leave no room for one that is not there yet."""
+        if refs.loose(self.git_dir, f"refs/heads/{branch}") is None:
+            await NamesTaken(self.git_dir, branch).refuse_without_room(self.git)
 
     async def pin(self, ref: str, commit: str) -> None:
         """Keep a commit by a ref of its own. Raises Conflict if the ref has another value."""
@@ -101,7 +86,7 @@ class UsersRepository:
         if present is not None:
             raise Conflict(
                 f"{ref} in {self.git_dir} was moved to {present[:12]}; put it back:"
-                f" git update-ref {ref} {commit}"
+                f" {typed('git', '--git-dir', self.git_dir, 'update-ref', ref, commit)}"
             )
         await self.git.run("update-ref", ref, commit, NOT_THERE)
 
@@ -169,19 +154,17 @@ class UsersRepository:
     def stood_on(self, branch: str, folder: Path, kept: str) -> Conflict:
         return Conflict(
             f"the branch {branch} is checked out in {folder} and stays where it is; the"
-            f" result is kept as {kept}: take it there with git merge {kept}"
+            f" result is kept as {kept}: take it there with"
+            f" {typed('git', '-C', folder, 'merge', kept)}"
         )
 
     def moved(self, branch: str, kept: str) -> Conflict:
         return Conflict(
             f"the branch {branch} in {self.git_dir} was moved by somebody else and stays there;"
             f" the result is kept as {kept}: rename the branch with"
-            f" git branch -m {branch} {branch}-mine, or merge {kept} into it"
+            f" {typed('git', '--git-dir', self.git_dir, 'branch', '-m', branch, f'{branch}-mine')},"
+            f" or merge {kept} into it"
         )
-
-
-def _is_of(ref: str, branch: str) -> bool:
-    return ref == f"refs/heads/{branch}" or ref.startswith(f"refs/{branch}/")
 
 
 def beginning(file: Path) -> bytes:

@@ -97,6 +97,16 @@ class GitWorkspace:
             fresh.path.rmdir()
             self.clone.settle(self.assignment.branch, commit, index)
 
+    async def follow(self) -> None:
+        """Have the clone borrow from the user's repository where it is now, if that has moved."""
+        if self.clone.borrows_from_users():
+            return
+        try:
+            config = await self._config_for(str(self.users.git_dir))
+            self.clone.follow(config)
+        except OSError:
+            await self.settle(self.known_head)
+
     async def commit(
         self, message: str, trailers: str, run_id: RunId, author: Person | None = None
     ) -> str:
@@ -167,6 +177,16 @@ class GitWorkspace:
             self.exclude.write_bytes(await self.users.excludes())
         fresh.clone.exclude(self.exclude.read_bytes())
         return fresh
+
+    async def _config_for(self, url: str) -> bytes:
+        """The clone's configuration with another origin, written by git in a copy of it."""
+        copy = self.beside("config")
+        copy.write_bytes(self.clone.config())
+        try:
+            await self.own.git.run("config", "--file", str(copy), "remote.origin.url", url)
+            return copy.read_bytes()
+        finally:
+            copy.unlink()
 
     async def _agents_head(self) -> str:
         known, head = self.known_head, self.clone.head()

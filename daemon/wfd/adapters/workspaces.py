@@ -70,11 +70,14 @@ class GitWorkspaces:
             base = await self._pinned_base(here)
             head = assignment.head_commit or base
             await _need(here, head)
+            await here.users.refuse_without_room(assignment.branch)
             is_new = not here.is_there
             if is_new:
                 await here.make(head)
             elif not plain_files.is_folder(here.clone.git_dir):
                 await here.settle(head)
+            else:
+                await here.follow()
             return Workspace(
                 path=here.path,
                 base_commit=base,
@@ -261,19 +264,24 @@ def _printable(message: str) -> str:
 
 
 async def _base(here: GitWorkspace) -> str:
-    """Where the branch begins: as recorded, as pinned before a crash, or at the user's HEAD."""
+    """Where the branch begins: as recorded, as pinned before a crash, or where the person stood.
+
+    An assignment that does not say that begins at the HEAD of the user's checkout.
+    """
     if here.assignment.base_commit is not None:
         return here.assignment.base_commit
     pinned = await here.own.commit_at(here.ref("base"))
     others = await here.own.refs(f"refs/{here.assignment.branch}")
     # Runs without a recorded base are those of an earlier store.
-    if pinned is not None and set(others) <= {here.ref("base"), here.ref("head")}:
+    wanted = here.assignment.from_commit
+    known = {here.ref("base"), here.ref("head")}
+    if pinned is not None and wanted in (None, pinned) and set(others) <= known:
         return pinned
     await here.users.refuse_foreign(here.assignment)
     if here.is_there:
         raise Broken(f"{here.path} is the workspace of an earlier store; move it away")
     await here.own.forget(f"refs/{here.assignment.branch}")
-    return await here.users.head()
+    return wanted or await here.users.head()
 
 
 async def _pin_base(here: GitWorkspace, base: str) -> None:

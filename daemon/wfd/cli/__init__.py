@@ -23,7 +23,11 @@ from wfd.edge.words import ago, iso, local_time, plural, tame
 from wfd.rules.size import size
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    elsewhere={"namespace": "wfd.cli.namespaces"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(wfd.__version__, prog_name="wfd")
 def wfd_command() -> None:
     """Turn intent into finished, checked work by running coding agents headless."""

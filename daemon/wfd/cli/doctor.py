@@ -206,7 +206,7 @@ def _repository(where: Place, config: Config) -> Iterator[Finding]:
     """Of the folder that the caller stands in."""
     try:
         with reading(where.store_path) as read:
-            namespace = namespace_here(read, None, os.environ, Path.cwd())
+            namespace = namespace_here(read, None, os.environ, Path.cwd(), where.state_dir)
     except NotFound as error:
         yield Finding(Level.WARN, "namespace", str(error))
         return

@@ -47,13 +47,13 @@ def _stored(where: Place) -> tuple[Namespace | None, list[AiRow]]:
     """Nothing of a store that is of no use, which is told elsewhere."""
     try:
         with reading(where.store_path) as read:
-            return _namespace(read), read.all(AiRow, "ais")
+            return _namespace(read, where), read.all(AiRow, "ais")
     except (WfdError, sqlite3.Error):
         return None, []
 
 
-def _namespace(read: Read) -> Namespace | None:
+def _namespace(read: Read, where: Place) -> Namespace | None:
     try:
-        return namespace_here(read, None, os.environ, Path.cwd())
+        return namespace_here(read, None, os.environ, Path.cwd(), where.state_dir)
     except NotFound:
         return None

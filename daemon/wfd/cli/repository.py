@@ -15,6 +15,7 @@ from wfd.adapters.proposal import propose
 from wfd.adapters.repository import Repository, find
 from wfd.adapters.users_repository import UsersRepository
 from wfd.cli.filters_found import filter_findings
+from wfd.cli.moving import moved_here, refuse_within
 from wfd.config import Config, RepositoryConfig
 from wfd.domain.errors import BadConfig, Conflict, NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
@@ -22,6 +23,7 @@ from wfd.edge.here import common_git_dir
 from wfd.edge.words import tame
 from wfd.known_ais import known_here, refuse_unknown_default
 from wfd.layers import REPOSITORY_FILE, for_repository, hash_of
+from wfd.rules.typed import typed
 from wfd.store.alone import reading
 
 
@@ -45,6 +47,7 @@ def set_up(place: Place, folder: Path, name: str | None) -> SetUp:
     Writes a proposal where there is no configuration, and never over one that is there. One that
     differs from what was accepted is left to `accept`, which shows the difference.
     """
+    refuse_within(place, folder)
     repository = anyio.run(find, folder)
     known = _known(place, repository)
     moved_from = None if known is None else _moved_from(known, repository)
@@ -61,7 +64,7 @@ def set_up(place: Place, folder: Path, name: str | None) -> SetUp:
     config = _sound(place, text, file)
     wanted = name or config.namespace or repository.name
     with nullcontext() if is_there else _written(file, text):
-        answer = _register(place, repository, wanted, text)
+        answer = _register(place, repository, known, wanted, text)
     return SetUp(
         namespace=str(answer["namespace"]),
         checkout=repository.checkout,
@@ -78,6 +81,7 @@ def set_up(place: Place, folder: Path, name: str | None) -> SetUp:
 
 def accept(place: Place, folder: Path) -> str:
     """Accept the repository's configuration as it is now; what was done, in words."""
+    refuse_within(place, folder)
     repository = anyio.run(find, folder)
     namespace = _registered(place, repository)
     moved_from = _moved_from(namespace, repository)
@@ -85,7 +89,7 @@ def accept(place: Place, folder: Path) -> str:
     text = _text_of(file) if file.exists() else None
     said = list(_what_is_accepted(place, namespace, file, text))
     # also what is accepted already: a file may have been put back, and jobs may wait for that
-    answer = _register(place, repository, namespace.name, text)
+    answer = _register(place, repository, namespace, namespace.name, text)
     if moved_from is not None:
         said.append(_moved(namespace.name, moved_from, repository.checkout))
     return "\n".join([*said, *_goes_on(answer)])
@@ -125,12 +129,15 @@ def _moved_from(known: Namespace, repository: Repository) -> Path | None:
     Raises Conflict for another that is still there: what it says is what counts.
     """
     there = Path(known.checkout)
+    if known.git_dir != str(repository.git_dir):
+        return there
     if there.resolve() == repository.checkout.resolve():
         return None
     if common_git_dir(there) != repository.git_dir.resolve():
         return there
     is_linked = not (there / ".git").is_dir()
-    way_out = f"; to move it here, first: git worktree remove {there}" if is_linked else ""
+    remove = typed("git", "worktree", "remove", there)
+    way_out = f"; to move it here, first: {remove}" if is_linked else ""
     raise Conflict(
         f"this repository is registered as '{known.name}' with its checkout {there}, whose"
         " .wfd/config.json counts: go there for 'wfd init' and 'wfd trust'; wfctl works here, too"
@@ -218,7 +225,7 @@ def _goes_on(answer: Mapping[str, object]) -> Iterator[str]:
 
 
 def _register(
-    place: Place, repository: Repository, name: str, text: str | None
+    place: Place, repository: Repository, known: Namespace | None, name: str, text: str | None
 ) -> dict[str, object]:
     from wfd.send import send  # late: a slip in the call needs no socket
 
@@ -229,6 +236,8 @@ def _register(
         "checkout": str(repository.checkout),
         "trusted_hash": trusted,
     }
+    if known is not None and known.git_dir != str(repository.git_dir):
+        values["moved_from"] = known.git_dir
     if text is not None and trusted is not None:  # before: the daemon may look for it at once
         kept = place.accepted_path(trusted)
         kept.parent.mkdir(mode=0o700, exist_ok=True)
@@ -247,7 +256,8 @@ def _known(place: Place, repository: Repository) -> Namespace | None:
     place.refuse_lost_store()
     try:
         with reading(place.store_path) as read:
-            return read.one(Namespace, "namespace_by_git_dir", git_dir=str(repository.git_dir))
+            found = read.one(Namespace, "namespace_by_git_dir", git_dir=str(repository.git_dir))
+            return found or moved_here(read, place, repository)
     except NotFound:  # there is no store yet
         return None
 

@@ -18,7 +18,7 @@ from wfd.ports import Tx
 
 @dataclass(frozen=True)
 class AbandonLane:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     assignment: int
     lane: str
     reason: str | None = None

@@ -24,7 +24,7 @@ from wfd.rules.ways import YES, options_of, why_no_yes_or_no
 class ToQuestion:
     """Which question is meant: by its own id, or as the one that an assignment has open."""
 
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     question: int | None = None
     assignment: int | None = None
 

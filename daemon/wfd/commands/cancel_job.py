@@ -16,7 +16,7 @@ from wfd.ports import Tx
 
 @dataclass(frozen=True)
 class CancelJob:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     job: int
     reason: str | None = None
 

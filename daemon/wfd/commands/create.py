@@ -1,5 +1,6 @@
 """Create an assignment: the user's intent, and the first job towards it."""
 
+import re
 from dataclasses import dataclass, field
 
 from wfd.commands.house import MAX_TEXT, HouseOf
@@ -8,10 +9,14 @@ from wfd.commands.needs import needs_json
 from wfd.commands.queue import NewJob, enqueue, get_assignment
 from wfd.commands.record import event_of_assignment
 from wfd.commands.scope import namespace_named, text_of
+from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadInput
 from wfd.domain.ids import AssignmentId, JobId
 from wfd.domain.job import PM, By, Job
 from wfd.ports import Tx
+
+MAX_BRANCH = 1000  # characters
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,15 @@ class Create:
     ai: str | None = None
     labels: list[str] = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)
+    from_commit: str | None = None  # where its branch begins; None: at HEAD at its first job
+    from_branch: str | None = None  # the branch that this commit was taken from
 
 
 def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
-    """{"assignment": id, "job": id, "created": bool}; the same key again gives the same ids."""
+    """{"assignment": id, "job": id, "created": bool, "from_commit": …, "from_branch": …}
+
+    The same key again gives the same.
+    """
     namespace = namespace_named(tx, want.namespace)
     house = house_of(namespace)
     north_star = text_of(want.north_star, "north star", MAX_TEXT)
@@ -45,15 +55,23 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
     if want.type is not None:
         check_type(want.type, house)
     check_harness(want.harness, house)
+    _check_start(want)
     needs = needs_json(tx, house, want.ai, want.harness, want.labels, want.capabilities)
     known = earlier(tx, namespace.id, want.key)
     if known is not None and known.id != _first_job_of(tx, known):
         raise BadInput(f"key '{want.key}' belongs to J{known.id}, which insert-job made")
     if known is not None:
-        return {"assignment": known.assignment_id, "job": known.id, "created": False}
+        return _answer(get_assignment(tx, known.assignment_id), known.id, created=False)
 
     assignment_id = AssignmentId(
-        tx.insert("add_assignment", namespace_id=namespace.id, north_star=north_star, now=tx.now)
+        tx.insert(
+            "add_assignment",
+            namespace_id=namespace.id,
+            north_star=north_star,
+            from_commit=want.from_commit,
+            from_branch=want.from_branch,
+            now=tx.now,
+        )
     )
     assignment = get_assignment(tx, assignment_id)
     event_of_assignment(tx, "assignment.created", assignment)
@@ -67,7 +85,27 @@ def create(tx: Tx, house_of: HouseOf, want: Create) -> dict[str, object]:
         key=want.key,
     )
     job_id = enqueue(tx, assignment, first)
-    return {"assignment": assignment_id, "job": job_id, "created": True}
+    return _answer(assignment, job_id, created=True)
+
+
+def _answer(assignment: Assignment, job_id: JobId, *, created: bool) -> dict[str, object]:
+    return {
+        "assignment": assignment.id,
+        "job": job_id,
+        "created": created,
+        "from_commit": assignment.from_commit,
+        "from_branch": assignment.from_branch,
+    }
+
+
+def _check_start(want: Create) -> None:
+    """What it begins from comes from outside, and goes into git's command lines and a ref."""
+    if want.from_commit is not None and not _COMMIT.fullmatch(want.from_commit):
+        raise BadInput("'from_commit' is no commit: it takes the whole id, in lower case")
+    if want.from_branch is not None:
+        text_of(want.from_branch, "branch", MAX_BRANCH)
+        if want.from_commit is None:
+            raise BadInput("'from_branch' goes with a 'from_commit' alone")
 
 
 def _first_job_of(tx: Tx, job: Job) -> JobId:

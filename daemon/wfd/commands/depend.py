@@ -30,7 +30,7 @@ MAX_WALK = 10_000  # jobs that are looked at for a cycle
 
 @dataclass(frozen=True)
 class Depend:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     job: int
     after: tuple[int, ...] = ()
     if_failed: OnFailure = OnFailure.WAIT

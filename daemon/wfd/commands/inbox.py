@@ -19,6 +19,12 @@ class ListedQuestion(Question):
     job_type: str | None
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    namespace: str
+    open_questions: int
+
+
 def questions(
     read: "Read", namespace: Namespace | None, limit: int, *, is_closed: bool
 ) -> list[ListedQuestion]:
@@ -27,3 +33,10 @@ def questions(
     if is_closed:
         return read.all(ListedQuestion, "closed_questions", namespace_id=namespace_id, limit=limit)
     return read.all(ListedQuestion, "inbox", namespace_id=namespace_id, limit=limit)
+
+
+def elsewhere(read: "Read", namespace: Namespace | None) -> list[Elsewhere]:
+    """What is open in other namespaces, if a list shows one of them alone."""
+    if namespace is None:
+        return []
+    return read.all(Elsewhere, "questions_elsewhere", namespace_id=namespace.id)

@@ -24,7 +24,7 @@ from wfd.rules.caps import breach, caps_of
 
 @dataclass(frozen=True)
 class InsertJob:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     assignment: int
     type: str
     context: str

@@ -10,7 +10,7 @@ from wfd.ports import Tx
 
 @dataclass(frozen=True)
 class AddNote:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     assignment: int
     text: str
 

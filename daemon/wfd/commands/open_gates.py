@@ -18,7 +18,7 @@ from wfd.rules.daily import Spend, day_of
 
 @dataclass(frozen=True)
 class OpenGates:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     assignment: int
 
 

@@ -60,12 +60,18 @@ def prune_assignment(tx: Tx, house_of: HouseOf, want: PruneAssignment) -> dict[s
     """{"rows": how many are gone, "is_gone": all of them, "is_kept": none may go}."""
     if not is_prunable(tx, tx.now, want.assignment, want.before):
         return {"rows": 0, "is_gone": False, "is_kept": True}
-    left = MAX_ROWS
-    for delete in DELETES:
-        left -= delete(tx, want.assignment, left)
-        if left <= 0:
-            break
+    left = forget(tx, want.assignment, MAX_ROWS)
     return {"rows": MAX_ROWS - left, "is_gone": left > 0, "is_kept": False}
+
+
+def forget(tx: Tx, assignment_id: int, most: int) -> int:
+    """How many of `most` rows may still go; 0 means that some of the assignment may be left."""
+    left = most
+    for delete in DELETES:
+        left -= delete(tx, assignment_id, left)
+        if left <= 0:
+            return 0
+    return left
 
 
 def prune_events(tx: Tx, house_of: HouseOf, want: PruneEvents) -> dict[str, object]:

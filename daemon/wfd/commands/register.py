@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from wfd.commands.house import HouseOf
+from wfd.commands.namespaces import repoint
 from wfd.commands.record import Of, add_event
 from wfd.commands.released import release
 from wfd.commands.scope import namespace_of
@@ -24,6 +25,7 @@ class Register:
     git_dir: str
     checkout: str
     trusted_hash: str | None  # SHA-256 of the .wfd/config.json that the person accepts
+    moved_from: str | None = None  # the git folder that it had, for a repository that has moved
 
 
 def register(tx: Tx, house_of: HouseOf, want: Register) -> dict[str, object]:
@@ -31,7 +33,9 @@ def register(tx: Tx, house_of: HouseOf, want: Register) -> dict[str, object]:
 
     Again is fine and takes the new hash.
     """
-    known = tx.one(Namespace, "namespace_by_git_dir", git_dir=want.git_dir)
+    known = tx.one(Namespace, "namespace_by_git_dir", git_dir=want.moved_from or want.git_dir)
+    if known is not None and want.moved_from is not None:
+        repoint(tx, known, want.git_dir, want.checkout)
     if known is not None:
         tx.run(
             "move_namespace", id=known.id, checkout=want.checkout, trusted_hash=want.trusted_hash
@@ -44,7 +48,16 @@ def register(tx: Tx, house_of: HouseOf, want: Register) -> dict[str, object]:
         raise Conflict(
             f"namespace '{want.name}' is {taken.checkout} already; choose another with --name"
         )
-    namespace_id = NamespaceId(tx.insert("add_namespace", now=tx.now, **vars(want)))
+    namespace_id = NamespaceId(
+        tx.insert(
+            "add_namespace",
+            name=want.name,
+            git_dir=want.git_dir,
+            checkout=want.checkout,
+            trusted_hash=want.trusted_hash,
+            now=tx.now,
+        )
+    )
     add_event(tx, "namespace.registered", Of(namespace_id), {})
     return {"namespace": want.name, "id": namespace_id, "created": True, "goes_on": []}
 

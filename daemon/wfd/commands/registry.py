@@ -22,6 +22,12 @@ from wfd.commands.create import Create, create
 from wfd.commands.depend import Depend, depend
 from wfd.commands.house import HouseOf
 from wfd.commands.insert_job import InsertJob, insert_job
+from wfd.commands.namespaces import (
+    MoveNamespace,
+    RemoveNamespace,
+    move_namespace,
+    remove_namespace,
+)
 from wfd.commands.note import AddNote, add_note
 from wfd.commands.open_gates import OpenGates, open_gates
 from wfd.commands.override import Override, override
@@ -54,6 +60,8 @@ COMMANDS: dict[str, Command] = {
     "create": Command(Create, create),
     "depend": Command(Depend, depend),
     "insert_job": Command(InsertJob, insert_job),
+    "namespace.move": Command(MoveNamespace, move_namespace),
+    "namespace.remove": Command(RemoveNamespace, remove_namespace),
     "note": Command(AddNote, add_note),
     "open_gates": Command(OpenGates, open_gates),
     "override": Command(Override, override),

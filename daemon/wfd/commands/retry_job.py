@@ -21,7 +21,7 @@ from wfd.rules.caps import breach, caps_of
 
 @dataclass(frozen=True)
 class RetryJob:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     job: int
     changes: str | None = None  # what is to be different this time
 

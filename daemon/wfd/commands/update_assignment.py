@@ -26,7 +26,7 @@ from wfd.rules.unmerged import unmerged
 
 @dataclass(frozen=True)
 class UpdateAssignment:
-    namespace: str
+    namespace: str | None  # None: whichever it belongs to
     assignment: int
     status: AssignmentState
     reason: str | None = None

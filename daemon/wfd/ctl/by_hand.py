@@ -17,6 +17,7 @@ from wfd.domain.errors import WfdError
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document, text_or_stdin
 from wfd.edge.words import iso, local_time
+from wfd.rules.typed import typed
 
 CLAIM_DEADLINE_S = 3600.0  # set-up and baseline are bounded by time-outs of their own
 SLOW_S = 1.0  # a refusal is one transaction
@@ -37,11 +38,12 @@ def claim(
     finish': snapshot, checks and the PM follow as for any run. A claim that falls silent goes back
     to the queue.
     """
+    refuse_in_a_run(os.environ)
     with _telling_if_slow("its workspace is made ready …"):
         taken = _ask(
             "hand.claim",
             timeout_s=CLAIM_DEADLINE_S,
-            namespace=namespace_name(namespace),
+            namespace=namespace_name(namespace, None if job_id is None else f"J{job_id}"),
             job=job_id,
             type=job_type,
             by=by if by is not None else _me(),
@@ -52,7 +54,7 @@ def claim(
     elif is_terminal():
         click.echo(
             f"{job} ({taken['type']}) is yours as {run}, until {_moment(taken)}\n"
-            f"  cd {taken['workspace']}\n"
+            f"  {typed('cd', taken['workspace'])}\n"
             f"  its slot    export WFD_SLOT={taken['slot']}\n"
             f"  what to do  {taken['prompt']}\n"
             f"  keep it     wfctl heartbeat {run}\n"

@@ -13,7 +13,7 @@ import click
 from wfd.adapters.place import Place, place
 from wfd.commands.inspect import last_run
 from wfd.commands.scope import job_in, namespace_of
-from wfd.ctl.scene import namespace_option, scene
+from wfd.ctl.scene import namespace_option, scene_of
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import BadInput, NotFound, WfdError
@@ -74,7 +74,7 @@ def tail(
     """
     if raw and as_json:
         raise BadInput("--raw and --json exclude each other")
-    with scene(namespace) as here:
+    with scene_of(namespace, f"J{job_id}") as here:
         found = job_in(here.read, here.namespace.name, job_id)
         run = last_run(here.read, found)
         where = here.place

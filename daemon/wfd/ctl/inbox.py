@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from wfd.commands.inbox import questions
+from wfd.commands.inbox import elsewhere, questions
 from wfd.ctl.scene import (
     json_option,
     list_options,
@@ -19,6 +19,8 @@ from wfd.domain.errors import BadInput
 from wfd.edge.editor import given_or_written
 from wfd.edge.inbox_page import (
     NOTHING_WAITS,
+    NOTHING_WAITS_HERE,
+    elsewhere_words,
     inbox_document,
     inbox_page,
     print_inbox_columns,
@@ -46,6 +48,8 @@ def inbox(
 ) -> None:
     """What waits for a person: questions, approvals, caps, and what stands still.
 
+    It shows this repository's and counts those of others.
+
     Columns: question, assignment, namespace, kind, by, state, deadline, what happens then, made,
     text, answer.
     """
@@ -53,6 +57,7 @@ def inbox(
     def draw() -> None:
         with wide_scene(namespace, is_all) as (read, here, now):
             found = questions(read, here, limit, is_closed=is_closed)
+            others = [] if is_closed else elsewhere(read, here)
         if as_json:
             print_document(inbox_document(found))
         elif not is_terminal():
@@ -60,8 +65,12 @@ def inbox(
         elif found:
             print_page(inbox_page(found, now, is_all=is_all))
             tell_cut(len(found), limit)
+        elif others:
+            click.echo(NOTHING_WAITS_HERE)
         else:
             click.echo(NOTHING_WAITS)
+        if others and not as_json:  # stdout is the list alone, where a program reads it
+            click.secho(elsewhere_words(others), fg="yellow", err=not is_terminal())
 
     draw_or_watch(draw, watch_s)
 

@@ -15,9 +15,10 @@ from wfd.ctl.scene import json_option
 from wfd.domain.errors import AlreadyRunning, BadInput, Conflict, NotFound
 from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document
-from wfd.edge.when import span
+from wfd.edge.when import age
 from wfd.edge.words import ago, local_time, plural
 from wfd.rules.size import size
+from wfd.rules.typed import typed
 from wfd.store.alone import utc_ms
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
     if as_json:
         print_document({"file": str(file), "bytes": count})
     elif is_terminal():
-        click.echo(f"{file}, {size(count)}\n  {_NOT_IN_IT}\n  wfctl restore {file}")
+        click.echo(f"{file}, {size(count)}\n  {_NOT_IN_IT}\n  {typed('wfctl', 'restore', file)}")
     else:
         click.echo(str(file))
 
@@ -83,19 +84,27 @@ def restore(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--older-than", metavar="SPAN", help="Since it ended: 30d, 12h.")
+@click.option("--older-than", metavar="SPAN", help="Since it ended: 12h, 30d, 2w.")
 @click.option("--transcripts-only", is_flag=True, help="Keep the rows: only folders of runs go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--vacuum", is_flag=True, help="Give free pages of the store back; daemon down.")
 @json_option
 def prune(
-    older_than: str | None, transcripts_only: bool, dry_run: bool, vacuum: bool, as_json: bool
+    older_than: str | None,
+    transcripts_only: bool,
+    dry_run: bool,
+    yes: bool,
+    vacuum: bool,
+    as_json: bool,
 ) -> None:
     """Forget assignments of all namespaces that were completed or cancelled long ago.
 
     Their rows go, and the folders of their runs with the transcripts. What stays: all that is
     open or that something open points at, branches and refs in your repositories, ids (none is
     given out twice), what was spent on each day, and for 30 days the keys of --key.
+
+    It says first what would go, and asks; where nobody can be asked, it wants --yes.
     """
     from wfd.prune import Wanted
     from wfd.prune import prune as make_room
@@ -106,10 +115,14 @@ def prune(
     where, done, freed = place(), None, 0
     where.refuse_lost_store()
     if older_than is not None:
-        before = utc_ms() - span(older_than)
+        before = utc_ms() - age(older_than)
         wanted = Wanted(before, None if transcripts_only else before)
-        with _progress("looking at" if dry_run else "removing") as tell:
-            done = make_room(where, wanted, is_trial=dry_run, tell=tell.say)
+        with _progress("looking at") as tell:
+            done = make_room(where, wanted, is_trial=True, tell=tell.say)
+        if not dry_run:
+            _confirm(done, is_confirmed=yes)
+            with _progress("removing") as tell:
+                done = make_room(where, wanted, is_trial=False, tell=tell.say)
     if vacuum and not dry_run:
         freed = _vacuum(where)
     if as_json:
@@ -120,6 +133,21 @@ def prune(
             click.echo(line)
     if vacuum and not dry_run:
         click.echo(f"the store gave back {size(freed)}")
+
+
+def _confirm(found: "Pruned", *, is_confirmed: bool) -> None:
+    """Raises BadInput where nobody can be asked, and Abort for a no."""
+    if is_confirmed or not (found.folders or found.assignments):
+        return
+    if not (is_terminal() and sys.stdin.isatty()):
+        raise BadInput(f"nothing was removed: {'; '.join(_would_go(found))}; say --yes")
+    for line in _would_go(found):
+        click.echo(line)
+    click.confirm("Forget them?", abort=True)
+
+
+def _would_go(found: "Pruned") -> Iterator[str]:
+    return _pruned(found, dry_run=True)
 
 
 def _named(where: Place, to: Path | None) -> Path:

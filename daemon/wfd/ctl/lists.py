@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 import click
 
 from wfd.commands import listing
+from wfd.commands.scope import assignment_in
 from wfd.ctl.scene import (
     list_options,
+    scene_of,
     tell_cut,
     tell_daemon_is_down,
     watch_option,
     wide_scene,
 )
 from wfd.domain import ids
-from wfd.domain.assignment import Assignment, AssignmentState
-from wfd.domain.errors import NotFound
+from wfd.domain.assignment import AssignmentState
 from wfd.domain.job import JobState, WaitsFor
-from wfd.domain.namespace import Namespace
 from wfd.edge.lists import print_assignments, print_jobs, print_locks, print_queue
 from wfd.edge.shell import is_terminal, print_document
 from wfd.edge.watch import draw_or_watch
@@ -107,9 +107,13 @@ def jobs(
     Columns: job, assignment, namespace, type, state, outcome, attempt, by, made, took.
     """
     wanted = None if state is None else JobState(state)
-    with wide_scene(namespace, is_all) as (read, here, now):
-        of = None if assignment_id is None else _assignment(read, here, assignment_id)
-        found = listing.jobs(read, here, of, wanted, job_type, limit)
+    if assignment_id is None:
+        with wide_scene(namespace, is_all) as (read, here, now):
+            found = listing.jobs(read, here, None, wanted, job_type, limit)
+    else:
+        with scene_of(namespace, f"A{assignment_id}") as there:
+            of = assignment_in(there.read, None, assignment_id)
+            found, now = listing.jobs(there.read, None, of, wanted, job_type, limit), there.now
     if as_json:
         print_document(found)
         return
@@ -147,14 +151,3 @@ def locks(
         tell_cut(len(found), limit)
 
     draw_or_watch(draw, watch_s)
-
-
-def _assignment(read: "Read", here: Namespace | None, assignment_id: int) -> Assignment:
-    from wfd.commands.scope import assignment_in
-
-    if here is not None:
-        return assignment_in(read, here.name, assignment_id)
-    found = read.one(Assignment, "assignment_by_id", id=assignment_id)
-    if found is None:
-        raise NotFound(f"no assignment A{assignment_id}; 'wfctl assignments --all' lists them")
-    return found

@@ -14,10 +14,11 @@ from wfd.commands import inspect
 from wfd.commands.scope import assignment_in, job_in
 from wfd.ctl.scene import (
     Scene,
+    assignment_here,
     either_id,
     json_option,
     namespace_option,
-    scene,
+    scene_of,
     tell_daemon_is_down,
     watch_option,
 )
@@ -46,18 +47,22 @@ from wfd.edge.watch import draw_or_watch
 
 
 @click.command()
-@click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
+@click.argument("assignment_id", metavar="[ASSIGNMENT]", type=ids.assignment_id, required=False)
 @namespace_option
 @json_option
 @watch_option
 def assignment(
-    assignment_id: int, namespace: str | None, as_json: bool, watch_s: float | None
+    assignment_id: int | None, namespace: str | None, as_json: bool, watch_s: float | None
 ) -> None:
-    """One assignment: its intent, its state, and the chain of what was done and why."""
+    """One assignment: its intent, its state, and the chain of what was done and why.
+
+    In a workspace it need not be named: it is the one that the workspace belongs to.
+    """
+    of = assignment_here() if assignment_id is None else assignment_id
 
     def draw() -> None:
-        with scene(namespace) as here:
-            found = assignment_in(here.read, here.namespace.name, assignment_id)
+        with scene_of(namespace, f"A{of}") as here:
+            found = assignment_in(here.read, here.namespace.name, of)
             chain = inspect.chain(here.read, here.namespace, found)
             stands = _Standing() if found.is_closed else _standing(here, found)
         if as_json:
@@ -74,7 +79,7 @@ def assignment(
 @json_option
 def job(job_id: int, namespace: str | None, as_json: bool) -> None:
     """One job: what it waits for and who can release it, its runs, and what came of them."""
-    with scene(namespace) as here:
+    with scene_of(namespace, f"J{job_id}") as here:
         found = job_in(here.read, here.namespace.name, job_id)
         view = inspect.job(here.read, here.namespace, found)
         ais = {} if found.waits_for is not WaitsFor.AI else _ais(here)
@@ -96,7 +101,7 @@ def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool
 
     Columns: run, kind, name, result, took, tree, file.
     """
-    with scene(namespace) as here:
+    with scene_of(namespace, f"J{job_id}") as here:
         found = job_in(here.read, here.namespace.name, job_id)
         seen = here.read.all(Evidence, "evidence_of_job", job_id=found.id)
     if name is not None:
@@ -114,7 +119,7 @@ def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool
 def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
     """What a job changed, or all that an assignment changed since its base, as a patch."""
     letter, number = thing
-    with scene(namespace) as here:
+    with scene_of(namespace, f"{letter}{number}") as here:
         if letter == "A":
             found = assignment_in(here.read, here.namespace.name, number)
         else:

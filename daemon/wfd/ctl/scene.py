@@ -11,10 +11,11 @@ import click
 
 from wfd.adapters.place import Place, place
 from wfd.domain import ids
-from wfd.domain.errors import BadInput
+from wfd.domain.errors import BadInput, NotFound
 from wfd.domain.namespace import Namespace
-from wfd.edge.here import namespace_here
+from wfd.edge.here import namespace_here, workspace_around
 from wfd.edge.shell import is_terminal
+from wfd.edge.words import tame
 from wfd.store.alone import reading, utc_ms
 
 if TYPE_CHECKING:
@@ -44,8 +45,21 @@ def scene(named: str | None) -> Iterator[Scene]:
     """The same, from the namespace that the caller means."""
     where = place()
     with look(where) as read:
-        namespace = namespace_here(read, named, os.environ, Path.cwd())
-        yield Scene(where, read, namespace, utc_ms())
+        yield Scene(where, read, _here(read, where, named), utc_ms())
+
+
+@contextmanager
+def scene_of(named: str | None, shown: str) -> Iterator[Scene]:
+    """The same, from the namespace that "A7" or "J42" belongs to, wherever the caller stands.
+
+    Raises NotFound for what is not there, or not of the namespace that the caller has named. An
+    agent sees what is of its own namespace alone.
+    """
+    where = place()
+    with look(where) as read:
+        owner = _owner(read, where, named, shown)
+        assert owner is not None, "only a question may belong to none"
+        yield Scene(where, read, owner, utc_ms())
 
 
 @contextmanager
@@ -53,15 +67,59 @@ def wide_scene(named: str | None, is_all: bool) -> Iterator[tuple["Read", Namesp
     """The same for a list, whose namespace is None when it is to show all of them."""
     if is_all and named is not None:
         raise BadInput("--all and --namespace exclude each other")
-    with look(place()) as read:
-        here = None if is_all else namespace_here(read, named, os.environ, Path.cwd())
-        yield read, here, utc_ms()
+    where = place()
+    with look(where) as read:
+        yield read, None if is_all else _here(read, where, named), utc_ms()
 
 
-def namespace_name(named: str | None) -> str:
-    """The name alone, for a command that writes."""
-    with scene(named) as here:
-        return here.namespace.name
+def namespace_name(named: str | None, shown: str | None = None) -> str | None:
+    """The name alone, for a command that writes: of what is named by its id, else of this folder.
+
+    None for a question that concerns all namespaces. Raises what `scene_of` raises.
+    """
+    where = place()
+    with look(where) as read:
+        if shown is None:
+            return _here(read, where, named).name
+        owner = _owner(read, where, named, shown)
+        return None if owner is None else owner.name
+
+
+def assignment_here() -> int:
+    """The assignment in whose workspace the caller stands. Raises BadInput anywhere else."""
+    inside = workspace_around(Path.cwd(), place().state_dir)
+    if inside is None or inside.assignment_id is None:
+        raise BadInput("say which assignment, such as A7; 'wfctl assignments' lists them")
+    return inside.assignment_id
+
+
+def _here(read: "Read", where: Place, named: str | None) -> Namespace:
+    return namespace_here(read, named, os.environ, Path.cwd(), where.state_dir)
+
+
+def _owner(read: "Read", where: Place, named: str | None, shown: str) -> Namespace | None:
+    """Whose it is; on stderr, too, where that is another than the caller stands in."""
+    from wfd.commands.scope import owner_of  # late: a list needs no jobs and questions
+
+    if named is not None or "WFD_RUN_ID" in os.environ:
+        return owner_of(read, _here(read, where, named).name, shown)
+    owner = owner_of(read, None, shown)
+    if owner is not None and not _is_here(read, where, owner):
+        _tell_whose(shown, owner)
+    return owner
+
+
+def _is_here(read: "Read", where: Place, owner: Namespace) -> bool:
+    try:
+        return _here(read, where, None) == owner
+    except NotFound:
+        return False
+
+
+def _tell_whose(shown: str, owner: Namespace) -> None:
+    """A document says it itself."""
+    if not click.get_current_context().params.get("as_json"):
+        click.echo(tame(f"{shown} belongs to '{owner.name}', {owner.checkout}"), err=True)
 
 
 def either_id(text: str) -> tuple[str, int]:
@@ -89,7 +147,9 @@ def job_or_assignment(text: str) -> tuple[str, int]:
 
 def namespace_option(command: Command) -> Command:
     option = click.option(
-        "--namespace", metavar="NAME", help="Instead of the one that this folder belongs to."
+        "--namespace",
+        metavar="NAME",
+        help="The repository that is meant; else that of the id, or of this folder.",
     )
     return option(command)
 

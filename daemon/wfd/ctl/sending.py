@@ -1,17 +1,27 @@
 """A command to the daemon from here, and how its answer is told."""
 
+import os
 from collections.abc import Mapping
 
 import click
 
 from wfd.adapters.place import place
 from wfd.ctl.scene import namespace_name
+from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, print_document
+
+_LETTERS = {"assignment": "A", "job": "J", "question": "Q"}
 
 
 def send_command(command: str, namespace: str | None, **values: object) -> dict[str, object]:
-    """One that is of a namespace: the named one, or that of this folder."""
-    return send_plain(command, namespace=namespace_name(namespace), **values)
+    """One that is of a namespace: the named one, that of the id in `values`, or of this folder.
+
+    The answer names it. Raises NotAllowed inside an agent's run.
+    """
+    refuse_in_a_run(os.environ)
+    shown = next((f"{_LETTERS[key]}{values[key]}" for key in _LETTERS if key in values), None)
+    name = namespace_name(namespace, shown)
+    return {"namespace": name, **send_plain(command, namespace=name, **values)}
 
 
 def send_plain(command: str, **values: object) -> dict[str, object]:

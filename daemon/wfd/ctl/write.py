@@ -1,5 +1,6 @@
 """wfctl's commands that change something. Each is one command to the daemon."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,13 @@ from wfd.commands.scope import namespace_of
 from wfd.ctl.after import if_failed_option, many_jobs
 from wfd.ctl.scene import job_or_assignment, json_option, look, namespace_option
 from wfd.ctl.sending import send_command, tell, unmerged_words
+from wfd.ctl.starting import beginning, pin_base, start_options, start_words, tell_left
 from wfd.domain import ids
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import OnFailure
 from wfd.domain.errors import BadInput, NotAllowed
 from wfd.edge.editor import given_or_written
+from wfd.edge.here import refuse_in_a_run
 from wfd.edge.shell import is_terminal, text_or_stdin
 from wfd.edge.take_branch import ways_to_take
 from wfd.edge.when import moment
@@ -45,11 +48,14 @@ def _new_job_options(command: Command) -> Command:
 @click.argument("text", metavar="[TEXT|-]", required=False)
 @click.option("--type", "job_type", metavar="TYPE", help="The first job, instead of a PM's choice.")
 @click.option("--context", metavar="TEXT|-", help="What the first job is told.")
+@start_options
 @_new_job_options
 @namespace_option
 @json_option
 def create(
     text: str | None,
+    base: str | None,
+    with_changes: bool,
     job_type: str | None,
     context: str | None,
     harness: str | None,
@@ -65,24 +71,37 @@ def create(
 
     '-' reads it from stdin, and without TEXT your $VISUAL or $EDITOR opens for it. Prints the id of
     the assignment alone when it is not on a terminal.
+
+    Its branch begins at the commit that you stand on, in the worktree that you stand in. What you
+    have not committed is named, and not part of it unless you say --with-changes.
     """
     if text == context == "-":
         raise BadInput("only one of the two can come from stdin")
+    refuse_in_a_run(os.environ)
+    north_star = given_or_written(text, "what you want", _ABOUT_GOAL)
+    told_context = None if context is None else text_or_stdin(context)
+    began = beginning(namespace, base, with_changes=with_changes)
     answer = send_command(
         "create",
         namespace,
-        north_star=given_or_written(text, "what you want", _ABOUT_GOAL),
+        north_star=north_star,
         type=job_type,
-        context=None if context is None else text_or_stdin(context),
+        context=told_context,
         harness=harness,
         ai=ai,
         labels=list(labels),
         capabilities=list(capabilities),
         priority=priority,
         key=key,
+        **began.values,
     )
     shown = f"A{answer['assignment']}"
-    told = f"{shown} {_made(answer)}, its first job is J{answer['job']}"
+    if answer["created"]:
+        pin_base(began, answer["assignment"])
+        answer["uncommitted"] = [*began.left.files, *began.left.submodules]
+        if not as_json:
+            tell_left(began.left)
+    told = f"{shown} {_made(answer)}, its first job is J{answer['job']}{start_words(answer)}"
     tell(answer, shown, told, f"wfctl assignment {shown} --watch 2", as_json=as_json)
 
 

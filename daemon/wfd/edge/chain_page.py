@@ -104,8 +104,10 @@ def chain_document(
 def _facts(assignment: Assignment) -> Iterator[PageLine]:
     if assignment.reason:
         yield fact("reason", one_line(assignment.reason))
-    if assignment.base_commit is not None:
-        yield fact("branch", assignment.branch, f"from {assignment.base_commit[:12]}")
+    base = assignment.base_commit or assignment.from_commit
+    if base is not None:
+        at = f"{assignment.from_branch} at " if assignment.from_branch else ""
+        yield fact("branch", assignment.branch, one_line(f"from {at}{base[:12]}"))
     for kept in json.loads(assignment.kept):
         yield from _kept(kept)
     jobs = f"{plural(assignment.jobs, 'job')} besides the PM's"

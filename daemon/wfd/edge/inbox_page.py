@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from wfd.commands.inbox import ListedQuestion
+from wfd.commands.inbox import Elsewhere, ListedQuestion
 from wfd.domain.question import (
     Asker,
     AtDeadline,
@@ -14,13 +14,15 @@ from wfd.domain.question import (
 )
 from wfd.edge.page import Blank, PageLine, fact, line, passage, title
 from wfd.edge.table import Cell, Column, cell, print_table
-from wfd.edge.words import ago, iso, one_line
+from wfd.edge.words import ago, iso, one_line, tame
 from wfd.rules.ways import options_of, ways
 
 NOTHING_WAITS = (
     "nothing waits for you.\n  wfctl inbox --closed   shows what did\n"
     "  wfctl queue            what is open"
 )
+NOTHING_WAITS_HERE = "nothing waits for you in this repository"
+MAX_NAMES = 5  # of other namespaces, in one line
 COLOURS = {
     QuestionState.OPEN: "yellow",
     QuestionState.ANSWERED: "green",
@@ -57,6 +59,14 @@ def inbox_document(asked: Sequence[ListedQuestion]) -> list[dict[str, object]]:
         }
         for one in asked
     ]
+
+
+def elsewhere_words(found: Sequence[Elsewhere]) -> str:
+    """ "3 more in 'shop', 'web': wfctl inbox --all"."""
+    total = sum(one.open_questions for one in found)
+    names = ", ".join(f"'{one.namespace}'" for one in found[:MAX_NAMES])
+    more = f" and {len(found) - MAX_NAMES} others" if len(found) > MAX_NAMES else ""
+    return f"{total} more in {tame(names)}{more}: wfctl inbox --all"
 
 
 def in_brief(asked: Question) -> str:

@@ -17,6 +17,7 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.domain.run_folder import Phase, RunFolder
 from wfd.domain.template import Template, Writes
+from wfd.engine.moved import where_it_is
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
 from wfd.engine.room import may_heal, pauses
@@ -43,6 +44,7 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     was_in_hand = run.by_hand is not None and run.spawned_at is not None
     if ended.birth is None and not was_in_hand:
         return Closing(ended.conclusion, ended.ended_by, ended.exit_code, blames_ai=ended.blames_ai)
+    lease = await where_it_is(parts, lease)
     settings = parts.settings.last_good(lease.namespace)
     ended = replace(ended, conclusion=await _with_version(parts, lease, ended.conclusion))
     template = settings.templates.get(lease.job.type)

@@ -7,6 +7,7 @@ from wfd.domain.event import Event
 from wfd.rules.clip import one_line
 from wfd.rules.notices import GIVEN_UP, STOPPED, data_of, question_of
 from wfd.rules.tame import tame
+from wfd.rules.typed import typed
 
 COMPLETED = "assignment.completed"
 _MAX_TITLE = 60
@@ -85,7 +86,7 @@ def _shown(value: str | float) -> str:
 
 
 def _to_type(event: Event, namespace: str | None) -> str:
-    where = f" --namespace {namespace}" if namespace else ""
+    where = f" {typed('--namespace', namespace)}" if namespace else ""
     noun = event.kind.partition(".")[0]
     if noun in ("question", "approval"):
         return f"wfctl inbox{where}"

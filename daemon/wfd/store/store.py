@@ -10,6 +10,7 @@ import structlog
 
 from wfd.domain.errors import Broken, DamagedStore
 from wfd.ports import Trouble, Tx
+from wfd.rules.typed import typed
 from wfd.store.alone import reading, utc_ms, write_alone
 from wfd.store.backup import FOLDER, copy
 from wfd.store.condition import Condition
@@ -74,7 +75,7 @@ class SqliteStore:
             except (Broken, OSError, sqlite3.Error) as error:
                 log.critical("store.not_rescued", error=str(error))
             else:
-                log.critical("store.rescued", file=str(kept), next=f"wfctl restore {kept}")
+                log.critical("store.rescued", file=str(kept), next=typed("wfctl", "restore", kept))
 
     @property
     def log_bytes(self) -> int:

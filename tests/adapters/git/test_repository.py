@@ -1,5 +1,6 @@
 """What `wfd init` finds out about a repository."""
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,23 @@ async def test_a_repository_without_a_commit_is_told_how_to_make_one(ground: "Gr
     (empty / "src" / "cart.py").touch()
     with pytest.raises(NotAllowed, match="git add -A && git commit -m"):
         await find(empty / "src")
+
+
+async def test_what_is_told_to_type_can_be_pasted_whatever_the_folder_is_called(
+    ground: "Ground",
+) -> None:
+    empty = ground.root / "it's my shop; really"
+    ground.git("init", "--quiet", str(empty))
+
+    with pytest.raises(NotAllowed) as told:
+        await find(empty)
+
+    go_there = str(told.value).partition("make one: ")[2].partition(" && ")[0]
+    assert paste(f"{go_there} && pwd") == f"{empty}\n"
+
+
+def paste(command: str) -> str:
+    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
 
 
 async def test_a_bare_repository_is_refused(ground: "Ground") -> None:

@@ -1,8 +1,10 @@
 """Workspaces on the main path: made, snapshotted, landed, put back, removed."""
 
 import os
+import shlex
 import shutil
 import stat
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,10 @@ from wfd.domain.errors import Broken, Conflict
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
+
+
+def paste(command: str) -> None:
+    subprocess.run(shlex.split(command), check=True)
 
 
 async def test_a_workspace_stands_on_its_branch_at_the_users_head(ground: "Ground") -> None:
@@ -84,7 +90,103 @@ async def test_a_lost_workspace_is_made_again_when_the_user_dropped_the_refs(
 async def test_a_users_branch_of_the_same_name_is_left_alone(ground: "Ground") -> None:
     ground.git("branch", "wfd/A7")
 
-    with pytest.raises(Conflict, match="git branch -m wfd/A7"):
+    with pytest.raises(Conflict, match=r"git .* branch -m wfd/A7"):
+        await ground.prepare()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("name", ["wfd", "wfd/A7/wip"])
+async def test_a_branch_that_leaves_no_room_is_found_before_there_is_a_workspace(
+    ground: "Ground", name: str, is_packed: bool
+) -> None:
+    ground.git("branch", name)
+    if is_packed:
+        ground.git("pack-refs", "--all")
+
+    with pytest.raises(Conflict, match=f"'{name}'.*leaves no room for wfd/A7") as told:
+        await ground.prepare()
+
+    assert not ground.workspace.exists()
+    _, _, way_out = str(told.value).partition("rename it: ")
+    paste(way_out)
+    await ground.prepare()
+
+
+async def test_a_branch_that_leaves_no_room_is_found_again_before_each_run(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    ground.git("branch", "wfd/A7/wip")
+
+    with pytest.raises(Conflict, match="leaves no room for wfd/A7"):
+        await ground.prepare()
+
+
+async def test_a_branch_that_leaves_no_room_for_that_of_a_lane_is_found(ground: "Ground") -> None:
+    await ground.prepare()
+    lane = replace(ground.assignment, lane="J42")
+    ground.git("branch", "wfd/A7-J42/wip")
+
+    with pytest.raises(Conflict, match="leaves no room for wfd/A7-J42"):
+        await ground.workspaces.prepare(ground.namespace, lane)
+
+
+@pytest.mark.parametrize("name", ["WFD", "Wfd/a7/wip", "wfd/a7"])
+async def test_where_case_does_not_count_another_case_is_in_the_way(
+    ground: "Ground", name: str
+) -> None:
+    ground.git("branch", name)
+    ground.git("config", "core.ignorecase", "true")
+    with pytest.raises(Conflict, match=f"git .*branch -m {name}"):
+        await ground.prepare()
+
+    ground.git("config", "core.ignorecase", "false")
+    await ground.prepare()
+
+
+async def test_a_branch_of_another_assignment_is_not_in_the_way(ground: "Ground") -> None:
+    for name in ("wfd/A70/x", "wfd/A8", "wfd/A7-J1"):
+        ground.git("branch", name)
+
+    await ground.prepare()
+
+
+async def test_a_branch_begins_where_the_person_stood_whatever_becomes_of_that(
+    ground: "Ground",
+) -> None:
+    stood_on = ground.git("rev-parse", "HEAD")
+    ground.assignment = replace(ground.assignment, from_commit=stood_on, from_branch="main")
+    ground.git("update-ref", "refs/wfd/A7/base", stood_on)
+    ground.git("commit", "--allow-empty", "-m", "Later")
+    ground.git("branch", "-m", "main", "trunk")
+
+    made = await ground.prepare()
+
+    assert made.base_commit == stood_on
+    assert ground.git("rev-parse", "refs/wfd/A7/base") == stood_on
+
+
+async def test_a_base_of_an_earlier_store_is_not_taken_for_where_the_person_stood(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    ground.git("commit", "--allow-empty", "-m", "Later")
+    head = ground.git("rev-parse", "HEAD")
+    ground.assignment = replace(ground.assignment, base_commit=None, from_commit=head)
+    shutil.rmtree(ground.workspace)
+
+    with pytest.raises(Conflict, match="earlier store"):
+        await ground.prepare()
+
+    ground.git("update-ref", "-d", "refs/wfd/A7/base")
+    ground.git("update-ref", "-d", "refs/wfd/A7/head")
+    assert (await ground.prepare()).base_commit == head
+
+
+async def test_a_start_that_is_in_the_repository_no_more_is_told(ground: "Ground") -> None:
+    ground.assignment = replace(ground.assignment, from_commit="a" * 40)
+
+    with pytest.raises(Broken, match="fetch it there"):
         await ground.prepare()
 
 
@@ -601,3 +703,47 @@ async def test_a_workspace_whose_index_is_gone_is_seen_as_it_is(ground: "Ground"
     taken = await ground.snapshot()
 
     assert taken.is_empty
+
+
+async def test_a_repository_that_moved_is_followed_by_its_workspaces(ground: "Ground") -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    elsewhere = ground.root / "else where"
+    ground.checkout.rename(elsewhere)
+    with pytest.raises(Broken, match="run: wfd init"):
+        await ground.prepare()
+    ground.checkout = elsewhere
+    ground.namespace = replace(
+        ground.namespace, git_dir=str(elsewhere / ".git"), checkout=str(elsewhere)
+    )
+
+    await ground.prepare()
+
+    assert ground.agent("status", "--porcelain", "--branch") == "## wfd/A7"
+    assert ground.agent("remote", "get-url", "origin") == str(elsewhere / ".git")
+    (ground.workspace / "more.py").write_text("two\n")
+    await ground.advance(await ground.snapshot())
+    assert set(ground.files("wfd/A7")) == {
+        ".gitignore", "README", "more.py", "new.py", "src/cart.py",
+    }  # fmt: skip
+
+
+async def test_a_repository_that_was_cloned_anew_gets_what_agents_made_from_the_daemon(
+    ground: "Ground",
+) -> None:
+    await ground.prepare()
+    (ground.workspace / "new.py").write_text("one\n")
+    await ground.advance(await ground.snapshot())
+    ground.git("branch", "-D", "wfd/A7")
+    anew = ground.root / "anew"
+    ground.git("clone", "--quiet", "--no-local", str(ground.checkout), str(anew))
+    shutil.rmtree(ground.checkout)
+    ground.checkout = anew
+    ground.namespace = replace(ground.namespace, git_dir=str(anew / ".git"), checkout=str(anew))
+
+    await ground.prepare()
+    (ground.workspace / "more.py").write_text("two\n")
+    await ground.advance(await ground.snapshot())
+
+    assert {"new.py", "more.py"} <= set(ground.files("wfd/A7"))

@@ -1,6 +1,10 @@
 -- add_assignment
-insert into assignment (namespace_id, north_star, state, created_at)
-values (:namespace_id, :north_star, 'active', :now);
+insert into assignment (namespace_id, north_star, state, from_commit, from_branch, created_at)
+values (:namespace_id, :north_star, 'active', :from_commit, :from_branch, :now);
+
+-- next_assignment
+-- The id that the next one gets, unless somebody is quicker.
+select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'assignment';
 
 -- assignment_by_id
 select * from assignment where id = :id;

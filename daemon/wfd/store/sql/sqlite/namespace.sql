@@ -8,6 +8,55 @@ update namespace
    set checkout = :checkout, trusted_hash = :trusted_hash
  where id = :id;
 
+-- repoint_namespace
+-- Its repository lies elsewhere now.
+update namespace set git_dir = :git_dir, checkout = :checkout where id = :id;
+
+-- namespaces_listed
+select n.*,
+       (select count(*) from assignment where namespace_id = n.id) as assignments,
+       (select count(*) from assignment where namespace_id = n.id
+           and state in ('active', 'paused', 'blocked')) as open_assignments
+  from namespace n
+ order by n.id;
+
+-- open_assignments_of
+select id from assignment
+ where namespace_id = :namespace_id and state in ('active', 'paused', 'blocked')
+ order by id;
+
+-- running_in
+-- Its runs that have not ended, those by hand included.
+select count(*) as n from run where state = 'running' and namespace_id = :namespace_id;
+
+-- newest_assignment_of
+select max(id) as id from assignment where namespace_id = :namespace_id;
+
+-- work_of_namespace
+-- The commits that its branches begin at and stand on, of assignments and of lanes.
+select 'A' || id as place, state in ('active', 'paused', 'blocked') as is_open,
+       coalesce(base_commit, from_commit) as base_commit, head_commit, id as of_assignment
+  from assignment
+ where namespace_id = :namespace_id and coalesce(base_commit, from_commit) is not null
+union all
+select 'A' || a.id || '-' || l.name,
+       l.state = 'open' and a.state in ('active', 'paused', 'blocked'),
+       l.base_commit, l.head_commit, a.id
+  from assignment a join lane l on l.assignment_id = a.id
+ where a.namespace_id = :namespace_id and l.base_commit is not null
+ order by of_assignment desc;
+
+-- forget_questions_of_namespace
+-- Few ask on behalf of a repository and of no assignment.
+delete from question where namespace_id = :id;
+
+-- forget_spend_of_namespace
+-- One row for each day.
+delete from spend where namespace_id = :id;
+
+-- forget_namespace
+delete from namespace where id = :id;
+
 -- namespaces
 select * from namespace order by id;
 

@@ -64,11 +64,11 @@ delete from dependency
                                    where job.assignment_id = :id limit :limit);
 
 -- loosen_jobs
--- Jobs and decisions point at each other.
-update job set decision_id = null, retry_of = null
+-- Jobs and decisions point at each other, and jobs at runs.
+update job set decision_id = null, retry_of = null, finishes = null
  where id in (select id from job
                where assignment_id = :id
-                 and (decision_id is not null or retry_of is not null) limit :limit);
+                 and coalesce(decision_id, retry_of, finishes) is not null limit :limit);
 
 -- forget_decisions
 delete from decision

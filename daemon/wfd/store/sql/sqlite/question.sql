@@ -65,6 +65,15 @@ select count(*) as n from question
  where state = 'open'
    and (:namespace_id is null or namespace_id is null or namespace_id = :namespace_id);
 
+-- questions_elsewhere
+-- How many are open in each other namespace, those with the most first.
+select n.name as namespace, count(*) as open_questions
+  from question q
+  join namespace n on n.id = q.namespace_id
+ where q.state = 'open' and q.namespace_id <> :namespace_id
+ group by n.id
+ order by open_questions desc, n.id;
+
 -- inbox
 select q.*, n.name as namespace, a.state as assignment_state, a.north_star, j.type as job_type
   from question q

@@ -13,6 +13,7 @@ async def deliver(here: GitWorkspace, run_ref: str, commit: str, *, moves_branch
 
     Raises Conflict when the user moved the branch or stands on it; all other refs are set then.
     """
+    here.own.keep(run_ref, commit)  # a merge is no snapshot, which has it already
     if not moves_branch:
         await _bring(here, commit, run_ref)
         await here.users.set_refs({run_ref: commit})

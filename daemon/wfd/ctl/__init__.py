@@ -12,7 +12,7 @@ COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 _COMMANDS = {
     name: f"wfd.{module}"
     for module, names in {
-        "ctl.write": "create insert-job update-assignment note retry cancel",
+        "ctl.write": "create insert-job update-assignment note retry retry-step cancel",
         "ctl.inbox": "inbox answer approve reject override",
         "ctl.order": "depend lane",
         "ctl.lists": "queue assignments jobs locks",

@@ -8,6 +8,7 @@ from wfd.commands.queue import get_assignment, get_job
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
+from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
@@ -29,6 +30,8 @@ class Closing:
     idle_ms: int = 0  # of the run's time: the machine slept, or no daemon ran
     blames_ai: bool = False  # the AI itself ended so, and not what is around it
     lacks_trust: bool = False  # it did not begin: nobody has accepted the configuration
+    unfinished: RunId | None = None  # the run whose agent is done, and whose end is to be redone
+    is_finished: bool = False  # all steps after its agent have been done
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _check_size(prompt: str, harness: Harness) -> None:
             f"the prompt has {size:,} bytes and {harness.name} takes {harness.max_prompt_bytes:,};"
             " shorten the context or the notes"
         )
-        raise NotReady(Outcome(Kind.USAGE, message))
+        raise NotReady(Outcome(Kind.STEP_FAILED, message))
 
 
 async def _room(parts: Parts, lease: Lease, assignment: Assignment, settings: Settings) -> Room:

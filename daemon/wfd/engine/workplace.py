@@ -39,7 +39,7 @@ def settings_for(parts: Parts, lease: Lease) -> Settings:
         return parts.settings.of(lease.namespace)
     except WfdError as error:
         lacks_trust = isinstance(error, NotAllowed)
-        raise NotReady(Outcome(Kind.USAGE, str(error)), lacks_trust=lacks_trust) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error)), lacks_trust=lacks_trust) from error
 
 
 async def empty_folder(parts: Parts, run: Run) -> RunFolder:
@@ -85,7 +85,7 @@ async def _begin_lane(parts: Parts, lease: Lease) -> Lease:
     try:
         commit, tree = await parts.workspaces.base(lease.namespace, whole)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
 
     def begin(tx: Tx) -> Assignment:
         tx.run("set_base", id=whole.id, commit=commit, tree=tree)
@@ -101,7 +101,7 @@ async def _workspace(parts: Parts, lease: Lease) -> Workspace:
     try:
         return await parts.workspaces.prepare(lease.namespace, lease.assignment)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
 
 
 async def _record_base(parts: Parts, lease: Lease, workspace: Workspace) -> Assignment:
@@ -124,7 +124,7 @@ async def _set_up(
     try:
         await parts.workspaces.copy(lease.namespace, assignment, repository.workspace.copy_files)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
     steps = {f"setup-{n}": line for n, line in enumerate(repository.workspace.setup, start=1)}
     done = await parts.checks.run(
         steps,
@@ -136,7 +136,7 @@ async def _set_up(
     )
     evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
     if done and not done[-1].ok:
-        raise NotReady(Outcome(Kind.USAGE, _setup_failed(done[-1])), evidence)
+        raise NotReady(Outcome(Kind.STEP_FAILED, _setup_failed(done[-1])), evidence)
     if done or not workspace.is_new:
         await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)

@@ -65,10 +65,10 @@ delete from dependency
 
 -- loosen_jobs
 -- Jobs and decisions point at each other.
-update job set decision_id = null, retry_of = null
+update job set decision_id = null, retry_of = null, finishes = null
  where id in (select id from job
                where assignment_id = :id
-                 and (decision_id is not null or retry_of is not null) limit :limit);
+                 and (decision_id is not null or retry_of is not null or finishes is not null) limit :limit);
 
 -- forget_decisions
 delete from decision

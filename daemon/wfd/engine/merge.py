@@ -64,6 +64,7 @@ async def _merged(
     lane, made = await _made(parts, lease, assignment)
     if isinstance(made, Conflicting):
         return _closing(Outcome(Kind.FAILED, _conflict(assignment, lane, made)))
+    reached(Step.MERGED)
     await need_lease(parts, lease)
     # together, though somebody ends the run now: gates speak of the tree that the branch holds
     with anyio.CancelScope(shield=True):
@@ -120,6 +121,7 @@ async def _keep(
     # before the head says so: a workspace that lacks what its head has would look like an agent's
     # that took it back
     await parts.workspaces.restore(lease.namespace, assignment, made.commit)
+    reached(Step.RESTORED)
     await parts.store.write(record)
 
 

@@ -134,4 +134,5 @@ async def _read_end(parts: Parts, lease: Lease) -> Ended:
     if ended.has_begun and lease.run.by_hand is None and lease.run.spawned_at is None:
         # it died before it could write down that its agent had begun
         await parts.store.write(lambda tx: tx.run("note_spawn", id=lease.run.id))
+    reached(Step.READ)
     return ended

@@ -16,6 +16,7 @@ from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.room import SHORT_DEADLINE_S, once_it_passes
 from wfd.engine.step_failed import during
+from wfd.engine.steps import Step, reached
 from wfd.engine.transcript_end import lost, read_end
 from wfd.engine.workplace import empty_folder
 
@@ -40,5 +41,6 @@ async def _read(parts: Parts, live: LiveRun) -> Ended:
         # in a thread: a long transcript must not keep the leases of others from being renewed
         ended = await anyio.to_thread.run_sync(read_end, parts, live.lease)
     told = replace(ended.conclusion, usage=Usage(), cost_usd=None, turns=None)
+    reached(Step.READ)
     live.over = replace(ended, conclusion=told)
     return live.over

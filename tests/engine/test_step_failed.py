@@ -100,6 +100,26 @@ async def test_a_step_that_fails_after_the_agent_is_done_again_without_another_a
     assert bench.git("rev-parse", "wfd/A1") == bench.git("rev-parse", "refs/wfd/A1/R1")
 
 
+async def test_a_branch_that_comes_into_the_way_after_the_agent_ran_is_told_as_that(
+    bench: "Bench",
+) -> None:
+    bench.plays(
+        {"implement": [[{"shell": f"git -C {bench.repository} branch wfd/A1/wip"}, *AGENT]]}
+    )
+    async with bench.running() as engine:
+        one = await started(engine)
+        stopped = await engine.settled(one)
+        assert stopped.reason is not None
+        assert "the delivery of its work failed: the branch wfd/A1/wip" in stopped.reason
+        assert "git branch -m wfd/A1/wip wfd-A1-wip-mine" in stopped.reason
+        kept = bench.git("rev-parse", "refs/wfd/A1/R1")
+        bench.git("branch", "-m", "wfd/A1/wip", "wfd-A1-wip-mine")
+        await engine.send("retry_step", job=1)
+        assert (await engine.settled(one)).state == "complete"
+        assert await outcomes(engine, one) == ["step_failed", "succeeded"]
+    assert bench.git("rev-parse", "wfd/A1") == kept
+
+
 async def test_the_approval_of_its_question_has_the_step_done_again(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
 from wfd.ports import Snapshot, Tx
+from wfd.rules.told_word import word
 from wfd.rules.usage import own_share
 
 MAX_ANSWER = 100_000  # characters of an answer kept in a row; the transcript has all
@@ -99,7 +100,7 @@ def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -
         closing.conclusion,
         outcome=_final(closing.conclusion.outcome, seen),
         # one that ended without a conclusion of its own still has the session it was seen in
-        session_id=closing.conclusion.session_id or seen.session_id,
+        session_id=word(closing.conclusion.session_id or seen.session_id),
     )
     if spans_session:
         told = _with_own_usage(tx, told, run)

@@ -19,6 +19,7 @@ from wfd.rules.caps import caps_of
 from wfd.rules.daily import Spend, day_of
 from wfd.rules.policy import NO_DAILY
 from wfd.rules.room import Room, room_of
+from wfd.rules.told_word import word
 
 INSTRUCTIONS = ("CLAUDE.md", "AGENTS.md")
 MAX_INSTRUCTIONS = 64 * 1024  # bytes of a repository's own CLAUDE.md or AGENTS.md
@@ -135,5 +136,5 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
     if any(run.ai != lease.run.ai for run in runs):
         return replace(ask, resume=None)
     # a model that does not exist ended as usage: its session must not keep it
-    models = (run.model for run in reversed(runs) if run.outcome is not Kind.USAGE)
+    models = (word(run.model) for run in reversed(runs) if run.outcome is not Kind.USAGE)
     return replace(ask, model=ask.model or next(models, None))

@@ -9,7 +9,12 @@ SHORT = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of processes
 
 # as a program says it that failed: a git, also one whose last byte of an index found no room
 _FULL_WORDS = (*(os.strerror(number) for number in FULL), "Out of diskspace")
-_SHORT_WORDS = (*(os.strerror(number) for number in SHORT), "Out of memory", "out of memory")
+_SHORT_WORDS = (
+    *(os.strerror(number) for number in SHORT),
+    "Out of memory",
+    "out of memory",
+    "(killed by signal 9)",  # as a machine without memory does it
+)
 # another git is at work; the lock of one that was killed stays, so this is not waited for long
 _LOCKED = re.compile(r"Unable to create '[^'\n]+\.lock': File exists")
 

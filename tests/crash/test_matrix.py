@@ -120,6 +120,7 @@ def test_killed_again_while_it_recovers_it_recovers_the_next_time(
 BLOCK = {"structured": {"decision": "block", "question": "What next?", "reason": "x"}}
 COMPLETE = {"structured": {"decision": "complete", "reason": "Done."}}
 PASS = {"structured": {"verdict": "pass", "findings": [], "summary": "Fine."}}
+GREETING = ("greeting.txt", "hi")
 SECOND = {"edit": {"path": "second.txt", "content": "2\n"}}
 
 
@@ -155,10 +156,10 @@ def dies_at(daemon: "Daemon", step: str) -> None:
     daemon.sets(WFD_TEST_AT="")
 
 
-def assert_each_edit_is_there_once(daemon: "Daemon") -> None:
+def assert_each_edit_is_there_once(daemon: "Daemon", *edits: tuple[str, str]) -> None:
     assert daemon.settled(1).state == "complete"
     daemon.assert_sound()
-    for path, text in (("greeting.txt", "hi"), ("second.txt", "2")):
+    for path, text in edits or (GREETING, ("second.txt", "2")):
         assert daemon.git("show", f"wfd/A1:{path}") == text
         log = daemon.git("log", "--no-merges", "--format=%h", "wfd/A1", "--", path)
         assert len(log.split()) == 1, f"{path} came there once"
@@ -228,10 +229,9 @@ def test_killed_after_work_by_hand_with_a_branch_that_is_past_its_base(
 
 @pytest.mark.parametrize("step", [Step.TAKEN, Step.JUDGING, Step.CLOSING])
 def test_killed_while_a_verdict_is_taken_it_is_given_once(later: "Daemon", step: Step) -> None:
-    later.send("insert_job", assignment=1, type="implement", context="More")
     later.send("insert_job", assignment=1, type="review", context="Look at it")
-    goes_on_killed_at(later, f"{step}:2")
-    assert_each_edit_is_there_once(later)
+    goes_on_killed_at(later, step)
+    assert_each_edit_is_there_once(later, GREETING)
     assert [e.ok for e in later.evidence(1) if e.kind == "verdict"] == [True]
 
 

@@ -12,6 +12,7 @@ from wfd.adapters.marks import OWNER
 from wfd.adapters.place import Place
 from wfd.adapters.proc import look
 from wfd.domain.errors import AlreadyRunning
+from wfd.engine.steps import Step, reached
 from wfd.store.backup import Tell, backup, sync_folder
 from wfd.store.restored import (
     Branch,
@@ -56,6 +57,7 @@ def restore(place: Place, file: Path, stamp: str, tell: Tell) -> Restored:
         readied = ready(fresh, replaced, _on_disk(place), _finder(place))
         own_last = (last_ids(file) or {}).get("assignment", 0)
         aside = _move_aside(place, stamp)
+        reached(Step.ASIDE)
         fresh.rename(place.store_path)
         sync_folder(place.state_dir)
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from torturing import ledger
+from torturing import killer, ledger
 from torturing.checker import scene, violations
 from torturing.ground import Ground
 
@@ -22,19 +22,27 @@ HARM_EVERY_S = 1.0  # on the average
 @click.option("--seconds", type=click.FloatRange(1), default=60, show_default=True)
 @click.option("--seed", type=int, default=None, help="The same again; else one is drawn and told.")
 @click.option("--clients", type=click.IntRange(1, 32), default=6, show_default=True)
+@click.option("--kill", "is_kill", is_flag=True, help="Daemons that die by kill -9, nothing else.")
 @click.option("--keep", is_flag=True, help="Keep the folder also when all is well.")
-def torture(seconds: float, seed: int | None, clients: int, keep: bool) -> int:
+def torture(seconds: float, seed: int | None, clients: int, is_kill: bool, keep: bool) -> int:
     """Many clients with seeded random commands, while the daemon, clients and agents are killed
     and paused. Then a checker reads the clients' ledgers, the store and the repository.
+
+    With --kill one daemon after the other dies at a random moment, in its recovery too, and the
+    branches are compared with what the jobs have done.
 
     Exit code 1 when a law is broken; the folder is kept then.
     """
     seed = random.randrange(10**6) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="wfd-torture-"))
-    click.echo(f"seed {seed}, {clients} clients, {seconds:g} s, in {folder}")
+    who = "kills" if is_kill else f"{clients} clients"
+    click.echo(f"seed {seed}, {who}, {seconds:g} s, in {folder}")
     ground = Ground(folder, seed)
     try:
-        broken = _tortured(ground, seed, seconds, clients)
+        if is_kill:
+            broken = _killed(ground, seed, seconds)
+        else:
+            broken = _tortured(ground, seed, seconds, clients)
     finally:
         ground.end()
     for words in broken:
@@ -63,6 +71,25 @@ def _tortured(ground: Ground, seed: int, seconds: float, clients: int) -> list[s
     with scene(ground.place.store_path, calls, ground.survivors(), ground.git) as left:
         _tell(ground, calls, left.rows("select outcome, count(*) as n from run group by 1"))
         broken = violations(left)
+    if not is_quiet:
+        broken.append(f"settle: work was still open after {SETTLE_S:g} s")
+    if code != 0:
+        broken.append(f"stop: the daemon left with {code}")
+    return broken
+
+
+def _killed(ground: Ground, seed: int, seconds: float) -> list[str]:
+    ground.lay_out(killer.PLAYS)
+    died = killer.kill(ground, seed, seconds)
+    ground.start_daemon()
+    is_quiet = ground.settle(SETTLE_S)
+    code = ground.stop()
+    ground.done = {f"killed {where}": count for where, count in died.items()}
+    with scene(ground.place.store_path, [], ground.survivors(), ground.git) as left:
+        _tell(ground, [], left.rows("select outcome, count(*) as n from run group by 1"))
+        runs = ground.place.run_folder(1).path.parent
+        broken = [*violations(left), *killer.broken_promises(left, runs)]
+    click.echo(f"{died.total()} kills, {len(broken)} violations")
     if not is_quiet:
         broken.append(f"settle: work was still open after {SETTLE_S:g} s")
     if code != 0:

@@ -55,14 +55,14 @@ class Ground:
     def place(self) -> Place:
         return place()
 
-    def lay_out(self) -> None:
+    def lay_out(self, plays: dict[str, object] | None = None) -> None:
         """Make the repository and the configuration, and have all of it meant from now on."""
         for made in (self.repository, self.ledgers, self.folder / "home"):
             made.mkdir(parents=True)
         for name in [name for name in os.environ if name.startswith("WFD_")]:
             del os.environ[name]
         (self.folder / "daemon.json").write_text(json.dumps(TUNED))
-        (self.folder / "script.json").write_text(json.dumps(PLAYS))
+        (self.folder / "script.json").write_text(json.dumps(PLAYS if plays is None else plays))
         os.environ |= {
             "HOME": str(self.folder / "home"),
             "WFD_STATE_DIR": str(self.folder / "state"),
@@ -83,6 +83,20 @@ class Ground:
         return subprocess.run(me, check=True, capture_output=True, text=True).stdout.strip()
 
     # --- who is at work ---------------------------------------------------------------
+
+    def live_and_die(self, life_s: float, at: str | None = None) -> bool:
+        """One life of a daemon that ends as by kill -9: then, or at a step that is named.
+
+        Whether it came to that step.
+        """
+        process = self._launch(**({} if at is None else {"WFD_TEST_AT": f"{at}:kill"}))
+        try:
+            process.wait(life_s)
+            return True
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return False
 
     def start_daemon(self) -> None:
         self._daemon = self._launch()
@@ -193,14 +207,14 @@ class Ground:
 
     # --- what these need -------------------------------------------------------------------
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _launch(self, **environ: str) -> subprocess.Popen[bytes]:
         with (self.folder / "said.log").open("ab") as said:
             made = subprocess.Popen(
                 [*_WFD, "start", "--config", str(self.folder / "daemon.json"), "--quiet"],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                env={**os.environ, "WFD_TEST_SHARED_LOCK": "1"},
+                env={**os.environ, "WFD_TEST_SHARED_LOCK": "1", **environ},
             )
         self._daemons.append(made)
         return made

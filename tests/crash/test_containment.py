@@ -136,7 +136,7 @@ def test_where_it_is_required_and_not_to_be_had_no_agent_starts(
     finally:
         assert daemon.wfd("stop", "--now").code == 0
     (run,) = daemon.runs(one)
-    assert (run.outcome, run.pid, run.containment) == ("usage", None, None)
+    assert (run.outcome, run.pid, run.containment) == ("step_failed", None, None)
     assert run.message is not None and run.message.startswith(why)
     assert not (tmp_path / "set-up").exists() and not (tmp_path / "here").exists()
     assert daemon.logged("containment.refused")[-1]["level"] == "error"

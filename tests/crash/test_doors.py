@@ -248,7 +248,7 @@ def test_a_folder_that_cannot_be_written_asks_a_person_and_burns_no_attempt(
     in_the_way.write_text("")
     one = daemon.create()
     assert daemon.settled(one).state == "blocked"
-    assert daemon.outcomes(daemon.jobs(one)[0]) == ["usage"]
+    assert daemon.outcomes(daemon.jobs(one)[0]) == ["step_failed"]
     assert "its files could not be written" in (daemon.assignment(one).reason or "")
 
     in_the_way.unlink()

@@ -1,6 +1,7 @@
 """Backup, restore and prune as a person calls them, beside a daemon at work."""
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -245,3 +246,28 @@ def test_two_daemons_that_start_at_once_on_an_old_store_bring_it_forward_once(
     assert problem(path) is None
     kept = list((path.parent / "backups").iterdir())
     assert [file.name for file in kept] == [f"wfd.db.before-schema-{migrations()[-1][0]}"]
+
+
+def test_a_restore_that_is_killed_halfway_makes_no_empty_store_and_is_done_again(
+    daemon: "Daemon",
+) -> None:
+    daemon.plays({"implement": [[{"edit": {"path": "greeting.txt", "append": "hi\n"}}]]})
+    daemon.start()
+    one = daemon.create()
+    daemon.settled(one)
+    kept = daemon.wfctl("backup").out.strip()
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+    daemon.sets(WFD_TEST_AT="aside:kill")
+    assert daemon.wfctl("restore", kept).code == -signal.SIGKILL
+    daemon.sets(WFD_TEST_AT="")
+
+    daemon.launch()
+    assert daemon.wait() == 74
+    assert "wfctl restore" in (daemon.tmp / "said.log").read_text()
+    assert not daemon.place.store_path.exists()
+    assert daemon.wfctl("restore", kept).code == 0
+    daemon.start()
+    assert daemon.assignment(one).state == "complete"
+    assert daemon.settled(daemon.create()).state == "complete"
+    daemon.assert_sound()

@@ -61,7 +61,7 @@ def test_a_merge_whose_branch_could_not_be_moved_goes_on_after_a_kill_once_the_w
     (tmp_path / "go").touch()
     assert daemon.settled(one).state == "blocked"
     merge = next(job for job in daemon.jobs(one) if job.type == "merge")
-    assert daemon.outcomes(merge) == ["usage"]
+    assert daemon.outcomes(merge) == ["step_failed"]
     daemon.kill9()
     daemon.git("checkout", "-q", "main")
 

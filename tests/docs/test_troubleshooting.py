@@ -44,6 +44,7 @@ SAID_BY_THE_CODE = [
     "the agent could not log in",
     "the agent's program is not there",
     "it cannot start",
+    "the delivery of its work",
     "has changed since a person accepted it",
     "is gone, and it was accepted before",
     "is not as it was accepted, and nothing is accepted now",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
-from wfd.engine import recover
+from wfd.engine import recover, transcript_end
 from wfd.engine.exit import Exit
 from wfd.engine.lease import take_work
 
@@ -67,7 +67,7 @@ async def test_after_a_kill_the_reason_stands_and_a_dead_cli_tries_nothing_any_m
 
         found = (await engine.runs(one))[0]
         assert (found.state, found.activity, found.retries) == ("running", None, 7)
-        ended = recover._ended(parts, lease)
+        ended = transcript_end.read_end(parts, lease)
         said = Outcome(Kind.STALLED, "it only tried again for 10m: refused")
         assert (ended.conclusion.outcome, ended.ended_by) == (said, EndedBy.STALL)
 
@@ -83,7 +83,7 @@ async def test_a_clock_time_is_read_as_of_when_the_agent_said_it(bench: "Bench")
         os.utime(transcript, (said_at.timestamp(), said_at.timestamp()))
 
         (lease,) = await recover.end_orphans(engine.parts)
-        outcome = recover._ended(engine.parts, lease).conclusion.outcome
+        outcome = transcript_end.read_end(engine.parts, lease).conclusion.outcome
 
     assert outcome.kind is Kind.RATE_LIMITED
     assert outcome.reset_at == said_at.replace(hour=13, minute=6).timestamp() * 1000

@@ -270,9 +270,12 @@ async def test_a_run_that_fails_right_after_it_moved_the_branch_is_taken_on_from
     monkeypatch.setattr(finish, "stand_at", fails_at_first)
     async with bench.running() as engine:
         one = await started(engine)
+        assert (await engine.settled(one)).state == "blocked"
+        await engine.send("retry_step", job=1)
         assert (await engine.settled(one)).state == "complete"
         outcomes = [run.outcome for run in await engine.runs(one) if run.job_id == 1]
-    assert outcomes == ["lost", "succeeded"]
+    assert outcomes == ["step_failed", "succeeded"]
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi", "its agent has run once"
     assert bench.git("rev-parse", "wfd/A1") == bench.git("rev-parse", "refs/wfd/A1/head")
 
 
@@ -313,7 +316,7 @@ async def test_files_that_cannot_be_written_ask_a_person_and_cost_no_tries(bench
     assert assignment.state == "blocked"
     assert assignment.reason is not None
     assert str(runs) in assignment.reason
-    assert outcomes[:2] == ["usage", "succeeded"]
+    assert outcomes[:2] == ["step_failed", "succeeded"]
 
 
 async def test_a_transcript_that_outgrows_its_cap_ends_the_run(bench: "Bench") -> None:

@@ -15,7 +15,7 @@ from wfd.domain.ai import AiRow
 from wfd.domain.errors import Broken, DamagedStore, NotAllowed, StoreDown, TryLater
 from wfd.domain.ids import AssignmentId, RunId
 from wfd.domain.job import WaitsFor
-from wfd.engine import by_hand, claim, finish, housekeep, merge, worker
+from wfd.engine import by_hand, claim, finish, housekeep, merge, room, worker
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts
 from wfd.engine.pulse import Pulse
@@ -36,8 +36,8 @@ pytestmark = pytest.mark.usefixtures("quick")
 def quick(bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> None:
     bench.configures(gates={"review": False, "uat": False})
     bench.plays({"implement": [[EDIT]]})
-    for room, name in ((worker, "STORE_AGAIN_S"), (finish, "ROOM_AGAIN_S")):
-        monkeypatch.setattr(room, name, (0.05, 0.2))
+    for module, name in ((worker, "STORE_AGAIN_S"), (room, "AGAIN_S")):
+        monkeypatch.setattr(module, name, (0.05, 0.2))
     monkeypatch.setattr("wfd.engine.run_agent.CLOSE_AGAIN_S", (0.05, 0.2))
     monkeypatch.setattr("wfd.store.condition.SETTLED_MS", 10)
 
@@ -288,15 +288,12 @@ async def test_a_disk_that_is_full_while_an_agent_speaks_costs_no_attempt_and_bl
 async def test_a_disk_that_is_full_while_a_lane_is_merged_asks_nobody_and_is_tried_again(
     bench: "Bench", monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    (bench.tmp / "config" / "policies").mkdir(parents=True)
-    (bench.tmp / "config" / "policies" / "default.yaml").write_text(bench.policy(base_ms=1))
     async with bench.running() as engine:
         real = merge.merge
 
         async def meets_it(parts: Parts, lease: Lease) -> Closing:
-            if lease.job.transient == 0:
-                error = Broken(f"git failed (exit 128): error: {NO_SPACE}")
-                _once(engine.parts.workspaces, at, error, monkeypatch)
+            error = Broken(f"git failed (exit 128): error: {NO_SPACE}")
+            _once(engine.parts.workspaces, at, error, monkeypatch)
             return await real(parts, lease)
 
         monkeypatch.setattr("wfd.engine.run_agent.merge", meets_it)
@@ -308,7 +305,7 @@ async def test_a_disk_that_is_full_while_a_lane_is_merged_asks_nobody_and_is_tri
         assert (await engine.settled(one)).state == "complete"
         job = next(job for job in await engine.jobs(one) if job.merges)
         runs = [run.outcome for run in await engine.runs(one) if run.job_id == job.id]
-    assert runs == ["transient", "succeeded"]
+    assert runs == ["succeeded"], "it waits with the merge in hand"
 
 
 def _always(on: object, name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:

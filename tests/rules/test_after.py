@@ -46,6 +46,7 @@ TABLE: dict[Kind, tuple[type[Next], type[Next], type[Next], type[Next]]] = {
     Kind.AUTH: (Ask, Ask, Ask, Ask),
     Kind.USAGE: (Ask, Ask, Ask, Ask),
     Kind.NOT_FOUND: (Ask, Ask, Ask, Ask),
+    Kind.STEP_FAILED: (Ask, Ask, Ask, Ask),
     Kind.POISONED: (Again, Judge, Again, Escalate),
     Kind.TIMED_OUT: (Again, Judge, Again, Escalate),
     Kind.STALLED: (Again, Judge, Again, Escalate),

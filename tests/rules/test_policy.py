@@ -29,6 +29,7 @@ TABLE = {
     Kind.AUTH: (Then.ASK, None, False),
     Kind.USAGE: (Then.ASK, None, False),
     Kind.NOT_FOUND: (Then.ASK, None, False),
+    Kind.STEP_FAILED: (Then.ASK, None, False),
     Kind.POISONED: (Then.RETRY, "attempts", False),
     Kind.TIMED_OUT: (Then.RETRY, "attempts", True),
     Kind.STALLED: (Then.RETRY, "attempts", True),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from torturing.checker import scene, violations
+from torturing.killer import broken_promises
 from torturing.ledger import Call, Ledger, read
 from wfd.commands.house import House
 from wfd.commands.registry import COMMANDS
@@ -36,6 +37,70 @@ def test_a_short_torture_breaks_no_law(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every law holds" in done.stdout
     assert "told" in done.stdout.split("calls:")[1].splitlines()[0], "clients were answered"
+
+
+def test_a_few_kills_break_no_promise(tmp_path: Path) -> None:
+    paths = [str(SCRIPTS), *(path for path in sys.path if path)]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("WFD_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "torturing", "--kill", "--seconds", "6", "--seed", "1"],
+        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " kills, 0 violations" in done.stdout
+
+
+class Branch:
+    """What git says of wfd/A1 where J1 has written its file."""
+
+    def __init__(self, commits: str = "abc", listed: str = "J1.txt") -> None:
+        self.answers = {"log": commits, "ls-tree": listed}
+
+    def __call__(self, *words: str) -> str:
+        return self.answers.get(words[0], "")
+
+
+@pytest.mark.parametrize(
+    ("state", "branch", "transcripts", "broken"),
+    [
+        ("done", Branch(), ["success"], []),
+        ("failed", Branch("", ""), ["success"], []),
+        ("done", Branch("", ""), ["success"], ["edits: J1 is done, and wfd/A1 has no J1.txt"]),
+        ("done", Branch("a b"), ["success"], ["edits: J1.txt was brought to wfd/A1 by ['a', 'b']"]),
+        ("done", Branch(), ["cut"] * 2, []),
+        (
+            "done", Branch(), ["success"] * 2,
+            ["paid twice: 2 agents of J1 have come to their end"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_promise_that_a_kill_has_broken_is_found(
+    store: Path,
+    tmp_path: Path,
+    state: str,
+    branch: Branch,
+    transcripts: list[str],
+    broken: list[str],
+) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(
+            "update job set type = 'implement', state = ?, waits_for = null, closed_at = 1",
+            (state,),
+        )
+        connection.execute("delete from job where id = 2")
+        connection.execute("update assignment set head_commit = 'abc', head_tree = 'def'")
+        for number, end in enumerate(transcripts, start=1):
+            connection.execute(_RUN.format(number, number))
+            folder = tmp_path / "runs" / f"R{number}"
+            folder.mkdir(parents=True)
+            (folder / "transcript.jsonl").write_text(f'{{"type":"result","subtype":"{end}"}}')
+        connection.commit()
+    with scene(store, [], [], branch) as left:
+        assert broken_promises(left, tmp_path / "runs") == broken
 
 
 @pytest.fixture

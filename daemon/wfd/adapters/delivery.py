@@ -13,6 +13,7 @@ async def deliver(here: GitWorkspace, run_ref: str, commit: str, *, moves_branch
 
     Raises Conflict when the user moved the branch or stands on it; all other refs are set then.
     """
+    here.own.keep(run_ref, commit)  # a merge is no snapshot, which has it already
     if not moves_branch:
         await _bring(here, commit, run_ref)
         await here.users.set_refs({run_ref: commit})
@@ -37,9 +38,26 @@ async def _move(
         await here.users.set_refs(ours, {f"refs/heads/{branch}": (commit, present)})
     except GitFailed:
         if await here.users.branch_at(branch) == present:
-            raise
+            in_the_way = await _in_the_way(here, branch)
+            if in_the_way is None:
+                raise
+            return Conflict(
+                f"the branch {in_the_way} in {here.users.git_dir} leaves no room for {branch};"
+                f" the result is kept as {kept}: rename it with"
+                f" git branch -m {in_the_way} {in_the_way.replace('/', '-')}-mine"
+            )
         return here.users.moved(branch, kept)
     return None
+
+
+async def _in_the_way(here: GitWorkspace, branch: str) -> str | None:
+    """A branch whose name is a folder of ours, or has ours as a folder."""
+    above, below = branch.partition("/")[0], f"{branch}/"
+    said = await here.users.git.run(
+        "for-each-ref", "--format=%(refname)", f"refs/heads/{above}", f"refs/heads/{branch}"
+    )
+    names = (ref.removeprefix("refs/heads/") for ref in said.out.decode("utf-8", "replace").split())
+    return next((name for name in names if name == above or name.startswith(below)), None)
 
 
 async def _conflict(here: GitWorkspace, commit: str, kept: str) -> Conflict | None:

@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 
 from wfd.domain.errors import Broken
+from wfd.rules.passing import is_short
 
 T = TypeVar("T")
 
@@ -70,7 +71,8 @@ _USERS_CONFIG = {
 class GitFailed(Broken):
     def __init__(self, verb: str, where: Path, code: int, stderr: str) -> None:
         said = stderr.strip()[-_STDERR_CHARS:] or "it said nothing"
-        super().__init__(f"git {verb} failed in {where} (exit {code}): {said}")
+        how = f"exit {code}" if code >= 0 else f"killed by signal {-code}"
+        super().__init__(f"git {verb} failed in {where} ({how}): {said}")
         self.code = code
         self.stderr = stderr
 
@@ -111,12 +113,16 @@ class Git:
     async def ask(
         self, *args: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
     ) -> Said:
-        """Run it, whatever its exit code. Raises Broken at the deadline or without a git."""
+        """Run it, whatever its exit code. Raises Broken at the deadline or without a git.
+
+        One that was killed, or found no memory, process or open file, has not answered: that is
+        GitFailed, and never a "no".
+        """
         if not self.where.is_dir():
             raise Broken(f"the folder {self.where} is gone; put it back or set it up again")
         call = _Call(self, args, stdin, stdout)
         try:
-            return await call.on_a_thread()
+            said = await call.on_a_thread()
         except subprocess.TimeoutExpired:
             raise Broken(
                 f"git {args[0]} in {self.where} took more than {self.deadline_s:g} s and was ended"
@@ -124,6 +130,9 @@ class Git:
         except FileNotFoundError:
             newest = ".".join(map(str, GIT_NEEDED))
             raise Broken(f"there is no git on PATH; install git {newest} or newer") from None
+        if said.code < 0 or (said.code != 0 and is_short(said.err)):
+            raise GitFailed(args[0], self.where, said.code, said.err)
+        return said
 
     async def run(
         self, *args: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None

@@ -14,7 +14,7 @@ from wfd.commands.record import event_of_assignment, event_of_job
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.dependency import After, Need, Standing
 from wfd.domain.errors import Conflict
-from wfd.domain.ids import AssignmentId, JobId, NamespaceId
+from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
 from wfd.domain.job import (
     MAIN_LANE,
     MERGE,
@@ -285,6 +285,7 @@ class _Turn(_Named):
     lane: str
     outcome: Kind | None
     merges: str | None
+    finishes: RunId | None
     assignment_state: AssignmentState
 
     @property
@@ -347,9 +348,14 @@ def set_state(
 
 
 def step_back(tx: Tx, assignment_id: AssignmentId) -> None:
-    """Let who has the turn and waits get in line again, so that a PM goes first."""
+    """Let who has the turn and waits get in line again, so that a PM goes first.
+
+    Not one whose agent is done: what that has left in the workspace is in no snapshot yet.
+    """
     job = tx.one(_Turn, "whose_turn", assignment_id=assignment_id, lane=MAIN_LANE)
-    if job is not None and job.waits_for in {WaitsFor.ASSIGNMENT, *PARKED}:
+    if job is None or job.finishes is not None:
+        return
+    if job.waits_for in {WaitsFor.ASSIGNMENT, *PARKED}:
         _move(tx, job, _IN_LANE)
 
 

@@ -34,6 +34,7 @@ from wfd.commands.override import Override, override
 from wfd.commands.prune import PruneAssignment, PruneEvents, prune_assignment, prune_events
 from wfd.commands.register import Register, register
 from wfd.commands.retry_job import RetryJob, retry_job
+from wfd.commands.retry_step import RetryStep, retry_step
 from wfd.commands.update_assignment import UpdateAssignment, update_assignment
 from wfd.ports import Tx
 
@@ -70,5 +71,6 @@ COMMANDS: dict[str, Command] = {
     "register": Command(Register, register),
     "reject": Command(Reject, reject),
     "retry_job": Command(RetryJob, retry_job),
+    "retry_step": Command(RetryStep, retry_step),
     "update_assignment": Command(UpdateAssignment, update_assignment),
 }

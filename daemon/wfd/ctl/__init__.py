@@ -10,7 +10,7 @@ from wfd.edge.shell import SHELLS, Group, is_completing, print_completion, run
 _COMMANDS = {
     name: f"wfd.{module}"
     for module, names in {
-        "ctl.write": "create insert-job update-assignment note retry cancel",
+        "ctl.write": "create insert-job update-assignment note retry retry-step cancel",
         "ctl.inbox": "inbox answer approve reject override",
         "ctl.order": "depend lane",
         "ctl.lists": "queue assignments jobs locks",

@@ -245,6 +245,17 @@ def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool
     tell(answer, shown, f"{shown} tries J{job_id} again", f"wfctl job {shown}", as_json=as_json)
 
 
+@click.command("retry-step")
+@click.argument("job_id", metavar="JOB", type=ids.job_id)
+@namespace_option
+@json_option
+def retry_step(job_id: int, namespace: str | None, as_json: bool) -> None:
+    """Do the step again in which a job failed. Its agent does not run again."""
+    answer = send_command("retry_step", namespace, job=job_id)
+    told = f"J{job_id}: the step that failed is done again"
+    tell(answer, str(answer["state"]), told, f"wfctl job J{job_id}", as_json=as_json)
+
+
 @click.command()
 @click.argument("thing", metavar="JOB|ASSIGNMENT", type=job_or_assignment)
 @click.option("--reason", help="Why; it is recorded.")

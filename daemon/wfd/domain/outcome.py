@@ -13,6 +13,7 @@ class Kind(StrEnum):
     AUTH = "auth"
     USAGE = "usage"
     NOT_FOUND = "not_found"
+    STEP_FAILED = "step_failed"  # one of the daemon's own, before the agent or after it
     POISONED = "poisoned"
     TIMED_OUT = "timed_out"
     STALLED = "stalled"

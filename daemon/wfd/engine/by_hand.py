@@ -22,8 +22,9 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run, RunState
 from wfd.engine.finish import finish
 from wfd.engine.over import Closing
-from wfd.engine.parts import Ended, Lease, LiveRun, Parts
+from wfd.engine.parts import Lease, LiveRun, Parts
 from wfd.engine.run_agent import bring_to_close, cut_short
+from wfd.engine.transcript_end import ended_by_hand
 from wfd.ports import Tx
 
 
@@ -107,23 +108,6 @@ async def cancel(parts: Parts, group: TaskGroup, run_id: RunId) -> None:
 def is_in_hand(run: Run) -> bool:
     """Nothing is to be done for it but to wait."""
     return run.by_hand is not None and run.spawned_at is not None and run.answer is None
-
-
-def ended(run: Run) -> Ended:
-    """How it ended: as it was told, or by its silence."""
-    return Ended(
-        Conclusion(_outcome(run), text=run.answer or ""), EndedBy.NONE, run.exit_code, None
-    )
-
-
-def _outcome(run: Run) -> Outcome:
-    if run.answer is not None and run.exit_code == 0:
-        return Outcome(Kind.SUCCEEDED)
-    if run.answer is not None:
-        return Outcome(Kind.FAILED, f"{run.by_hand} gave it up")
-    if run.spawned_at is None:
-        return Outcome(Kind.INTERRUPTED, "the daemon died before it was handed over")
-    return Outcome(Kind.INTERRUPTED, f"nothing was heard of {run.by_hand} in time")
 
 
 def _lease_of(tx: Tx, run_id: RunId) -> Lease:
@@ -213,7 +197,7 @@ async def _conclude(parts: Parts, live: LiveRun) -> None:
 
 async def _finished(parts: Parts, lease: Lease) -> Closing:
     try:
-        return await finish(parts, lease, ended(lease.run))
+        return await finish(parts, lease, ended_by_hand(lease.run))
     except DamagedStore:
         raise
     except Exception as error:

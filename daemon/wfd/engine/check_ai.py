@@ -15,8 +15,8 @@ from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run_folder import RunFolder
 from wfd.domain.template import Writes
 from wfd.engine.environment import environment, seen_by, what_is_missing
+from wfd.engine.exit import stderr_of
 from wfd.engine.parts import Parts
-from wfd.engine.run_agent import stderr_of
 from wfd.ports import Ask, Command, End, Harness
 
 TIMEOUT_S = 150.0

@@ -13,7 +13,9 @@ from wfd.commands.scope import job_in, namespace_named, text_of
 from wfd.domain.ai import BY_HAND
 from wfd.domain.errors import (
     BadInput,
+    Broken,
     Conflict,
+    LeaseLost,
     NotAllowed,
     NotFound,
     NotRunning,
@@ -112,6 +114,11 @@ def _wanted(tx: Tx, namespace: Namespace, want: Claim) -> Job:
     if want.type is not None:
         raise BadInput("name a job or a --type, not both")
     job = job_in(tx, namespace.name, JobId(want.job))
+    if job.finishes is not None:
+        raise NotAllowed(
+            f"J{job.id} is done, and the daemon ends R{job.finishes} by itself;"
+            f" 'wfctl job J{job.id}' says what it waits for"
+        )
     if job.merges is not None:
         raise NotAllowed(f"J{job.id} is a merge job, which the daemon does by itself")
     if job.type == PM:
@@ -166,7 +173,9 @@ async def _hand_over(parts: Parts, handing: _Handing) -> None:
         with live.scope:
             try:
                 ready = await _made_ready(parts, lease)
-            except (NotReady, OSError) as error:
+            except (LeaseLost, StoreFailed):
+                raise
+            except (NotReady, Broken, Conflict, OSError) as error:
                 closing = unready(error)
         if ready is not None:
             await _give(parts, handing, ready)

@@ -113,6 +113,8 @@ def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     is_broken = over.closing.blames_ai and over.outcome.kind in AT_ONCE
     if is_broken and another_fits(tx, settings, job):
         return elsewhere(over.outcome, over.session)
+    if over.outcome.kind not in AT_ONCE:  # nobody's fault who is an AI
+        return next_
     return Ask(f"{over.run.ai}: {next_.reason}", of_ai(over.run.ai) if is_broken else None)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from wfd.domain.outcome import Conclusion, EndedBy, Kind
 
+MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -40,3 +42,14 @@ class Exit:
         """Who ended it: a CLI that stops at the budget that it was given does so for us."""
         is_interrupted = conclusion.outcome.kind is Kind.INTERRUPTED
         return EndedBy.BUDGET if is_interrupted and self.ended_by is EndedBy.NONE else self.ended_by
+
+
+def stderr_of(path: Path) -> str:
+    """The end of what an agent wrote to stderr."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - MAX_STDERR))
+            return stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""

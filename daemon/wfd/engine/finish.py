@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import anyio
 
 from wfd.commands.lanes import as_seen_from, set_head
 from wfd.commands.locks import globs_of
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict, DamagedStore, LeaseLost
+from wfd.domain.errors import CannotRun, DamagedStore, LeaseLost, StoreFailed
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.domain.ids import RunId
 from wfd.domain.job import Job
@@ -20,8 +21,9 @@ from wfd.domain.template import Template, Writes
 from wfd.engine.moved import where_it_is
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, Parts, Settings, birth_of
-from wfd.engine.room import may_heal, pauses
+from wfd.engine.room import ROOM_DEADLINE_S, may_heal, once_it_passes
 from wfd.engine.shell_commands import need_programs, run_commands
+from wfd.engine.step_failed import FORESEEN, during, outcome_of, words_of
 from wfd.engine.steps import Step, reached
 from wfd.ports import LeftOut, Snapshot, Tx
 from wfd.rules import asking, verdict
@@ -30,19 +32,46 @@ from wfd.rules.commit_message import commit_message
 from wfd.rules.globs import outside
 from wfd.rules.policy import Then
 
+T = TypeVar("T")
+
 MAX_ASTRAY = 20  # paths
+MAX_FAULT = 2000  # characters
 BEYOND = "outside the paths that it declared: "
-ROOM_AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries
-ROOM_DEADLINE_S = 12 * 3600.0  # then a person is asked
 CANCELLED_DEADLINE_S = 30.0  # the same for what nothing can end any more, a stop least of all
 
 
 async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     """Still the tree, take the snapshot, gather evidence. The same after a restart as before."""
-    run = lease.run
-    await parts.spawner.end_tree(parts.tag_of(run.id), ended.birth or birth_of(run))
-    was_in_hand = run.by_hand is not None and run.spawned_at is not None
-    if ended.birth is None and not was_in_hand:
+    within_s = CANCELLED_DEADLINE_S if ended.ended_by is EndedBy.CANCEL else ROOM_DEADLINE_S
+    try:
+        steps = partial(_finished, parts, lease, ended)
+        return await once_it_passes(parts, lease.run, steps, within_s)
+    except (LeaseLost, DamagedStore):
+        raise
+    except Exception as error:
+        return not_finished(parts, lease, ended, error)
+
+
+def not_finished(parts: Parts, lease: Lease, ended: Ended, error: Exception) -> Closing:
+    """How a run is closed when a step after its agent fails: the next run does that step again."""
+    run = lease.worked
+    if not isinstance(error, FORESEEN):
+        parts.log.error("run.crashed", run_id=lease.run.id, job_id=run.job_id, exc_info=error)
+    told = replace(ended.conclusion, outcome=outcome_of(error))
+    return Closing(
+        told,
+        ended.ended_by,
+        ended.exit_code,
+        blames_ai=ended.blames_ai,
+        unfinished=run.id if ended.has_begun else None,
+    )
+
+
+async def _finished(parts: Parts, lease: Lease, ended: Ended) -> Closing:
+    run = lease.worked
+    with during("ending its processes"):
+        await parts.spawner.end_tree(parts.tag_of(run.id), ended.birth or birth_of(run))
+    if not ended.has_begun:
         return Closing(ended.conclusion, ended.ended_by, ended.exit_code, blames_ai=ended.blames_ai)
     lease = await where_it_is(parts, lease)
     settings = parts.settings.last_good(lease.namespace)
@@ -50,17 +79,7 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
     template = settings.templates.get(lease.job.type)
     if not isinstance(template, Template):
         template = _unknown(lease.job)
-    gather = partial(_gather, parts, lease, ended, settings, template)
-    try:
-        within_s = CANCELLED_DEADLINE_S if ended.ended_by is EndedBy.CANCEL else ROOM_DEADLINE_S
-        return await _once_there_is_room(parts, run, gather, within_s)
-    except (LeaseLost, DamagedStore):
-        raise
-    except (Broken, Conflict, OSError) as error:
-        # the work lies in the workspace still: a person clears the way, and the job goes on
-        outcome = Outcome(Kind.USAGE, str(error))
-        told = replace(ended.conclusion, outcome=outcome)
-        return Closing(told, ended.ended_by, ended.exit_code)
+    return await _gather(parts, lease, ended, settings, template)
 
 
 async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
@@ -71,23 +90,6 @@ async def finish_cancelled(parts: Parts, lease: Lease, over: Ended) -> Closing:
     outcome = Outcome(Kind.CANCELLED, "cancelled when its agent was over")
     told = replace(over.conclusion, outcome=outcome)
     return await finish(parts, lease, replace(over, conclusion=told, ended_by=EndedBy.CANCEL))
-
-
-async def _once_there_is_room(
-    parts: Parts, run: Run, gather: Callable[[], Awaitable[Closing]], within_s: float
-) -> Closing:
-    """Gather; again while the disk is full, for each step finds what an earlier try has done."""
-    deadline = anyio.current_time() + within_s
-    for tried, pause in enumerate(pauses(*ROOM_AGAIN_S)):
-        try:
-            return await gather()
-        except (Broken, Conflict, OSError) as error:
-            if not may_heal(error) or anyio.current_time() > deadline:
-                raise
-            if tried == 0:
-                parts.log.error("run.waits_for_room", run_id=run.id, error=str(error))
-        await anyio.sleep(pause)
-    raise AssertionError("the pauses never end")
 
 
 async def _with_version(parts: Parts, lease: Lease, told: Conclusion) -> Conclusion:
@@ -103,17 +105,19 @@ async def _gather(
     parts: Parts, lease: Lease, ended: Ended, settings: Settings, template: Template
 ) -> Closing:
     assignment = await _assignment(parts, lease)
-    taken = await parts.workspaces.snapshot(
-        lease.namespace,
-        assignment,
-        lease.job.id,
-        lease.run.id,
-        commit_message(lease.job, assignment),
-        by_user=settings.repository.commit_author == "user",
-    )
+    with during("the snapshot"):
+        taken = await parts.workspaces.snapshot(
+            lease.namespace,
+            assignment,
+            lease.job.id,
+            lease.worked.id,
+            commit_message(lease.job, assignment),
+            by_user=settings.repository.commit_author == "user",
+        )
     reached(Step.TAKEN)
     await need_lease(parts, lease)
-    kept = await _keep(parts, lease, assignment, template, taken)
+    with during("the delivery of its work"):
+        kept = await _keep(parts, lease, assignment, template, taken)
     did_nothing = await _did_nothing(parts, lease, ended.conclusion, taken)
     told = _judge_work(ended.conclusion, template, did_nothing)
     evidence = [_left_out(kept, one) for one in taken.left_out]
@@ -122,7 +126,15 @@ async def _gather(
             parts, lease, assignment, settings, template, told, kept
         )
         evidence += gathered
-    return Closing(told, ended.ended_by, ended.exit_code, kept, evidence, blames_ai=ended.blames_ai)
+    return Closing(
+        told,
+        ended.ended_by,
+        ended.exit_code,
+        kept,
+        evidence,
+        blames_ai=ended.blames_ai,
+        is_finished=True,
+    )
 
 
 def _left_out(kept: Snapshot, one: LeftOut) -> NewEvidence:
@@ -149,7 +161,7 @@ async def _keep(
 ) -> Snapshot:
     """What the branch holds now: the snapshot, or what it was if this job may not write."""
     deliver = partial(
-        parts.workspaces.deliver, lease.namespace, assignment, lease.run.id, taken.commit
+        parts.workspaces.deliver, lease.namespace, assignment, lease.worked.id, taken.commit
     )
     if template.writes is Writes.NEVER:
         await deliver(moves_branch=False)
@@ -184,11 +196,12 @@ async def _did_nothing(parts: Parts, lease: Lease, told: Conclusion, taken: Snap
     """Neither called a tool nor changed anything. Of tools by hand nothing is known."""
     if told.tools or not taken.is_empty:
         return False
-    if lease.run.by_hand is None and not lease.run.resumed:
-        return True
-    # whoever had it before may have done all of it: a hand that fell silent, or this very session
-    # when it was interrupted before its last words
+    # its branch may have been moved already, by a try of this that did not come to its end
     runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
+    if lease.worked.by_hand is None and not lease.worked.resumed:
+        runs = [run for run in runs if run.id == lease.worked.id]
+    # else whoever had it before may have done all of it: a hand that fell silent, or this very
+    # session when it was interrupted before its last words
     before = next((run.parent_tree for run in runs if run.parent_tree), taken.parent_tree)
     return before == taken.tree
 
@@ -214,15 +227,25 @@ async def gather_evidence(
     told: Conclusion,
     kept: Snapshot,
 ) -> tuple[Conclusion, list[NewEvidence]]:
-    """The diff, the checks at what is kept, the verdict; and the conclusion that follows."""
+    """The diff, the checks at what is kept, the verdict; and the conclusion that follows.
+
+    One that fails is told of as a fault, and the others go on.
+    """
     folder = parts.folder_of(lease.run.id)
     evidence: list[NewEvidence] = []
     if template.writes is not Writes.NEVER:
-        evidence += await _diff(parts, lease, folder, kept)
+        diff = partial(_diff, parts, lease, folder, kept)
+        found, fault = await _isolated("diff", kept, diff)
+        evidence += [*(found or []), *fault]
     reached(Step.JUDGING)
-    evidence += await _checks(parts, lease, assignment, settings, template, kept)
+    checks = partial(_checks, parts, lease, assignment, settings, template, kept)
+    found, fault = await _isolated("checks", kept, checks)
+    evidence += [*(found or []), *fault]
     if template.verdict and told.outcome.kind is Kind.SUCCEEDED:
-        said = verdict.read(told.structured, told.text)
+        said, fault = await _isolated(
+            "verdict", kept, partial(_said, parts, lease, assignment, told)
+        )
+        evidence += fault
         if said is None:
             message = "it gave no valid verdict, and that is not a pass"
             told = replace(told, outcome=Outcome(Kind.FAILED, message))
@@ -233,6 +256,40 @@ async def gather_evidence(
     return told, evidence
 
 
+async def _said(
+    parts: Parts, lease: Lease, assignment: Assignment, told: Conclusion
+) -> verdict.Verdict | None:
+    root = parts.workspaces.path(lease.namespace, assignment)
+    return verdict.read(told.structured, told.text, root)
+
+
+async def _isolated(
+    name: str, kept: Snapshot, gather: Callable[[], Awaitable[T]]
+) -> tuple[T | None, list[NewEvidence]]:
+    """What one gatherer has found, or the fault that kept it from that, for the PM to know.
+
+    What comes back by itself is raised, so that all is tried again.
+    """
+    try:
+        return await gather(), []
+    except (LeaseLost, StoreFailed, CannotRun):
+        raise
+    except Exception as error:
+        if may_heal(error):
+            error.add_note("gathering evidence")
+            raise
+        tail = f"could not be gathered: {words_of(error)}"[:MAX_FAULT]
+    fault = NewEvidence(
+        kind=EvidenceKind.FAULT,
+        name=name,
+        ok=False,
+        tree=kept.tree,
+        commit_id=kept.commit,
+        tail=tail,
+    )
+    return None, [fault]
+
+
 async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -> list[NewEvidence]:
     """The job's diff: from the branch before its first run to this snapshot."""
     runs = await parts.store.all(Run, "runs_of_job", job_id=lease.job.id)
@@ -240,6 +297,7 @@ async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -
     if before == kept.commit:
         return []
     diff = await parts.workspaces.diff(lease.namespace, before, kept.commit, folder.patch)
+    beyond, fault = await _isolated("paths", kept, partial(_beyond, parts, lease, before, kept))
     return [
         NewEvidence(
             kind=EvidenceKind.DIFF,
@@ -249,8 +307,9 @@ async def _diff(parts: Parts, lease: Lease, folder: RunFolder, kept: Snapshot) -
             commit_id=kept.commit,
             path=str(diff.patch),
             bytes=diff.patch.stat().st_size,
-            tail=diff.stat + await _beyond(parts, lease, before, kept),
-        )
+            tail=diff.stat + (beyond or ""),
+        ),
+        *fault,
     ]
 
 
@@ -282,9 +341,10 @@ async def _checks(
     # an agent may have left HEAD, its index or ignored links in any state: stand at the snapshot
     await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
     done = await run_commands(parts, lease, assignment, settings.repository, Phase.CHECKS, wanted)
-    await parts.workspaces.restore(lease.namespace, assignment, kept.commit)
+    restore = partial(parts.workspaces.restore, lease.namespace, assignment, kept.commit)
+    _, fault = await _isolated("workspace", kept, restore)
     await need_programs(parts, lease, assignment, kept, done)
-    return [replace(piece, tree=kept.tree, commit_id=kept.commit) for piece in done]
+    return [*(replace(piece, tree=kept.tree, commit_id=kept.commit) for piece in done), *fault]
 
 
 def _unknown(job: Job) -> Template:

@@ -110,6 +110,7 @@ def _held(tx: Tx, job: Job, over: str) -> Held:
 
 def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Lease:
     job = _in_own_session(tx, job, may)
+    resumed = may.finishes.resumed if may.finishes else job.resume_session
     run = tx.one(
         Run,
         "add_run",
@@ -123,7 +124,7 @@ def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Le
         route=may.route,
         is_probe=may.is_probe,
         ttl_ms=terms.ttl_ms,
-        resumed=job.resume_session,
+        resumed=resumed,
         now=tx.now,
     )
     assert run is not None, "an insert gives its row back"
@@ -133,7 +134,7 @@ def _leased(tx: Tx, terms: Terms, namespace: Namespace, job: Job, may: Go) -> Le
     assignment = get_assignment(tx, job.assignment_id)
     _tell_failover(tx, assignment, job, run, may)
     seen = as_seen_from(tx, assignment, job)
-    return Lease(namespace, seen, job, run, may.ai, may.why_not)
+    return Lease(namespace, seen, job, run, may.ai, may.why_not, may.finishes)
 
 
 def _in_own_session(tx: Tx, job: Job, may: Go) -> Job:

@@ -4,20 +4,22 @@ It takes its turn, its lease and its end like any other job, but no agent runs.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
 from wfd.commands.closing import close_lane, get_lane
 from wfd.commands.queue import get_assignment
 from wfd.domain.assignment import Assignment
-from wfd.domain.errors import Broken, Conflict, LeaseLost, StoreFailed
+from wfd.domain.errors import DamagedStore, LeaseLost
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.template import Template
 from wfd.engine.finish import gather_evidence, need_lease, stand_at
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
-from wfd.engine.room import may_heal
+from wfd.engine.room import ROOM_DEADLINE_S, may_heal, once_it_passes
+from wfd.engine.step_failed import FORESEEN, during, outcome_of
 from wfd.engine.steps import Step, reached
 from wfd.engine.workplace import NotReady, empty_folder, ready_workspace, settings_for
 from wfd.ports import Conflicting, Snapshot, Tx
@@ -31,17 +33,29 @@ _MERGE = Template(type="merge", path="", body="", body_line=1, checks=None)  # w
 async def merge(parts: Parts, lease: Lease) -> Closing:
     """Merge, deliver, stand at it and run the checks. Done again, it comes to the same commit."""
     try:
-        settings = settings_for(parts, lease)
-        await empty_folder(parts, lease.run)
-        _, assignment = await ready_workspace(parts, lease, settings)
-        return await _merged(parts, lease, assignment, settings)
+        return await once_it_passes(
+            parts, lease.run, partial(_merge, parts, lease), ROOM_DEADLINE_S
+        )
     except NotReady as error:
-        stopped = _stopped(error.outcome, error.__cause__)
-        return replace(stopped, evidence=error.evidence, lacks_trust=error.lacks_trust)
-    except (LeaseLost, StoreFailed):
+        closing = _closing(error.outcome)
+        return replace(closing, evidence=error.evidence, lacks_trust=error.lacks_trust)
+    except (LeaseLost, DamagedStore):
         raise
-    except (Broken, Conflict, OSError) as error:
-        return _stopped(Outcome(Kind.USAGE, str(error)), error)
+    except FORESEEN as error:
+        return _closing(outcome_of(error))
+
+
+async def _merge(parts: Parts, lease: Lease) -> Closing:
+    settings = settings_for(parts, lease)
+    await empty_folder(parts, lease.run)
+    try:
+        _, assignment = await ready_workspace(parts, lease, settings)
+    except NotReady as error:
+        if isinstance(error.__cause__, FORESEEN) and may_heal(error.__cause__):
+            raise error.__cause__ from error
+        raise
+    with during("the merge"):
+        return await _merged(parts, lease, assignment, settings)
 
 
 async def _merged(
@@ -50,6 +64,7 @@ async def _merged(
     lane, made = await _made(parts, lease, assignment)
     if isinstance(made, Conflicting):
         return _closing(Outcome(Kind.FAILED, _conflict(assignment, lane, made)))
+    reached(Step.MERGED)
     await need_lease(parts, lease)
     # together, though somebody ends the run now: gates speak of the tree that the branch holds
     with anyio.CancelScope(shield=True):
@@ -60,9 +75,9 @@ async def _merged(
 
 
 async def finish_cancelled_merge(parts: Parts, lease: Lease) -> Closing:
-    """A merge that is cancelled after a kill. A branch that has moved already stays where it is.
+    """A merge that is cancelled, or was when the daemon died.
 
-    Shield it.
+    A branch that has moved already stays where it is. Shield it.
     """
     made: Snapshot | None = None
     try:
@@ -73,9 +88,9 @@ async def finish_cancelled_merge(parts: Parts, lease: Lease) -> Closing:
             if isinstance(kept, Snapshot):
                 await _keep(parts, lease, whole, lane, kept)
                 made = kept
-    except (Broken, Conflict, OSError) as error:  # a person clears the way, and asks for it again
+    except FORESEEN as error:  # a person clears the way, and asks for it again
         parts.log.warning("merge.not_kept", run_id=lease.run.id, error=str(error))
-    outcome = Outcome(Kind.CANCELLED, "cancelled when the daemon had died")
+    outcome = Outcome(Kind.CANCELLED, "cancelled while it was merged")
     return replace(_closing(outcome), snapshot=made)
 
 
@@ -106,6 +121,7 @@ async def _keep(
     # before the head says so: a workspace that lacks what its head has would look like an agent's
     # that took it back
     await parts.workspaces.restore(lease.namespace, assignment, made.commit)
+    reached(Step.RESTORED)
     await parts.store.write(record)
 
 
@@ -115,11 +131,6 @@ def _conflict(assignment: Assignment, lane: Lane, made: Conflicting) -> str:
         f"{branch} conflicts with {assignment.branch} in {where}; nothing was changed."
         f" A retry does the work of {lane.name} again on top of {assignment.branch}"
     )
-
-
-def _stopped(outcome: Outcome, by: BaseException | None) -> Closing:
-    """A person clears the way, and it is tried again; a full disk passes, and nobody is asked."""
-    return _closing(replace(outcome, kind=Kind.TRANSIENT) if may_heal(by) else outcome)
 
 
 def _closing(outcome: Outcome) -> Closing:

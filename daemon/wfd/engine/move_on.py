@@ -10,6 +10,7 @@ from wfd.commands.record import decide, event_of_job
 from wfd.commands.settle import block_if_stuck, pause_if_idle, stop_and_ask
 from wfd.domain.assignment import Assignment, AssignmentState
 from wfd.domain.decision import DecisionKind
+from wfd.domain.ids import RunId
 from wfd.domain.job import MERGE, By, Job, JobState, WaitsFor
 from wfd.domain.lane import LaneState
 from wfd.domain.outcome import Kind
@@ -116,10 +117,17 @@ def _put_back(
         counter=counter,
         resume_session=resume,
         waits_on=waits_on,
+        finishes=_still_to_finish(over),
         now=tx.now,
     )
     if waits_on is not None:
         event_of_job(tx, "job.parked", over.job, waits_for=WaitsFor.AI, on=waits_on)
+
+
+def _still_to_finish(over: Over) -> RunId | None:
+    """The run whose end the job's next run is to redo, instead of having an agent do it again."""
+    closing = over.closing
+    return closing.unfinished or (None if closing.is_finished else over.job.finishes)
 
 
 def _block(

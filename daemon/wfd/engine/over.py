@@ -8,10 +8,12 @@ from wfd.commands.queue import get_assignment, get_job
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import LeaseLost
 from wfd.domain.evidence import NewEvidence
+from wfd.domain.ids import RunId
 from wfd.domain.job import Job
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome, Usage
 from wfd.domain.run import Run
 from wfd.ports import Snapshot, Tx
+from wfd.rules.told_word import word
 from wfd.rules.usage import own_share
 
 MAX_ANSWER = 100_000  # characters of an answer kept in a row; the transcript has all
@@ -29,6 +31,8 @@ class Closing:
     idle_ms: int = 0  # of the run's time: the machine slept, or no daemon ran
     blames_ai: bool = False  # the AI itself ended so, and not what is around it
     lacks_trust: bool = False  # it did not begin: nobody has accepted the configuration
+    unfinished: RunId | None = None  # the run whose agent is done, and whose end is to be redone
+    is_finished: bool = False  # all steps after its agent have been done
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def close_run(tx: Tx, run: Run, closing: Closing, spans_session: bool = False) -
         closing.conclusion,
         outcome=_final(closing.conclusion.outcome, seen),
         # one that ended without a conclusion of its own still has the session it was seen in
-        session_id=closing.conclusion.session_id or seen.session_id,
+        session_id=word(closing.conclusion.session_id or seen.session_id),
     )
     if spans_session:
         told = _with_own_usage(tx, told, run)

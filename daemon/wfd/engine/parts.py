@@ -77,6 +77,12 @@ class Lease:
     run: Run
     ai: Ai
     why_not: str | None = None  # no AI fits; `ai` is then only a name
+    finishes: Run | None = None  # the earlier run whose agent is done, and whose end it redoes
+
+    @property
+    def worked(self) -> Run:
+        """The run that an agent has worked in, or somebody by hand."""
+        return self.finishes or self.run
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,9 @@ class Ended:
     conclusion: Conclusion
     ended_by: EndedBy
     exit_code: int | None
-    birth: Birth | None  # None: it never began
+    birth: Birth | None  # None: it never began, or nobody knows
     blames_ai: bool = False  # the AI itself ended so, and not what is around it
+    has_begun: bool = True  # it may have changed something
 
 
 @dataclass

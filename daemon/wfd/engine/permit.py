@@ -7,9 +7,9 @@ from functools import cached_property
 
 from wfd.commands.house import House
 from wfd.commands.locks import blocker
-from wfd.commands.roster import Roster, roster
+from wfd.commands.roster import Roster, ai_of, roster
 from wfd.commands.scope import namespace_of
-from wfd.domain.ai import MERGING, Ai, Hold
+from wfd.domain.ai import BY_HAND, MERGING, Ai, Hold
 from wfd.domain.ids import NamespaceId, RunId
 from wfd.domain.job import HAND, Job, WaitsFor
 from wfd.domain.namespace import Namespace
@@ -56,6 +56,7 @@ class Go:
     before: Before | None = None
     takes_over_for: Standing | None = None  # the AI of its last run, which is held, say
     why_not: str | None = None  # no AI fits: the run ends before it begins, and says so
+    finishes: Run | None = None  # the run whose agent is done: no other runs
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ class Desk:
     def permit(self, namespace: Namespace, job: Job) -> Go | Park:
         if job.merges is not None:
             return Go(MERGING, _MERGE_ROUTE)
+        if job.finishes is not None:
+            return self._redo(job.finishes)
         self._namespaces[namespace.id] = namespace
         if self.is_for_hands(job):
             return Park(WaitsFor.AI, HAND)  # until somebody claims it, which looks at its paths
@@ -130,6 +133,14 @@ class Desk:
                 ai = Ai(verdict.harness, verdict.harness, verdict.harness)
                 told = json.dumps({"rule": verdict.reason, "passed": []})
                 return Go(ai, told, before=before, why_not=verdict.reason)
+
+    def _redo(self, run_id: RunId) -> Go:
+        """In the name of the AI that has done the work, however that stands now."""
+        run = self._read.one(Run, "run_by_id", id=run_id)
+        assert run is not None, "a row points at it"
+        rule = f"the daemon ends R{run_id}, whose agent is done"
+        ai = BY_HAND if run.by_hand is not None else ai_of(self._read, self._house, run)
+        return Go(ai, json.dumps({"rule": rule, "passed": []}), finishes=run)
 
     def _go(self, chosen: Chosen, before: Before | None) -> Go:
         was = self.ais.get(before.ai) if before and before.ai != chosen.ai.name else None

@@ -19,6 +19,7 @@ from wfd.rules.caps import caps_of
 from wfd.rules.daily import Spend, day_of
 from wfd.rules.policy import NO_DAILY
 from wfd.rules.room import Room, room_of
+from wfd.rules.told_word import word
 
 INSTRUCTIONS = ("CLAUDE.md", "AGENTS.md")
 MAX_INSTRUCTIONS = 64 * 1024  # bytes of a repository's own CLAUDE.md or AGENTS.md
@@ -75,7 +76,7 @@ def _check_size(prompt: str, harness: Harness) -> None:
             f"the prompt has {size:,} bytes and {harness.name} takes {harness.max_prompt_bytes:,};"
             " shorten the context or the notes"
         )
-        raise NotReady(Outcome(Kind.USAGE, message))
+        raise NotReady(Outcome(Kind.STEP_FAILED, message))
 
 
 async def _room(parts: Parts, lease: Lease, assignment: Assignment, settings: Settings) -> Room:
@@ -135,5 +136,5 @@ async def _going_on(parts: Parts, lease: Lease, ask: Ask) -> Ask:
     if any(run.ai != lease.run.ai for run in runs):
         return replace(ask, resume=None)
     # a model that does not exist ended as usage: its session must not keep it
-    models = (run.model for run in reversed(runs) if run.outcome is not Kind.USAGE)
+    models = (word(run.model) for run in reversed(runs) if run.outcome is not Kind.USAGE)
     return replace(ask, model=ask.model or next(models, None))

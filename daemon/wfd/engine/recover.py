@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -15,16 +16,18 @@ from wfd.commands.scope import namespace_of
 from wfd.domain.errors import DamagedStore, LeaseLost
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
-from wfd.domain.run_folder import RunFolder
 from wfd.engine import by_hand
-from wfd.engine.exit import Exit
-from wfd.engine.finish import finish, finish_cancelled
+from wfd.engine.finish import finish, finish_cancelled, not_finished
 from wfd.engine.merge import finish_cancelled_merge, merge
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, Lease, LiveRun, Parts, birth_of
-from wfd.engine.run_agent import bring_to_close, stderr_of
+from wfd.engine.redo import redo
+from wfd.engine.room import SHORT_DEADLINE_S, once_it_passes
+from wfd.engine.run_agent import bring_to_close
+from wfd.engine.step_failed import during
 from wfd.engine.steps import Step, reached
-from wfd.ports import Codec, End, Tx
+from wfd.engine.transcript_end import lost, read_end
+from wfd.ports import Tx
 
 _LOST_AT_ONCE = 4  # so that the first soon makes room for new work, and not all of them late
 
@@ -87,17 +90,19 @@ async def _cancelled(parts: Parts, live: LiveRun) -> Closing:
     if lease.job.merges is not None:
         return await finish_cancelled_merge(parts, lease)
     told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
-    return await finish_cancelled(parts, lease, live.over or _lost(lease, told))
+    return await finish_cancelled(parts, lease, live.over or lost(lease, told))
 
 
 async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter) -> Closing:
     lease = live.lease
     try:
+        if lease.finishes is not None:
+            return await redo(parts, live)
         if lease.job.merges is not None:
             async with places:
                 return await merge(parts, lease)
-        # in a thread: a long transcript must not keep the leases of others from being renewed
-        ended = live.over = await anyio.to_thread.run_sync(_ended, parts, lease)
+        read = partial(_read_end, parts, lease)
+        ended = live.over = await once_it_passes(parts, lease.run, read, SHORT_DEADLINE_S)
         if ended.conclusion.outcome.kind is not Kind.LOST:  # its checks may take long
             return await finish(parts, lease, ended)
         async with places:
@@ -106,8 +111,8 @@ async def _concluded(parts: Parts, live: LiveRun, places: anyio.CapacityLimiter)
         raise
     except Exception as error:
         parts.log.exception("run.recovery_failed", run_id=lease.run.id)
-        outcome = Outcome(Kind.LOST, f"the daemon died, and its run could not be read: {error}")
-        return Closing(Conclusion(outcome), EndedBy.NONE, None)
+        told = Conclusion(Outcome(Kind.LOST), session_id=lease.run.session_id)
+        return not_finished(parts, lease, lost(lease, told, has_begun=True), error)
 
 
 def _take_over(tx: Tx, house: House, run: Run, ttl_ms: int) -> Lease:
@@ -115,44 +120,19 @@ def _take_over(tx: Tx, house: House, run: Run, ttl_ms: int) -> Lease:
     tx.run("record_activity", id=run.id, activity=None, retries=run.retries)
     job, ai = get_job(tx, run.job_id), ai_of(tx, house, run)
     assignment = as_seen_from(tx, get_assignment(tx, run.assignment_id), job)
-    return Lease(namespace_of(tx, run.namespace_id), assignment, job, run, ai)
+    namespace = namespace_of(tx, run.namespace_id)
+    finishes = None
+    if job.finishes is not None:
+        finishes = tx.one(Run, "run_by_id", id=job.finishes)
+    return Lease(namespace, assignment, job, run, ai, finishes=finishes)
 
 
-def _ended(parts: Parts, lease: Lease) -> Ended:
-    """What the transcript tells: its own end if it holds one, and else a run that is lost."""
-    run, folder = lease.run, parts.folder_of(lease.run.id)
-    if run.by_hand is not None:
-        return by_hand.ended(run)
-    harness = parts.harnesses.get(run.harness)
-    if run.spawned_at is None or harness is None:
-        return _lost(lease, Conclusion(Outcome(Kind.LOST), session_id=run.session_id))
-    codec = harness.codec()
-    _read(codec, folder)
-    kept = Exit.kept(folder.exit)
-    exited = kept or Exit(None, EndedBy.NONE)
-    # "try again at 1:06 PM" is meant as of then, which may be hours ago
-    now = min(parts.clock.now(), _last_word(folder) or parts.clock.now())
-    end = End(exited.code, exited.ended_by, stderr_of(folder.stderr), now)
-    told = exited.told_of(codec.conclude(end))
-    if kept is None and not codec.is_finished:
-        return _lost(lease, replace(told, session_id=told.session_id or run.session_id))
-    return Ended(told, exited.by(told), exited.code, birth_of(run), blames_ai=True)
-
-
-def _lost(lease: Lease, told: Conclusion) -> Ended:
-    """What the transcript has told so far stays known: tools, session, version."""
-    outcome = Outcome(Kind.LOST, "the daemon died while it ran")
-    return Ended(replace(told, outcome=outcome), EndedBy.NONE, None, birth_of(lease.run))
-
-
-def _read(codec: Codec, folder: RunFolder) -> None:
-    with contextlib.suppress(FileNotFoundError), folder.transcript.open("rb") as stream:
-        for line in stream:
-            codec.read(line.rstrip(b"\n"))
-
-
-def _last_word(folder: RunFolder) -> int | None:
-    """When the agent last said something, in UTC milliseconds."""
-    with contextlib.suppress(FileNotFoundError):
-        return folder.transcript.stat().st_mtime_ns // 1_000_000
-    return None
+async def _read_end(parts: Parts, lease: Lease) -> Ended:
+    with during("reading its transcript"):
+        # in a thread: a long transcript must not keep the leases of others from being renewed
+        ended = await anyio.to_thread.run_sync(read_end, parts, lease)
+    if ended.has_begun and lease.run.by_hand is None and lease.run.spawned_at is None:
+        # it died before it could write down that its agent had begun
+        await parts.store.write(lambda tx: tx.run("note_spawn", id=lease.run.id))
+    reached(Step.READ)
+    return ended

@@ -1,20 +1,23 @@
 """Room on the disk: no work is begun without it, and what failed for want of it is tried again."""
 
-import errno
 import math
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import anyio
 
-from wfd.domain.errors import StoreDown, TryLater
+from wfd.domain.errors import Broken, Conflict, StoreDown, TryLater
+from wfd.domain.run import Run
 from wfd.engine.parts import Parts
+from wfd.rules.passing import is_for_want_of_room, passes
 
+T = TypeVar("T")
+
+AGAIN_S = (1.0, 30.0)  # the first and the longest pause between two tries of a step
+ROOM_DEADLINE_S = 12 * 3600.0  # that a disk is waited for; then a person is asked
+SHORT_DEADLINE_S = 180.0  # the same for what comes back soon, or never
 _LOOK_S = 0.25
 _HARDLY_ANY = 1024 * 1024  # bytes; what an agent says may not have been written
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-# as a git says it that failed, also one whose last byte of an index found no room
-_WORDS = (*(os.strerror(number) for number in _NO_ROOM), "Out of diskspace")
 
 
 def pauses(first_s: float, longest_s: float) -> Iterator[float]:
@@ -35,10 +38,36 @@ async def wait(parts: Parts, pause_s: float, meanwhile: Callable[[], None] = lam
 
 
 def may_heal(error: BaseException | None) -> bool:
-    """Whether something failed for want of a disk that can be written, and not of itself."""
-    if isinstance(error, OSError):
-        return error.errno in _NO_ROOM
-    return isinstance(error, StoreDown) or any(words in str(error) for words in _WORDS)
+    """Whether something failed for want of what comes back, and not of itself."""
+    return isinstance(error, StoreDown) or (error is not None and passes(error))
+
+
+async def once_it_passes(
+    parts: Parts, run: Run, step: Callable[[], Awaitable[T]], for_s: float
+) -> T:
+    """What a step comes to, tried again while it fails for want of what comes back.
+
+    A disk that is full, or a store that is down, is waited for so long; a lack of processes,
+    memory or open files, or a lock of another git, for a few minutes at most. Raises what the
+    last try has raised. Each step finds what an earlier try of it has done.
+    """
+    began, told = anyio.current_time(), False
+    for pause in pauses(*AGAIN_S):
+        try:
+            return await step()
+        except (Broken, Conflict, OSError) as error:
+            within_s = for_s if _is_waited_for(error) else min(for_s, SHORT_DEADLINE_S)
+            if not may_heal(error) or anyio.current_time() - began > within_s:
+                raise
+            if not told:
+                parts.log.error("run.waits_for_room", run_id=run.id, error=str(error))
+                told = True
+        await anyio.sleep(pause)
+    raise AssertionError("the pauses never end")
+
+
+def _is_waited_for(error: Exception) -> bool:
+    return isinstance(error, StoreDown) or is_for_want_of_room(error)
 
 
 def is_full(parts: Parts) -> bool:

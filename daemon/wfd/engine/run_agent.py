@@ -3,28 +3,38 @@
 import errno
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import anyio
 
-from wfd.domain.errors import BadInput, Broken, DamagedStore, LeaseLost, StoreDown, WfdError
+from wfd.domain.errors import (
+    BadInput,
+    Broken,
+    Conflict,
+    DamagedStore,
+    LeaseLost,
+    StoreDown,
+    StoreFailed,
+    WfdError,
+)
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.run import Run
 from wfd.engine.close import close
 from wfd.engine.environment import environment, identity, what_is_missing
+from wfd.engine.exit import stderr_of
 from wfd.engine.finish import finish, finish_cancelled
-from wfd.engine.merge import merge
+from wfd.engine.merge import finish_cancelled_merge, merge
 from wfd.engine.over import Closing
 from wfd.engine.parts import Ended, LiveRun, Parts
 from wfd.engine.prepare import Prepared, prepare
+from wfd.engine.redo import redo
 from wfd.engine.room import is_full, may_heal, pauses, wait
 from wfd.engine.shell_commands import slot_of
 from wfd.engine.steps import Step, reached
+from wfd.engine.transcript_end import lost
 from wfd.engine.watch import Clocks, watch
 from wfd.engine.workplace import NotReady
 from wfd.ports import Birth, Command, End, Launch, Process
 
-MAX_STDERR = 64 * 1024  # bytes of its tail that a codec is shown
 CLOSE_AGAIN_S = (1.0, 30.0)  # the first and the longest pause before a run's end is written again
 _REFUSED = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)  # a program that will not start
 
@@ -98,14 +108,18 @@ async def _attempted(parts: Parts, live: LiveRun) -> Closing | None:
 
 
 async def _attempt(parts: Parts, live: LiveRun) -> Closing:
+    if live.lease.finishes is not None:
+        return await redo(parts, live)
     if parts.spawner.refusal is not None:
-        outcome = Outcome(Kind.USAGE, f"{parts.spawner.refusal}; see: wfd doctor")
+        outcome = Outcome(Kind.STEP_FAILED, f"{parts.spawner.refusal}; see: wfd doctor")
         return Closing(Conclusion(outcome), EndedBy.NONE, None)
+    if live.lease.job.merges is not None:
+        return await merge(parts, live.lease)
     try:
-        if live.lease.job.merges is not None:
-            return await merge(parts, live.lease)
         prepared = await prepare(parts, live.lease)
-    except (NotReady, OSError) as error:
+    except (LeaseLost, StoreFailed):
+        raise
+    except (NotReady, Broken, Conflict, OSError) as error:
         return unready(error)
     ended = await _run(parts, live, prepared)
     if ended is None:
@@ -116,11 +130,12 @@ async def _attempt(parts: Parts, live: LiveRun) -> Closing:
     return await finish(parts, live.lease, ended)
 
 
-def unready(error: NotReady | OSError) -> Closing:
+def unready(error: NotReady | Broken | Conflict | OSError) -> Closing:
     """How a run ends that could not be made ready for its agent, or for somebody's hand."""
-    if isinstance(error, OSError):
-        outcome = _unwritten(f"its files could not be written: {error}", error)
-        return Closing(Conclusion(outcome), EndedBy.NONE, None)
+    if not isinstance(error, NotReady):
+        is_files = isinstance(error, OSError)
+        message = f"its files could not be written: {error}" if is_files else str(error)
+        return Closing(Conclusion(_of_ours(message, error)), EndedBy.NONE, None)
     outcome = error.outcome
     if may_heal(error.__cause__):
         outcome = replace(outcome, kind=Kind.TRANSIENT)
@@ -138,15 +153,19 @@ async def _run(parts: Parts, live: LiveRun, prepared: Prepared) -> Ended | None:
     try:
         launch = prepared.harness.launch(prepared.ask)
     except BadInput as error:
-        return Ended(Conclusion(Outcome(Kind.USAGE, str(error))), EndedBy.NONE, None, None)
+        return _not_begun(Outcome(Kind.USAGE, str(error)))
     lacks = what_is_missing(parts.environ, live.lease.ai)
     if lacks is not None:
         outcome = Outcome(Kind.USAGE, lacks)
-        return Ended(Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=True)
+        return _not_begun(outcome, blames_ai=True)
     live.has_agent = True
     try:
         if live.ended_by is not EndedBy.NONE:
             return None
+        try:
+            _write_files(launch)
+        except OSError as error:
+            return _not_begun(_of_ours(f"its files could not be written: {error}", error))
         try:
             process = await _spawn(parts, live, prepared, launch)
         except (OSError, Broken) as error:
@@ -176,9 +195,6 @@ def _without_room(told: Conclusion) -> Conclusion:
 
 async def _spawn(parts: Parts, live: LiveRun, prepared: Prepared, launch: Launch) -> Process:
     lease, folder = live.lease, prepared.folder
-    for path, text in launch.files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
     more = prepared.settings.repository.workspace.env
     slot = await slot_of(parts, lease, prepared.assignment)
     env = environment(parts.environ, launch, lease.ai, more) | identity(lease, prepared.run_seq)
@@ -224,19 +240,32 @@ async def _record(parts: Parts, live: LiveRun, prepared: Prepared, birth: Birth)
     )
 
 
+def _write_files(launch: Launch) -> None:
+    for path, text in launch.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
 def _never_began(launch: Launch, error: WfdError | OSError) -> Ended:
     if isinstance(error, FileNotFoundError):
         outcome = Outcome(Kind.NOT_FOUND, f"no program '{launch.argv[0]}' on the daemon's PATH")
-    else:
-        outcome = _unwritten(f"'{launch.argv[0]}' could not be started: {error}", error)
-    # else what is around it does: a folder that is gone, a full disk
-    is_ais_own = isinstance(error, OSError) and error.errno in _REFUSED
-    return Ended(Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=is_ais_own)
+        return _not_begun(outcome, blames_ai=True)
+    message = f"'{launch.argv[0]}' could not be started: {error}"
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return _not_begun(Outcome(Kind.USAGE, message), blames_ai=True)
+    # what is around it does not do: a folder that is gone, a full disk
+    return _not_begun(_of_ours(message, error))
 
 
-def _unwritten(message: str, error: Exception) -> Outcome:
-    """A full disk passes, and nobody needs to be asked; all else a person has to see to."""
-    return Outcome(Kind.TRANSIENT if may_heal(error) else Kind.USAGE, message)
+def _not_begun(outcome: Outcome, *, blames_ai: bool = False) -> Ended:
+    return Ended(
+        Conclusion(outcome), EndedBy.NONE, None, None, blames_ai=blames_ai, has_begun=False
+    )
+
+
+def _of_ours(message: str, error: Exception) -> Outcome:
+    """What passes is tried again, and nobody is asked; all else a person has to see to."""
+    return Outcome(Kind.TRANSIENT if may_heal(error) else Kind.STEP_FAILED, message)
 
 
 def _clocks(prepared: Prepared) -> Clocks:
@@ -252,9 +281,14 @@ def _clocks(prepared: Prepared) -> Clocks:
 
 
 async def _cut_short(parts: Parts, live: LiveRun) -> Closing:
-    if live.over is not None and live.ended_by is EndedBy.CANCEL:
-        return await finish_cancelled(parts, live.lease, live.over)
-    return cut_short(live)
+    if live.ended_by is not EndedBy.CANCEL:
+        return cut_short(live)
+    if live.lease.job.merges is not None:
+        return await finish_cancelled_merge(parts, live.lease)
+    over = live.over
+    if over is None and live.lease.finishes is not None:
+        over = lost(live.lease, Conclusion(Outcome(Kind.LOST)))
+    return cut_short(live) if over is None else await finish_cancelled(parts, live.lease, over)
 
 
 def cut_short(live: LiveRun) -> Closing:
@@ -264,14 +298,3 @@ def cut_short(live: LiveRun) -> Closing:
     else:
         outcome = Outcome(Kind.INTERRUPTED, "the daemon was told to stop")
     return Closing(Conclusion(outcome), live.ended_by, None)
-
-
-def stderr_of(path: Path) -> str:
-    """The end of what an agent wrote to stderr."""
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - MAX_STDERR))
-            return stream.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -27,6 +27,10 @@ class Step(StrEnum):
     CLOSING = "closing"  # all of it is written and not committed
     DECIDED = "decided"  # the same, with what a PM has decided
     CLOSED = "closed"
+    MERGED = "merged"  # the merge commit is made, in the daemon's own repository alone
+    RESTORED = "restored"  # after a merge: branch and workspace have moved, and no row knows it
+    READ = "read"  # it is read from a run's folder how it ended; no step after that is done yet
+    ASIDE = "aside"  # a restore has moved the old store away, and the new one is not in its place
     ORPHANED = "orphaned"  # what an earlier life left is killed, and its runs are not taken over
 
 

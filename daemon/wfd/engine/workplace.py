@@ -41,7 +41,7 @@ def settings_for(parts: Parts, lease: Lease) -> Settings:
         return parts.settings.of(lease.namespace)
     except WfdError as error:
         lacks_trust = isinstance(error, NotAllowed)
-        raise NotReady(Outcome(Kind.USAGE, str(error)), lacks_trust=lacks_trust) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error)), lacks_trust=lacks_trust) from error
 
 
 async def empty_folder(parts: Parts, run: Run) -> RunFolder:
@@ -87,7 +87,7 @@ async def _begin_lane(parts: Parts, lease: Lease) -> Lease:
     try:
         commit, tree = await parts.workspaces.base(lease.namespace, whole)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
 
     def begin(tx: Tx) -> Assignment:
         tx.run("set_base", id=whole.id, commit=commit, tree=tree)
@@ -103,7 +103,7 @@ async def _workspace(parts: Parts, lease: Lease) -> Workspace:
     try:
         return await parts.workspaces.prepare(lease.namespace, lease.assignment)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
 
 
 async def _record_base(parts: Parts, lease: Lease, workspace: Workspace) -> Assignment:
@@ -126,13 +126,13 @@ async def _set_up(
     try:
         await parts.workspaces.copy(lease.namespace, assignment, repository.workspace.copy_files)
     except (Broken, Conflict) as error:
-        raise NotReady(Outcome(Kind.USAGE, str(error))) from error
+        raise NotReady(Outcome(Kind.STEP_FAILED, str(error))) from error
     steps = {f"setup-{n}": line for n, line in enumerate(repository.workspace.setup, start=1)}
     done = await run(Phase.SETUP, steps)
     evidence = [_as(EvidenceKind.SETUP, piece) for piece in done]
     if done and not done[-1].ok:
         failed = setup_failed(done[-1], repository.workspace.timeout_ms)
-        raise NotReady(Outcome(Kind.USAGE, failed), evidence)
+        raise NotReady(Outcome(Kind.STEP_FAILED, failed), evidence)
     if done or not workspace.is_new:
         await parts.workspaces.ignore_new(lease.namespace, assignment, workspace.head_commit)
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
@@ -150,7 +150,7 @@ async def _set_up(
     evidence += [_as(kind, piece, **at_head) for piece in baseline]
     reason = why_none_can_run(baseline)
     if reason is not None:
-        raise NotReady(Outcome(Kind.USAGE, reason), evidence)
+        raise NotReady(Outcome(Kind.STEP_FAILED, reason), evidence)
 
     def record(tx: Tx) -> None:
         for piece in evidence:

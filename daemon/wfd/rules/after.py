@@ -163,6 +163,10 @@ def _told(outcome: Outcome) -> str:
     return f"{outcome.kind}: {outcome.message}" if outcome.message else str(outcome.kind)
 
 
+def retry_step(job: Job) -> str:
+    return f"wfctl retry-step J{job.id}"
+
+
 def _way_out(job: Job, outcome: Outcome) -> str:
     match outcome.kind:
         case Kind.AUTH:
@@ -174,6 +178,8 @@ def _way_out(job: Job, outcome: Outcome) -> str:
             what, remedy = "the agent's program is not there", "install it or configure its path"
         case Kind.USAGE:
             what, remedy = "it cannot start", "clear that"
+        case Kind.STEP_FAILED:
+            return f"J{job.id} is held up: {outcome.message}; clear that, then '{retry_step(job)}'"
         case _:
             what, remedy = f"J{job.id} needs a person", "see to it"
     cause = f" ({outcome.message})" if outcome.message else f" ({outcome.kind})"

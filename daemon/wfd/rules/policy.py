@@ -151,7 +151,7 @@ def parse(text: str, path: str) -> Policy:
 
     Raises BadConfig with one line per mistake: file, key, reason, nearest known key.
     """
-    data = _load(text, path)
+    data = _with_later_kinds(_load(text, path))
     mistakes = list(_unknown_kinds(data))
     if not mistakes:
         try:
@@ -173,6 +173,14 @@ def _load(text: str, path: str) -> Any:
         raise BadConfig(f"{path}:{line}: {error.problem or 'is not YAML'}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise BadConfig(f"{path}: {error}") from None
+
+
+def _with_later_kinds(data: Any) -> Any:
+    """A file that was written before an outcome was known says nothing of it."""
+    outcomes = data.get("outcomes") if isinstance(data, dict) else None
+    if not isinstance(outcomes, dict):
+        return data
+    return {**data, "outcomes": {str(Kind.STEP_FAILED): {"then": "ask"}, **outcomes}}
 
 
 def _unknown_kinds(data: object) -> Iterator[str]:
@@ -218,6 +226,8 @@ def _unsound(policy: Policy) -> Iterator[str]:
             yield f"{where}.then: must be judge; what an agent claims is always judged"
         if kind is Kind.CANCELLED and rule.then is not Then.END:
             yield f"{where}.then: must be end; a person has decided"
+        if kind is Kind.STEP_FAILED and rule.then is not Then.ASK:
+            yield f"{where}.then: must be ask; no agent can mend a step of the daemon's"
         if rule.counter in CAPPED and rule.limit is not None:
             yield f"{where}.limit: the limit of {rule.counter} is caps.{rule.counter}"
         if rule.then in (Then.RETRY, Then.WAIT):

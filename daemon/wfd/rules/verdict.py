@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 
 from wfd.domain.evidence import EvidenceKind, NewEvidence
 from wfd.rules.answer import candidates
+from wfd.rules.safe_path import inside
 
 FindingType = Literal[
     "tests_failed", "spec_violation", "style", "security", "docs", "incomplete", "other"
@@ -23,6 +32,10 @@ def _line(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _file(value: object, info: ValidationInfo) -> str | None:
+    return inside(value, info.context)
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -32,7 +45,7 @@ class Finding(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: Annotated[FindingType, BeforeValidator(_known_type)] = "other"
-    file: str | None = None
+    file: Annotated[str | None, BeforeValidator(_file)] = None
     line: Annotated[int | None, BeforeValidator(_line)] = None
     detail: str
 
@@ -77,11 +90,15 @@ SCHEMA: dict[str, Any] = {
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 
-def read(structured: object | None, text: str) -> Verdict | None:
-    """The verdict in an answer; None when it holds no valid one, which is not a pass."""
+def read(structured: object | None, text: str, root: Path | None = None) -> Verdict | None:
+    """The verdict in an answer; None when it holds no valid one, which is not a pass.
+
+    `root` is the workspace that the agent has seen.
+    """
+    seen = None if root is None else str(root)
     for candidate in candidates(structured, text):
         try:
-            return Verdict.model_validate(candidate)
+            return Verdict.model_validate(candidate, context=seen)
         except ValidationError:
             continue
     return None

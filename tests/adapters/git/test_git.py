@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING
 import anyio
 import pytest
 
-from wfd.adapters.git import Git, in_checkout, together
+from wfd.adapters.git import Git, GitFailed, in_checkout, together
 from wfd.domain.errors import Broken
+from wfd.rules.passing import passes
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
@@ -104,3 +105,26 @@ def _gits_in(folder: Path) -> list[int]:
             if is_git and (process / "cwd").readlink() == folder:
                 found.append(int(process.name))
     return found
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "echo 'fatal: unable to create thread: Resource temporarily unavailable' >&2; exit 128",
+        "echo 'fatal: Out of memory, malloc failed' >&2; exit 128",
+        "echo 'error: cannot open pack: Too many open files' >&2; exit 1",
+        "kill -9 $$",
+    ],
+)
+async def test_a_git_without_memory_or_files_has_not_said_no(
+    ground: "Ground", tmp_path: Path, end: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(f"#!/bin/sh\n{end}\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    usual = in_checkout(ground.checkout)
+    git = usual.at(usual.where, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    for asked in (git.is_ancestor("HEAD", "HEAD"), git.has("HEAD"), git.commit_at("HEAD")):
+        with pytest.raises(GitFailed) as failed:
+            await asked
+        assert passes(failed.value)

@@ -46,7 +46,8 @@ select * from job
 -- all that was inserted meanwhile. The open states are named for the index job_open: the closed
 -- jobs of a long assignment are not looked at.
 select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
-       job.run_after, job.lane, job.outcome, job.merges, assignment.state as assignment_state
+       job.run_after, job.lane, job.outcome, job.merges, job.finishes,
+       assignment.state as assignment_state
   from job join assignment on assignment.id = job.assignment_id
  where job.assignment_id = :assignment_id and job.state in ('queued', 'waiting', 'running')
    and job.waits_for is not 'dependency'
@@ -85,6 +86,7 @@ select job.* from job join assignment on assignment.id = job.assignment_id
 -- What a worker would take first, without what only the daemon may do.
 select * from job
  where namespace_id = :namespace_id and state = 'queued' and type not in ('pm', 'merge')
+   and finishes is null
    and (:type is null or type = :type)
  order by priority desc, id
  limit 1;
@@ -116,7 +118,8 @@ update job set waits_on = :waits_on where id = :id and state = 'waiting';
 
 -- parked_job
 select job.id, job.namespace_id, job.assignment_id, job.type, job.state, job.waits_for,
-       job.run_after, job.lane, job.outcome, job.merges, assignment.state as assignment_state
+       job.run_after, job.lane, job.outcome, job.merges, job.finishes,
+       assignment.state as assignment_state
   from job join assignment on assignment.id = job.assignment_id
  where job.id = :id and job.state = 'waiting' and job.waits_for in ('ai', 'lock');
 
@@ -147,7 +150,7 @@ update job
    set state = 'waiting', waits_for = case when :waits_on is null then 'time' else 'ai' end,
        waits_on = :waits_on, run_after = coalesce(:run_after, :now),
        outcome = :outcome,
-       resume_session = :resume_session, answer = :answer,
+       resume_session = :resume_session, answer = :answer, finishes = :finishes,
        attempts = attempts + (:counter is 'attempts'),
        no_work = no_work + (:counter is 'no_work'),
        transient = transient + (:counter is 'transient'),
@@ -158,6 +161,7 @@ update job
 
 -- close_job
 update job
-   set state = :state, waits_for = null, waits_on = null, outcome = :outcome, answer = :answer, closed_at = :now,
+   set state = :state, waits_for = null, waits_on = null, outcome = :outcome, answer = :answer,
+       closed_at = :now, finishes = null,
        no_work = no_work + (:counter is 'no_work')
  where id = :id and state = :was;

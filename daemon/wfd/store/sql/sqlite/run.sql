@@ -89,6 +89,10 @@ update run
        spawned_at = :now
  where id = :id and state = 'running';
 
+-- note_spawn
+-- Its agent has begun, which whoever spawned it could not write down any more.
+update run set spawned_at = started_at where id = :id and state = 'running' and spawned_at is null;
+
 -- record_session
 update run set session_id = :session_id, model = coalesce(:model, model),
                cli_version = coalesce(:cli_version, cli_version)

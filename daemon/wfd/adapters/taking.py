@@ -267,7 +267,7 @@ def _refuse_unfiltered(
             if path in content.changed or not here.conversion.is_one_of(path, moved):
                 lacking.setdefault(name, []).append(shown(path))
     if lacking:
-        whys = [f"{named(paths, _MOST_TOLD)}: {here.filters.refusal(name)}"
+        whys = [f"{named(paths, _MOST_TOLD)}: {here.filters.refusal(name, here.look.filters)}"
                 for name, paths in sorted(lacking.items())]  # fmt: skip
         raise Broken(
             f"the work stays in {here.path}, since .gitattributes sends files of it through a"

@@ -8,7 +8,7 @@ objects and its server, git-crypt its keys.
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +31,18 @@ class Filters:
     accepted: frozenset[str] = frozenset()
     options: tuple[str, ...] = ()  # as git takes them after -c
 
-    def refusal(self, name: str) -> str:
-        """Why a file that needs this filter is not written, with the way out."""
+    def refusal(self, name: str, before: Collection[str] = ()) -> str:
+        """Why a file that needs this filter is not written, with the way out.
+
+        `before` are filters that were defined when the workspace was made.
+        """
         if name in self.accepted:
             return (
                 f"your git configuration does not define the filter '{name}' on this machine:"
                 " install what does, such as git-lfs or git-crypt"
             )
         accept = f'accept it by "workspace": {{"filters": ["{name}"]}} in .wfd/config.json and'
-        if name in self.defined:
+        if name in self.defined or name in before:
             return f"the filter '{name}' is not accepted: {accept} 'wfd trust'"
         return (
             f"the filter '{name}' is not defined in your git configuration: install what defines"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wfd.adapters import plain_files
+from wfd.adapters.filters import definitions
 from wfd.adapters.users_repository import beginning
 
 _VALUES = ("core.autocrlf", "core.eol")
@@ -21,6 +22,7 @@ _OFF = ("core.filemode", "core.symlinks")  # what the disk can do, unless a pers
 class Look:
     settings: Mapping[str, str] = field(default_factory=dict)
     attributes: Path | None = None  # a copy of the user's own, beside those of the repository
+    filters: frozenset[str] = frozenset()  # those that the user's configuration defined
 
     @property
     def config(self) -> dict[str, str]:
@@ -55,18 +57,19 @@ def write(beside: Path, config: Mapping[str, str]) -> None:
     if settings.get("core.autocrlf") not in (None, "input"):
         settings["core.autocrlf"] = "false" if _is_no(settings["core.autocrlf"]) else "true"
     fresh = beside.with_suffix(".look-new")
-    fresh.write_text(json.dumps(settings), encoding="utf-8")
+    told = {"settings": settings, "filters": sorted(definitions(config))}
+    fresh.write_text(json.dumps(told), encoding="ascii")
     fresh.rename(beside)  # last: it says that all is there
 
 
 def read(beside: Path) -> Look:
     """What was kept there; a workspace of an earlier version has none, and shows blobs."""
     try:
-        settings = json.loads(beside.read_bytes())
+        told = json.loads(beside.read_bytes())
     except (OSError, ValueError):
         return Look()
     copy = _copy(beside)
-    return Look(settings, copy if copy.exists() else None)
+    return Look(told["settings"], copy if copy.exists() else None, frozenset(told["filters"]))
 
 
 def share_attributes(users_git_dir: Path, git_dir: Path) -> None:

@@ -91,7 +91,7 @@ def _set_up(project: PythonProject, proposal: Proposal, tools: list[_Tool]) -> s
     is_poetrys = project.has("poetry.lock") or bool(
         below(project.pyproject, "tool", "poetry", "dependencies")
     )
-    if project.has("uv.lock") and proposal.has("uv"):
+    if project.has("uv.lock"):
         return _by_uv(proposal, tools)
     if is_poetrys and any(tool.needs and tool.needs.kind is Kind.POETRY for tool in tools):
         return _by_poetry(project, proposal)
@@ -109,12 +109,16 @@ def _by_uv(proposal: Proposal, tools: list[_Tool]) -> str:
         for one in needs
         if one.kind in (Kind.GROUP, Kind.EXTRA) and (one.kind, one.name) != (Kind.GROUP, "dev")
     )
-    proposal.set_up(f"uv sync --frozen{more}", "there is a uv.lock")
+    uv = "uv"
+    if not proposal.has("uv"):  # without it the versions of the lock would not count
+        proposal.set_up("python3 -m venv .uv && .uv/bin/pip install -q uv", "uv is not on the PATH")
+        uv = ".uv/bin/uv"
+    proposal.set_up(f"{uv} sync --frozen{more}", "there is a uv.lock")
     lacking = [tool.package for tool in tools if not tool.is_named]
     if lacking:
         packages = " ".join(lacking)
-        proposal.set_up(f"uv pip install -q {packages}", "the checks need it")
-    return "uv run --no-sync "
+        proposal.set_up(f"{uv} pip install -q {packages}", "the checks need it")
+    return f"{uv} run --no-sync "
 
 
 def _by_poetry(project: PythonProject, proposal: Proposal) -> str:

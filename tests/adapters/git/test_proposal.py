@@ -69,8 +69,20 @@ def test_a_python_project_with_uv_gets_the_groups_that_name_its_tools(proposed: 
     assert len(found.reasons) == 3
 
 
-def test_without_uv_on_the_path_its_project_is_installed_by_pip(proposed: Proposed) -> None:
+def test_without_uv_on_the_path_the_set_up_installs_it_for_the_sake_of_the_lock(
+    proposed: Proposed,
+) -> None:
     found = proposed({"uv.lock": "", "pyproject.toml": GROUPS}, there=("python3",))
+
+    assert found.setup == [
+        "python3 -m venv .uv && .uv/bin/pip install -q uv",
+        ".uv/bin/uv sync --frozen --group tests",
+    ]
+    assert found.checks["test"] == ".uv/bin/uv run --no-sync pytest -q"
+
+
+def test_a_project_without_a_lock_is_installed_by_pip_with_its_groups(proposed: Proposed) -> None:
+    found = proposed({"pyproject.toml": GROUPS})
 
     assert found.setup == [f"{VENV_OF_GROUPS} -e . --group tests --group dev"]
     assert found.checks["test"] == ".venv/bin/pytest -q"

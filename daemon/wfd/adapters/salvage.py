@@ -39,11 +39,12 @@ async def salvage(here: GitWorkspace, bin: Trash) -> None:
     except Broken:  # also a repository that is gone: then its workspace is all there is
         await anyio.to_thread.run_sync(_move_whole, here.path, bin.folder_for(here.name))
         return
-    if names or not is_kept:
+    spoiled = [*here.set_aside(), *([] if is_kept else [here.clone.git_dir])]
+    if names or spoiled:
         folder = bin.folder_for(here.name)
         await anyio.to_thread.run_sync(trash.move, here.path, names, folder)
-        if not is_kept and plain_files.is_there(here.clone.git_dir):
-            here.clone.git_dir.rename(folder / _ASIDE)
+        for number, git_dir in enumerate(filter(plain_files.is_there, spoiled)):
+            git_dir.rename(folder / (_ASIDE if not number else f"{_ASIDE}-{number}"))
 
 
 async def kept(here: GitWorkspace, bin: Trash) -> Kept:

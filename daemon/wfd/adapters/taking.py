@@ -16,7 +16,7 @@ from wfd.adapters.work_tree import WorkTree, refuse_left_out, shown
 from wfd.domain.errors import Broken
 from wfd.rules import snapshot
 from wfd.rules.clip import named
-from wfd.rules.snapshot import Beyond, SnapshotRules, Thing
+from wfd.rules.snapshot import SnapshotRules, Thing
 
 FEW = 8  # files
 _MOST_TOLD = 10  # paths in an error

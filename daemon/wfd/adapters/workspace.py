@@ -24,6 +24,8 @@ from wfd.domain.ids import RunId
 from wfd.ports import LeftOut
 from wfd.rules.snapshot import SnapshotRules, told
 
+_BROKEN = "broken-git"
+
 
 @dataclass(frozen=True)
 class GitWorkspace:
@@ -91,7 +93,7 @@ class GitWorkspace:
         try:
             self.clone.settle(self.assignment.branch, commit, index)
         except OSError:
-            self.clone.set_aside(self.beside("broken-git"))
+            self.clone.set_aside(self.beside(_BROKEN))
             fresh = await self._fresh_clone(commit)
             fresh.clone.git_dir.rename(self.clone.git_dir)
             fresh.path.rmdir()
@@ -138,6 +140,10 @@ class GitWorkspace:
             copies.ignore(self.exclude, names)
             with suppress(OSError):
                 self.clone.exclude(self.exclude.read_bytes())
+
+    def set_aside(self) -> list[Path]:
+        """The `.git` folders that agents have spoiled here."""
+        return sorted(self.exclude.parent.glob(f"{self.name}.{_BROKEN}-*"))
 
     def mark_set_up(self) -> None:
         """What git ignores from now on is not of set-up."""

@@ -209,6 +209,19 @@ async def test_a_git_folder_that_the_agent_spoiled_goes_to_the_trash(
     assert not ground.workspace.exists()
 
 
+async def test_a_git_folder_that_was_set_aside_after_a_run_is_kept_too(ground: "Ground") -> None:
+    await advanced(ground)
+    (ground.workspace / "README").write_text("precious\n")
+    ground.agent("stash", "push", "--quiet")
+    (ground.workspace / ".git" / "config").unlink()
+    (ground.workspace / ".git" / "config").mkdir()
+    await ground.snapshot()
+
+    kept = await ground.remove()
+
+    assert "git/refs/stash" in trash(kept)
+
+
 async def test_folders_that_nobody_may_enter_hide_nothing(ground: "Ground") -> None:
     await advanced(ground)
     hidden = ground.workspace / "venv" / "hidden"

@@ -129,6 +129,16 @@ async def test_an_accepted_filter_runs_both_ways_in_containment(
         assert all(int(line.split()[-2]) < 20 for line in log), log
 
 
+async def test_a_filter_that_fails_is_named_without_its_command_line(vault: "Ground") -> None:
+    vault.git("config", "filter.vault.smudge", "echo no key >&2; exit 3")
+    accept(vault, "vault")
+
+    with pytest.raises(Broken, match="no key\n.*smudge filter vault failed") as raised:
+        await vault.prepare()
+
+    assert "unset" not in str(raised.value)
+
+
 async def test_one_line_of_a_filtered_file_is_one_line(vault: "Ground") -> None:
     accept(vault, "vault")
     (vault.checkout / "prod.secret").write_text("one\ntwo\nthree\n")

@@ -133,7 +133,7 @@ async def test_a_filter_that_fails_is_named_without_its_command_line(vault: "Gro
     vault.git("config", "filter.vault.smudge", "echo no key >&2; exit 3")
     accept(vault, "vault")
 
-    with pytest.raises(Broken, match="no key\n.*smudge filter vault failed") as raised:
+    with pytest.raises(Broken, match=r"no key\n.*smudge filter vault failed") as raised:
         await vault.prepare()
 
     assert "unset" not in str(raised.value)

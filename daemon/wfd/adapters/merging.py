@@ -18,7 +18,7 @@ async def merge(
     """Make the merge commit, or find the one that this job has made before."""
     assert lane.head_commit is not None, "a lane that is merged has a head"
     kept = here.ref(f"J{job_id}")
-    made = await _made_before(here, kept, lane.head_commit)
+    made = await _made_before(here, kept, lane.head_commit, run_id)
     if made is not None:
         return made
     trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
@@ -36,10 +36,12 @@ async def merge(
     message = f"Merge {lane.branch} into {here.assignment.branch}\n\n{trailers}"
     commit = await here.own.commit(tree.strip(), top, lane.head_commit, message=message)
     here.own.keep(kept, commit)
-    return await _snapshot(here, commit, here.known_head)
+    return await _snapshot(here, commit, here.known_head, run_id)
 
 
-async def _made_before(here: GitWorkspace, kept: str, lane_head: str) -> Snapshot | None:
+async def _made_before(
+    here: GitWorkspace, kept: str, lane_head: str, run_id: RunId
+) -> Snapshot | None:
     """The commit of an earlier try, if it still brings the same two together."""
     commit = await here.own.commit_at(kept)
     if commit is None:
@@ -49,13 +51,14 @@ async def _made_before(here: GitWorkspace, kept: str, lane_head: str) -> Snapsho
     if not is_it or not await here.own.git.is_ancestor(here.known_head, commit):
         return None
     before = parents[0] if here.known_head == commit else here.known_head
-    return await _snapshot(here, commit, before)
+    return await _snapshot(here, commit, before, run_id)
 
 
-async def _snapshot(here: GitWorkspace, commit: str, before: str) -> Snapshot:
+async def _snapshot(here: GitWorkspace, commit: str, before: str, run_id: RunId) -> Snapshot:
     return Snapshot(
         commit=commit,
         tree=await here.own.tree_of(commit),
         parent_commit=before,
         parent_tree=await here.own.tree_of(before),
+        left_out=here.left_out(run_id),
     )

@@ -12,6 +12,7 @@ from wfd.domain.ai import Hold
 from wfd.domain.errors import Broken, Conflict, NotAllowed
 from wfd.domain.evidence import EvidenceKind
 from wfd.engine import room
+from wfd.engine.claim import Claim, claim
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -331,3 +332,48 @@ async def test_a_gatherer_that_fails_is_told_as_a_fault_and_the_others_go_on(
     assert (fault.name, fault.ok) == (name, False)
     assert fault.tail == f"could not be gathered: {GIT}"
     assert ("diff" in found, "check" in found) == (name != "diff", name != "checks")
+
+
+async def test_a_job_whose_agent_is_done_cannot_be_claimed(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
+        await engine.settled(await started(engine))
+        async with anyio.create_task_group() as group:
+            with pytest.raises(NotAllowed, match="J1 is done, and the daemon ends R1 by itself"):
+                await claim(engine.parts, group, Claim("repo", "ada", job=1))
+
+
+async def test_a_cancelled_job_whose_step_failed_gives_its_turn_up_and_keeps_nothing_to_redo(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "deliver", Broken(GIT))
+        one = await started(engine)
+        await engine.settled(one)
+        await engine.send("cancel_job", job=1)
+        again = await engine.send("retry_job", job=1)
+        assert (await engine.settled(one)).state == "complete"
+        first, second = [job for job in await engine.jobs(one) if job.type == "implement"]
+    assert (first.state, first.finishes) == ("cancelled", None)
+    assert (second.id, second.state) == (again["job"], "done")
+
+
+async def test_a_merge_that_fails_is_done_again_and_its_work_is_not(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "merge", Broken(GIT))
+        one = await engine.create("Greet")
+        todo = {"type": "implement", "context": "Do", "locks": ("greeting.txt",), "parallel": True}
+        await engine.send("insert_job", assignment=one, **todo)
+        stopped = await engine.settled(one)
+        merge = next(job for job in await engine.jobs(one) if job.merges)
+        assert stopped.reason is not None
+        assert stopped.reason.startswith(f"J{merge.id} is held up: the merge failed: {GIT}")
+        await engine.send("retry_step", job=merge.id)
+        assert (await engine.settled(one)).state == "complete"
+        assert await outcomes(engine, one, merge.id) == ["step_failed", "succeeded"]
+        work = next(job for job in await engine.jobs(one) if job.has_own_lane)
+        assert await outcomes(engine, one, work.id) == ["succeeded"]

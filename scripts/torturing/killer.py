@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torturing.checker import Scene, open_jobs
 from torturing.ground import Ground
-from wfd.domain.errors import WfdError
+from wfd.domain.errors import TryLater, WfdError
 from wfd.engine.steps import Step
 from wfd.send import send
 
@@ -32,7 +32,8 @@ def kill(ground: Ground, seed: int, seconds: float) -> Counter[str]:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if open_jobs(ground.place.store_path) < OPEN:
-            _give_work(ground, chance)
+            with suppress(TryLater):  # a socket may outlive its daemon for a moment
+                _give_work(ground, chance)
         at = chance.choice(list(Step)) if chance.random() < 0.5 else None
         if at is None:
             ground.live_and_die(chance.uniform(0.2, chance.choice((SHORT_S, LONG_S))))

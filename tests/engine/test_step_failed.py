@@ -93,6 +93,7 @@ async def test_a_step_that_fails_after_the_agent_is_done_again_without_another_a
     assert (second.pid, second.answer, second.session_id) == (
         None, "It greets.", first.session_id,
     )  # fmt: skip
+    assert (first.is_redone_end, second.is_redone_end) == (False, True)
     assert (first.cost_usd, second.cost_usd, second.tokens_in) == (0.5, None, None)
     assert spent.cost_usd == pytest.approx(0.52), "the agent's once, and the PM's"
     assert (spent.unmeasured, job.attempts, job.lost, job.transient) == (0, 1, 0, 0)

@@ -9,10 +9,11 @@ import anyio
 import pytest
 
 from wfd.domain.ai import Hold
-from wfd.domain.errors import Broken, Conflict, NotAllowed
+from wfd.domain.errors import Broken, Conflict, NotAllowed, StoreDown
 from wfd.domain.evidence import EvidenceKind
-from wfd.engine import room
+from wfd.engine import finish, merge, room
 from wfd.engine.claim import Claim, claim
+from wfd.ports import Tx
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -370,11 +371,37 @@ async def test_a_merge_that_fails_is_done_again_and_its_work_is_not(
         todo = {"type": "implement", "context": "Do", "locks": ("greeting.txt",), "parallel": True}
         await engine.send("insert_job", assignment=one, **todo)
         stopped = await engine.settled(one)
-        merge = next(job for job in await engine.jobs(one) if job.merges)
+        job = next(job for job in await engine.jobs(one) if job.merges)
         assert stopped.reason is not None
-        assert stopped.reason.startswith(f"J{merge.id} is held up: the merge failed: {GIT}")
-        await engine.send("retry_step", job=merge.id)
+        assert stopped.reason.startswith(f"J{job.id} is held up: the merge failed: {GIT}")
+        await engine.send("retry_step", job=job.id)
         assert (await engine.settled(one)).state == "complete"
-        assert await outcomes(engine, one, merge.id) == ["step_failed", "succeeded"]
+        assert await outcomes(engine, one, job.id) == ["step_failed", "succeeded"]
         work = next(job for job in await engine.jobs(one) if job.has_own_lane)
         assert await outcomes(engine, one, work.id) == ["succeeded"]
+
+
+async def test_a_merge_that_is_cancelled_while_its_row_cannot_be_written_stands_where_its_branch_is(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_at, is_down = finish.stand_at, anyio.Event()
+
+    def fails(tx: Tx, *args: Any) -> None:
+        is_down.set()
+        if tx.one(int, "cancels_asked") is None:
+            raise StoreDown("the store could not be written: disk I/O error")
+        stand_at(tx, *args)
+
+    async with bench.running() as engine:
+        monkeypatch.setattr(merge, "stand_at", fails)
+        one = await engine.create("Greet")
+        todo = {"type": "implement", "context": "Do", "locks": ("greeting.txt",), "parallel": True}
+        await engine.send("insert_job", assignment=one, **todo)
+        with anyio.fail_after(30):
+            await is_down.wait()
+        job = next(job for job in await engine.jobs(one) if job.merges)
+        await engine.send("cancel_job", job=job.id)
+        stands = await engine.settled(one)
+        assert await outcomes(engine, one, job.id) == ["cancelled"]
+    assert bench.git("rev-parse", "wfd/A1") == stands.head_commit
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"

@@ -218,3 +218,14 @@ def test_a_call_without_its_second_line_is_unknown(tmp_path: Path) -> None:
 
     assert (told.end, told.answer) == ("told", {"note": 1})
     assert (unknown.end, unknown.values) == ("unknown", {"text": "b"})
+
+
+def test_a_run_that_failed_though_only_the_daemon_was_harmed_is_found(
+    store: Path, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(_RUN.format(0, 1).replace("succeeded", "step_failed"))
+        connection.commit()
+    with scene(store, [], [], Branch()) as left:
+        [found] = broken_promises(left, tmp_path)
+    assert found.startswith("blamed: R1 (plan) ended step_failed")

@@ -19,8 +19,9 @@ from wfd.engine.steps import Step
 from wfd.send import send
 
 OPEN = 6  # jobs that are kept at work
-OFTEN = [Step.TAKEN, Step.DELIVERED, Step.SPAWNED] * 3  # where branch and row may differ
-SHORT_S, LONG_S = 0.6, 3.0  # of a life: one that is still recovering, and one that works
+# where branch and row, or agent and row, may differ
+OFTEN = [Step.TAKEN, Step.DELIVERED, Step.SPAWNED, Step.MERGED, Step.RESTORED] * 3
+SHORT_S, LONG_S = 0.6, 5.0  # of a life: one that is still recovering, and one that works
 _OWN_FILE = {"shell": 'printf "%s\\n" "$WFD_JOB_ID" > "$WFD_JOB_ID.txt"'}
 PLAYS: dict[str, object] = {
     "implement": [[_OWN_FILE], [{"sleep": 0.2}, _OWN_FILE], [_OWN_FILE, {"sleep": 0.3}]],

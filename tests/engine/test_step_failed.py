@@ -60,6 +60,16 @@ async def started(engine: "Opened") -> "AssignmentId":
     return await engine.create("Greet", type="implement", context="Greet")
 
 
+async def stopped_at_the_snapshot(
+    engine: "Opened", monkeypatch: pytest.MonkeyPatch
+) -> "AssignmentId":
+    """An assignment whose first agent is done, and that is blocked since git failed then."""
+    breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
+    one = await started(engine)
+    assert (await engine.settled(one)).state == "blocked"
+    return one
+
+
 async def outcomes(engine: "Opened", one: "AssignmentId", job_id: int = 1) -> list[str]:
     runs = await engine.runs(one)
     return [str(run.outcome or run.state) for run in runs if run.job_id == job_id]
@@ -140,9 +150,7 @@ async def test_a_no_calls_the_pm_only_after_what_the_agent_did_is_kept(
 ) -> None:
     """A PM's own snapshot would take the work, and put the workspace back."""
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         await engine.send("reject", assignment=one, reason="Look at it first.")
         assert (await engine.settled(one)).state == "complete"
         runs = [(run.job_id, run.outcome) for run in await engine.runs(one)]
@@ -243,9 +251,7 @@ async def test_where_the_transcript_is_gone_by_then_it_is_said_and_the_agent_run
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         for left in bench.place.run_folder(1).path.iterdir():
             if left.is_file():
                 left.unlink()
@@ -262,9 +268,7 @@ async def test_a_limit_that_the_agent_met_still_holds_its_account_once_the_step_
     limit = {"error": {"status": 429, "text": "Usage limit reached"}, "run": 1}
     bench.plays({"implement": [[EDIT, limit]]})
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         assert await engine.parts.store.one(Hold, "open_hold", account="sim") is None
         await engine.send("retry_step", job=1)
         with anyio.fail_after(30):
@@ -279,9 +283,7 @@ async def test_a_run_that_redoes_a_step_and_is_stopped_leaves_it_to_the_next(
 ) -> None:
     here = bench.tmp / "here"
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
 
         async def hangs(*args: object, **values: object) -> None:
             here.touch()

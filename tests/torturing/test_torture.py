@@ -23,34 +23,29 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 HOUSE = House(Gates(), Caps(), (), ("implement", "pm", "plan"), ("sim",))
 
 
-def test_a_short_torture_breaks_no_law(tmp_path: Path) -> None:
+def tortured(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     paths = [str(SCRIPTS), *(path for path in sys.path if path)]
     environ = {k: v for k, v in os.environ.items() if not k.startswith("WFD_")}
     done = subprocess.run(
-        [sys.executable, "-m", "torturing", "--seconds", "5", "--seed", "11", "--clients", "3"],
-        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "every law holds" in done.stdout
-    assert "told" in done.stdout.split("calls:")[1].splitlines()[0], "clients were answered"
-
-
-def test_a_few_kills_break_no_promise(tmp_path: Path) -> None:
-    paths = [str(SCRIPTS), *(path for path in sys.path if path)]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("WFD_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "torturing", "--kill", "--seconds", "6", "--seed", "1"],
-        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(tmp_path)},
+        [sys.executable, "-m", "torturing", *options],
+        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=170,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_a_short_torture_breaks_no_law(tmp_path: Path) -> None:
+    done = tortured(tmp_path, "--seconds", "5", "--seed", "11", "--clients", "3")
+    assert "every law holds" in done.stdout
+    assert "told" in done.stdout.split("calls:")[1].splitlines()[0], "clients were answered"
+
+
+def test_a_few_kills_break_no_promise(tmp_path: Path) -> None:
+    done = tortured(tmp_path, "--kill", "--seconds", "6", "--seed", "1")
     assert " kills, 0 violations" in done.stdout
 
 

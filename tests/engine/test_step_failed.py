@@ -9,9 +9,11 @@ import anyio
 import pytest
 
 from wfd.domain.ai import Hold
-from wfd.domain.errors import Broken, Conflict, NotAllowed
+from wfd.domain.errors import Broken, Conflict, NotAllowed, StoreDown
 from wfd.domain.evidence import EvidenceKind
-from wfd.engine import room
+from wfd.engine import finish, merge, room
+from wfd.engine.claim import Claim, claim
+from wfd.ports import Tx
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, Opened
@@ -58,6 +60,16 @@ async def started(engine: "Opened") -> "AssignmentId":
     return await engine.create("Greet", type="implement", context="Greet")
 
 
+async def stopped_at_the_snapshot(
+    engine: "Opened", monkeypatch: pytest.MonkeyPatch
+) -> "AssignmentId":
+    """An assignment whose first agent is done, and that is blocked since git failed then."""
+    breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
+    one = await started(engine)
+    assert (await engine.settled(one)).state == "blocked"
+    return one
+
+
 async def outcomes(engine: "Opened", one: "AssignmentId", job_id: int = 1) -> list[str]:
     runs = await engine.runs(one)
     return [str(run.outcome or run.state) for run in runs if run.job_id == job_id]
@@ -92,6 +104,7 @@ async def test_a_step_that_fails_after_the_agent_is_done_again_without_another_a
     assert (second.pid, second.answer, second.session_id) == (
         None, "It greets.", first.session_id,
     )  # fmt: skip
+    assert (first.is_redone_end, second.is_redone_end) == (False, True)
     assert (first.cost_usd, second.cost_usd, second.tokens_in) == (0.5, None, None)
     assert spent.cost_usd == pytest.approx(0.52), "the agent's once, and the PM's"
     assert (spent.unmeasured, job.attempts, job.lost, job.transient) == (0, 1, 0, 0)
@@ -137,9 +150,7 @@ async def test_a_no_calls_the_pm_only_after_what_the_agent_did_is_kept(
 ) -> None:
     """A PM's own snapshot would take the work, and put the workspace back."""
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         await engine.send("reject", assignment=one, reason="Look at it first.")
         assert (await engine.settled(one)).state == "complete"
         runs = [(run.job_id, run.outcome) for run in await engine.runs(one)]
@@ -240,9 +251,7 @@ async def test_where_the_transcript_is_gone_by_then_it_is_said_and_the_agent_run
     bench: "Bench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         for left in bench.place.run_folder(1).path.iterdir():
             if left.is_file():
                 left.unlink()
@@ -259,9 +268,7 @@ async def test_a_limit_that_the_agent_met_still_holds_its_account_once_the_step_
     limit = {"error": {"status": 429, "text": "Usage limit reached"}, "run": 1}
     bench.plays({"implement": [[EDIT, limit]]})
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
         assert await engine.parts.store.one(Hold, "open_hold", account="sim") is None
         await engine.send("retry_step", job=1)
         with anyio.fail_after(30):
@@ -276,9 +283,7 @@ async def test_a_run_that_redoes_a_step_and_is_stopped_leaves_it_to_the_next(
 ) -> None:
     here = bench.tmp / "here"
     async with bench.running() as engine:
-        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
-        one = await started(engine)
-        await engine.settled(one)
+        one = await stopped_at_the_snapshot(engine, monkeypatch)
 
         async def hangs(*args: object, **values: object) -> None:
             here.touch()
@@ -331,3 +336,74 @@ async def test_a_gatherer_that_fails_is_told_as_a_fault_and_the_others_go_on(
     assert (fault.name, fault.ok) == (name, False)
     assert fault.tail == f"could not be gathered: {GIT}"
     assert ("diff" in found, "check" in found) == (name != "diff", name != "checks")
+
+
+async def test_a_job_whose_agent_is_done_cannot_be_claimed(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "snapshot", Broken(GIT))
+        await engine.settled(await started(engine))
+        async with anyio.create_task_group() as group:
+            with pytest.raises(NotAllowed, match="J1 is done, and the daemon ends R1 by itself"):
+                await claim(engine.parts, group, Claim("repo", "ada", job=1))
+
+
+async def test_a_cancelled_job_whose_step_failed_gives_its_turn_up_and_keeps_nothing_to_redo(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "deliver", Broken(GIT))
+        one = await started(engine)
+        await engine.settled(one)
+        await engine.send("cancel_job", job=1)
+        again = await engine.send("retry_job", job=1)
+        assert (await engine.settled(one)).state == "complete"
+        first, second = [job for job in await engine.jobs(one) if job.type == "implement"]
+    assert (first.state, first.finishes) == ("cancelled", None)
+    assert (second.id, second.state) == (again["job"], "done")
+
+
+async def test_a_merge_that_fails_is_done_again_and_its_work_is_not(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.running() as engine:
+        breaks(monkeypatch, engine.parts.workspaces, "merge", Broken(GIT))
+        one = await engine.create("Greet")
+        todo = {"type": "implement", "context": "Do", "locks": ("greeting.txt",), "parallel": True}
+        await engine.send("insert_job", assignment=one, **todo)
+        stopped = await engine.settled(one)
+        job = next(job for job in await engine.jobs(one) if job.merges)
+        assert stopped.reason is not None
+        assert stopped.reason.startswith(f"J{job.id} is held up: the merge failed: {GIT}")
+        await engine.send("retry_step", job=job.id)
+        assert (await engine.settled(one)).state == "complete"
+        assert await outcomes(engine, one, job.id) == ["step_failed", "succeeded"]
+        work = next(job for job in await engine.jobs(one) if job.has_own_lane)
+        assert await outcomes(engine, one, work.id) == ["succeeded"]
+
+
+async def test_a_merge_that_is_cancelled_while_its_row_cannot_be_written_stands_where_its_branch_is(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_at, is_down = finish.stand_at, anyio.Event()
+
+    def fails(tx: Tx, *args: Any) -> None:
+        is_down.set()
+        if tx.one(int, "cancels_asked") is None:
+            raise StoreDown("the store could not be written: disk I/O error")
+        stand_at(tx, *args)
+
+    async with bench.running() as engine:
+        monkeypatch.setattr(merge, "stand_at", fails)
+        one = await engine.create("Greet")
+        todo = {"type": "implement", "context": "Do", "locks": ("greeting.txt",), "parallel": True}
+        await engine.send("insert_job", assignment=one, **todo)
+        with anyio.fail_after(30):
+            await is_down.wait()
+        job = next(job for job in await engine.jobs(one) if job.merges)
+        await engine.send("cancel_job", job=job.id)
+        stands = await engine.settled(one)
+        assert await outcomes(engine, one, job.id) == ["cancelled"]
+    assert bench.git("rev-parse", "wfd/A1") == stands.head_commit
+    assert bench.git("show", "wfd/A1:greeting.txt") == "hi"

@@ -141,3 +141,18 @@ def test_backoff_grows_to_its_maximum() -> None:
 def test_jitter_never_goes_past_the_maximum_nor_below_its_share(n: int, roll: float) -> None:
     backoff = Backoff(base_ms=1_000, factor=10.0, max_ms=60_000, jitter=0.5)
     assert 500 <= backoff.delay_ms(n, roll) <= 60_000
+
+
+def test_a_policy_of_before_a_step_could_fail_says_what_the_shipped_one_says() -> None:
+    text = TEXT
+    line = next(line for line in text.splitlines() if line.startswith("  step_failed:"))
+
+    older = parse(text.replace(line, ""), "default.yaml")
+
+    assert older.outcomes[Kind.STEP_FAILED] == the_default().outcomes[Kind.STEP_FAILED]
+
+
+def test_a_failed_step_is_put_before_a_person_and_before_nobody_else() -> None:
+    text = TEXT.replace("step_failed: {then: ask}", "step_failed: {then: judge}")
+    with pytest.raises(BadConfig, match=r"outcomes\.step_failed\.then: must be ask"):
+        parse(text, "default.yaml")

@@ -23,34 +23,29 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 HOUSE = House(Gates(), Caps(), (), ("implement", "pm", "plan"), ("sim",))
 
 
-def test_a_short_torture_breaks_no_law(tmp_path: Path) -> None:
+def tortured(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     paths = [str(SCRIPTS), *(path for path in sys.path if path)]
     environ = {k: v for k, v in os.environ.items() if not k.startswith("WFD_")}
     done = subprocess.run(
-        [sys.executable, "-m", "torturing", "--seconds", "5", "--seed", "11", "--clients", "3"],
-        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "every law holds" in done.stdout
-    assert "told" in done.stdout.split("calls:")[1].splitlines()[0], "clients were answered"
-
-
-def test_a_few_kills_break_no_promise(tmp_path: Path) -> None:
-    paths = [str(SCRIPTS), *(path for path in sys.path if path)]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("WFD_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "torturing", "--kill", "--seconds", "6", "--seed", "1"],
-        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(tmp_path)},
+        [sys.executable, "-m", "torturing", *options],
+        env=environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=170,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_a_short_torture_breaks_no_law(tmp_path: Path) -> None:
+    done = tortured(tmp_path, "--seconds", "5", "--seed", "11", "--clients", "3")
+    assert "every law holds" in done.stdout
+    assert "told" in done.stdout.split("calls:")[1].splitlines()[0], "clients were answered"
+
+
+def test_a_few_kills_break_no_promise(tmp_path: Path) -> None:
+    done = tortured(tmp_path, "--kill", "--seconds", "6", "--seed", "1")
     assert " kills, 0 violations" in done.stdout
 
 
@@ -218,3 +213,14 @@ def test_a_call_without_its_second_line_is_unknown(tmp_path: Path) -> None:
 
     assert (told.end, told.answer) == ("told", {"note": 1})
     assert (unknown.end, unknown.values) == ("unknown", {"text": "b"})
+
+
+def test_a_run_that_failed_though_only_the_daemon_was_harmed_is_found(
+    store: Path, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(_RUN.format(0, 1).replace("succeeded", "step_failed"))
+        connection.commit()
+    with scene(store, [], [], Branch()) as left:
+        [found] = broken_promises(left, tmp_path)
+    assert found.startswith("blamed: R1 (plan) ended step_failed")

@@ -126,7 +126,9 @@ def _holder(read: Read, found: Job) -> Job | None:
 
 
 def last_run(read: Read, found: Job) -> Run | None:
-    runs = read.all(Run, "runs_of_job", job_id=found.id)
+    """The last run of a job that an agent has worked in, or that is to have one."""
+    every = read.all(Run, "runs_of_job", job_id=found.id)
+    runs = [run for run in every if not run.is_redone_end]
     return runs[-1] if runs else None
 
 

@@ -60,3 +60,8 @@ class Run:
     by_hand: str | None  # who works on it, where that is not an agent of the daemon's own
     is_probe: bool  # it shows whether an AI or an account works again
     activity_since: int | None = None  # when that command began; None for a word of the CLI
+
+    @property
+    def is_redone_end(self) -> bool:
+        """It had no agent: it has redone the end of the run before it, whose session it names."""
+        return self.spawned_at is None and self.outcome is not None and self.session_id is not None

@@ -72,7 +72,7 @@ def _activity(run: Run, now: int) -> str | None:
 def _cost(run: Run) -> str:
     if run.outcome is None or run.by_hand is not None:
         return ""
-    if run.harness == MERGE:
+    if run.harness == MERGE or run.is_redone_end:
         return "by the daemon"
     if run.spawned_at is None:
         return "never started"

@@ -76,7 +76,8 @@ async def _tried(parts: Parts, ai: Ai) -> Conclusion:
     try:
         return await _run(parts, ai, folder, workspace, tag)
     except (OSError, Broken) as error:
-        return Conclusion(Outcome(Kind.USAGE, str(error)))
+        is_ais_own = isinstance(error, PermissionError)
+        return Conclusion(Outcome(Kind.USAGE if is_ais_own else Kind.STEP_FAILED, str(error)))
     finally:
         with anyio.CancelScope(shield=True):
             await parts.spawner.end_tree(tag)

@@ -55,8 +55,7 @@ async def finish(parts: Parts, lease: Lease, ended: Ended) -> Closing:
 def not_finished(parts: Parts, lease: Lease, ended: Ended, error: Exception) -> Closing:
     """How a run is closed when a step after its agent fails: the next run does that step again."""
     run = lease.worked
-    if not isinstance(error, FORESEEN):
-        parts.log.error("run.crashed", run_id=lease.run.id, job_id=run.job_id, exc_info=error)
+    tell_unforeseen(parts, lease, error)
     told = replace(ended.conclusion, outcome=outcome_of(error))
     return Closing(
         told,
@@ -65,6 +64,12 @@ def not_finished(parts: Parts, lease: Lease, ended: Ended, error: Exception) -> 
         blames_ai=ended.blames_ai,
         unfinished=run.id if ended.has_begun else None,
     )
+
+
+def tell_unforeseen(parts: Parts, lease: Lease, error: Exception) -> None:
+    """A fault of the code's own is logged with where it was."""
+    if not isinstance(error, FORESEEN):
+        parts.log.error("run.crashed", run_id=lease.run.id, job_id=lease.job.id, exc_info=error)
 
 
 async def _finished(parts: Parts, lease: Lease, ended: Ended) -> Closing:

@@ -15,7 +15,13 @@ from wfd.domain.errors import DamagedStore, LeaseLost
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.template import Template
-from wfd.engine.finish import gather_evidence, need_lease, stand_at
+from wfd.engine.finish import (
+    CANCELLED_DEADLINE_S,
+    gather_evidence,
+    need_lease,
+    stand_at,
+    tell_unforeseen,
+)
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.engine.room import ROOM_DEADLINE_S, may_heal, once_it_passes
@@ -41,7 +47,8 @@ async def merge(parts: Parts, lease: Lease) -> Closing:
         return replace(closing, evidence=error.evidence, lacks_trust=error.lacks_trust)
     except (LeaseLost, DamagedStore):
         raise
-    except FORESEEN as error:
+    except Exception as error:
+        tell_unforeseen(parts, lease, error)
         return _closing(outcome_of(error))
 
 
@@ -49,10 +56,11 @@ async def _merge(parts: Parts, lease: Lease) -> Closing:
     settings = settings_for(parts, lease)
     await empty_folder(parts, lease.run)
     try:
-        _, assignment = await ready_workspace(parts, lease, settings)
+        with during("making the workspace ready"):
+            _, assignment = await ready_workspace(parts, lease, settings)
     except NotReady as error:
         if isinstance(error.__cause__, FORESEEN) and may_heal(error.__cause__):
-            raise error.__cause__ from error
+            raise error.__cause__ from None
         raise
     with during("the merge"):
         return await _merged(parts, lease, assignment, settings)
@@ -81,17 +89,25 @@ async def finish_cancelled_merge(parts: Parts, lease: Lease) -> Closing:
     """
     made: Snapshot | None = None
     try:
-        whole = await parts.store.write(lambda tx: get_assignment(tx, lease.assignment.id))
-        at = await parts.workspaces.delivered(lease.namespace, whole)
-        if at is not None and at != (whole.head_commit or whole.base_commit):
-            lane, kept = await _made(parts, lease, whole)
-            if isinstance(kept, Snapshot):
-                await _keep(parts, lease, whole, lane, kept)
-                made = kept
+        stand = partial(_stand_where_it_has_moved, parts, lease)
+        made = await once_it_passes(parts, lease.run, stand, CANCELLED_DEADLINE_S)
     except FORESEEN as error:  # a person clears the way, and asks for it again
         parts.log.warning("merge.not_kept", run_id=lease.run.id, error=str(error))
     outcome = Outcome(Kind.CANCELLED, "cancelled while it was merged")
     return replace(_closing(outcome), snapshot=made)
+
+
+async def _stand_where_it_has_moved(parts: Parts, lease: Lease) -> Snapshot | None:
+    """What the branch has moved to, and its row did not say yet; None if it has not moved."""
+    whole = await parts.store.write(lambda tx: get_assignment(tx, lease.assignment.id))
+    at = await parts.workspaces.delivered(lease.namespace, whole)
+    if at is None or at == (whole.head_commit or whole.base_commit):
+        return None
+    lane, made = await _made(parts, lease, whole)
+    if not isinstance(made, Snapshot):
+        return None
+    await _keep(parts, lease, whole, lane, made)
+    return made
 
 
 async def _made(

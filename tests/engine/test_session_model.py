@@ -14,12 +14,17 @@ EDIT = {"edit": {"path": "greeting.txt", "append": "hi\n"}}
 LONG = "opus[1m]"
 
 
-async def _first_two_runs(engine: "Opened", one: "AssignmentId") -> "list[Run]":
+def denied(run: int) -> dict[str, object]:
+    """A login that fails in the run of that number."""
+    return {"error": {"status": 401, "text": "Invalid API key"}, "run": run}
+
+
+async def _first_runs(engine: "Opened", one: "AssignmentId", count: int) -> "list[Run]":
     with anyio.fail_after(60):
         while True:
             runs = [run for run in await engine.runs(one) if run.outcome]
-            if len(runs) >= 2:
-                return runs[:2]
+            if len(runs) >= count:
+                return runs[:count]
             await anyio.sleep(0.02)
 
 
@@ -30,16 +35,15 @@ async def _configure(bench: "Bench", engine: "Opened", **own: str) -> None:
 
 async def test_a_resumed_session_keeps_the_model_that_it_ran_on(bench: "Bench") -> None:
     bench.flags["harnesses"] = {"sim": {"model": LONG}}
-    denied = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
-    bench.plays({"implement": [[EDIT, denied]]})
+    bench.plays({"implement": [[EDIT, denied(1), denied(2)]]})
     async with bench.running() as engine:
         one = await engine.create("Greet", type="implement", context="Greet")
         assert (await engine.settled(one)).state == "blocked"
         await _configure(bench, engine)
         await engine.send("update_assignment", assignment=one, status="active")
-        first, second = await _first_two_runs(engine, one)
-    assert second.resumed == first.session_id
-    assert second.model == first.model == LONG
+        first, second, third = await _first_runs(engine, one, 3)
+    assert second.resumed == third.resumed == first.session_id
+    assert third.model == second.model == first.model == LONG
 
 
 async def test_a_model_that_does_not_exist_is_not_kept_with_its_session(bench: "Bench") -> None:
@@ -51,15 +55,14 @@ async def test_a_model_that_does_not_exist_is_not_kept_with_its_session(bench: "
         assert (await engine.settled(one)).state == "blocked"
         await _configure(bench, engine)
         await engine.send("update_assignment", assignment=one, status="active")
-        first, second = await _first_two_runs(engine, one)
+        first, second = await _first_runs(engine, one, 2)
     assert (first.outcome, first.model) == ("usage", "nonsense")
     assert second.resumed == first.session_id
     assert second.model == "sim-1"
 
 
 async def test_a_session_is_not_gone_on_with_by_another_agent(bench: "Bench") -> None:
-    denied = {"error": {"status": 401, "text": "Invalid API key"}, "run": 1}
-    bench.plays({"implement": [[EDIT, denied]]})
+    bench.plays({"implement": [[EDIT, denied(1), denied(2)]]})
     bench.flags["harnesses"] = {"codex": {"binary": "/bin/true"}}
     async with bench.running() as engine:
         one = await engine.create("Greet", type="implement", context="Greet")
@@ -67,7 +70,7 @@ async def test_a_session_is_not_gone_on_with_by_another_agent(bench: "Bench") ->
         bench.flags["harnessDefaults"] = {"default": "codex"}
         engine.settings.reload()
         await engine.send("update_assignment", assignment=one, status="active")
-        first, second = await _first_two_runs(engine, one)
-    assert (first.harness, second.harness) == ("sim", "codex")
-    assert first.session_id is not None
-    assert (second.resumed, second.model) == (None, None)
+        _, second, third = await _first_runs(engine, one, 3)
+    assert (second.harness, third.harness) == ("sim", "codex")
+    assert second.session_id is not None
+    assert (third.resumed, third.model) == (None, None)

@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from wfd.domain.signal import Retrying
-from wfd.engine import run_agent
 from wfd.engine.silence import Silence
 from wfd.store.statements import statements
 
@@ -63,10 +62,8 @@ async def test_an_agent_that_is_slow_to_start_has_the_time_for_its_first_line(
     assert (run.outcome, run.ended_by) == ("succeeded", "none")
 
 
-async def test_what_an_agent_says_after_its_result_buys_it_no_time(
-    bench: "Bench", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_agent, "AFTER_RESULT_MS", 500)
+async def test_what_an_agent_says_after_its_result_buys_it_no_time(bench: "Bench") -> None:
+    bench.flags["afterResultMs"] = 500
     talker = bench.tmp / "talker"
     sim = f'{sys.executable} -P -m wfd_runners.sim "$@"'
     talker.write_text(f'#!/bin/sh\n{sim}\nwhile :; do echo \'{{"type":"x"}}\'; sleep 0.1; done\n')

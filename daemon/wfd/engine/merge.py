@@ -15,13 +15,8 @@ from wfd.domain.errors import DamagedStore, LeaseLost
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.outcome import Conclusion, EndedBy, Kind, Outcome
 from wfd.domain.template import Template
-from wfd.engine.finish import (
-    CANCELLED_DEADLINE_S,
-    gather_evidence,
-    need_lease,
-    stand_at,
-    tell_unforeseen,
-)
+from wfd.engine.finish import CANCELLED_DEADLINE_S, need_lease, stand_at, tell_unforeseen
+from wfd.engine.gathering import gather_evidence, left_out
 from wfd.engine.over import Closing
 from wfd.engine.parts import Lease, Parts, Settings
 from wfd.engine.room import ROOM_DEADLINE_S, may_heal, once_it_passes
@@ -79,7 +74,7 @@ async def _merged(
         await _keep(parts, lease, assignment, lane, made)
     told = Conclusion(Outcome(Kind.SUCCEEDED), text=f"Merged {lane.view(assignment).branch}.")
     told, evidence = await gather_evidence(parts, lease, assignment, settings, _MERGE, told, made)
-    return Closing(told, EndedBy.NONE, None, made, evidence)
+    return Closing(told, EndedBy.NONE, None, made, [*left_out(made, made), *evidence])
 
 
 async def finish_cancelled_merge(parts: Parts, lease: Lease) -> Closing:

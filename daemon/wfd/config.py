@@ -165,6 +165,8 @@ class RetentionConfig(_Section):
 
     transcripts_days: PositiveInt | None = None
     rows_days: PositiveInt | None = None
+    trash_days: PositiveInt = 7
+    trash_bytes: Count = 2_000_000_000
 
 
 class LogConfig(_Section):

@@ -9,6 +9,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import DamagedStore
 from wfd.domain.evidence import NewEvidence
 from wfd.domain.ids import AssignmentId, JobId, NamespaceId, RunId
+from wfd.domain.kept import Kept
 from wfd.domain.namespace import Namespace
 from wfd.domain.notice import NotDelivered, Notice, Rule
 from wfd.domain.outcome import Conclusion, EndedBy
@@ -422,8 +423,16 @@ class Workspaces(Protocol):
         """Ignore from now on what is new beside `commit`, such as what set-up has installed."""
         ...
 
-    async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
-        """Remove the workspace. Refuses, as Broken, when it holds what no ref holds."""
+    async def mark_set_up(self, namespace: Namespace, assignment: Assignment) -> None:
+        """What git ignores in the workspace from now on is no part of its set-up."""
+        ...
+
+    async def remove(self, namespace: Namespace, assignment: Assignment) -> Kept:
+        """Remove the workspace, and keep what it alone holds: by refs, and in the trash."""
+        ...
+
+    async def sweep_trash(self, max_age_ms: int, max_bytes: int) -> list[Kept]:
+        """Delete what lies in the trash for too long, then the oldest until the rest fits."""
         ...
 
     async def on_disk(self) -> list[OnDisk]:

@@ -241,4 +241,4 @@ def test_two_daemons_that_start_at_once_on_an_old_store_bring_it_forward_once(
         assert store.execute("pragma user_version").fetchone() == (migrations()[-1][0],)
     assert problem(path) is None
     kept = list((path.parent / "backups").iterdir())
-    assert [file.name for file in kept] == ["wfd.db.before-schema-4"]
+    assert [file.name for file in kept] == [f"wfd.db.before-schema-{migrations()[-1][0]}"]

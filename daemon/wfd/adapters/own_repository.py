@@ -120,19 +120,54 @@ class OwnRepository:
         """
         if not await self.has(commit):
             try:
-                await self._carry_over(commit, since, objects)
+                await self._carry_over([commit], since, objects)
             except GitFailed:
                 return False
         return await self.has(commit) and await self.git.is_ancestor(since, commit)
 
+    async def take_commits(self, commits: Sequence[str], since: str, objects: Path) -> bool:
+        """Bring over whatever else a foreign object folder has of these; whether all are here.
+
+        They need not descend from `since`, which is only known to be on both sides.
+        """
+        try:
+            await self._carry_over(commits, since, objects)
+        except GitFailed:
+            return False
+        return all([await self.has(commit) for commit in commits])
+
+    async def missing(self, commits: Sequence[str]) -> list[str]:
+        """Those of the objects that are not here."""
+        said = await self.git.feed(
+            (commit.encode() for commit in commits), "cat-file", "--batch-check", end=b"\n"
+        )
+        lines = said.out.decode().splitlines()
+        return [c for c, line in zip(commits, lines, strict=True) if line.endswith(" missing")]
+
+    async def unreachable(self, commits: Sequence[str], held: Sequence[str]) -> list[str]:
+        """Those of the commits that nothing in `held` leads to."""
+        if not commits:
+            return []
+        lines = [*commits, *(f"^{one}" for one in held)]
+        said = await self.git.feed(
+            (line.encode() for line in lines), "rev-list", "--ignore-missing", "--stdin", end=b"\n"
+        )
+        loose = set(said.out.decode().split())
+        return [commit for commit in commits if commit in loose]
+
+    async def heads_of(self, commits: Sequence[str]) -> list[str]:
+        """Those from which all the others can be reached."""
+        said = await self.git.run("merge-base", "--independent", *commits)
+        return said.out.decode().split()
+
     async def pack(self, commit: str, since: str, into: IO[bytes]) -> None:
         """Write what `commit` has and `since` has not."""
-        await _pack(self.git, commit, since, into)
+        await _pack(self.git, [commit], since, into)
 
-    async def _carry_over(self, commit: str, since: str, objects: Path) -> None:
+    async def _carry_over(self, commits: Sequence[str], since: str, objects: Path) -> None:
         foreign = self.git.at(self.git_dir, GIT_ALTERNATE_OBJECT_DIRECTORIES=object_folder(objects))
         with tempfile.TemporaryFile(dir=self.git_dir) as pack:
-            await _pack(foreign, commit, since, pack)
+            await _pack(foreign, commits, since, pack)
             pack.seek(0)
             await self.git.run("index-pack", "--stdin", "--strict", stdin=pack)
 
@@ -155,9 +190,9 @@ async def open_own(
     return OwnRepository(git_dir, identity, known)
 
 
-async def _pack(git: Git, commit: str, since: str, into: IO[bytes]) -> None:
+async def _pack(git: Git, commits: Sequence[str], since: str, into: IO[bytes]) -> None:
     with tempfile.TemporaryFile() as wanted:
-        wanted.write(f"{commit}\n^{since}\n".encode())
+        wanted.write("\n".join([*commits, f"^{since}", ""]).encode())
         wanted.seek(0)
         await git.run(
             "pack-objects", "--quiet", "--revs", "--stdout", "--no-use-bitmap-index",

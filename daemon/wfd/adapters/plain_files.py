@@ -46,6 +46,33 @@ def write(root: Path, name: str, data: bytes) -> None:
         os.rename(fresh, path.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
+def files(root: Path, name: str, most: int) -> list[str]:
+    """The regular files beneath the folder `name` of `root`, as paths from `root`, sorted.
+
+    Nothing where it is not there. Raises OSError when there are more than `most`, or one folder
+    cannot be read.
+    """
+    found: list[str] = []
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    try:
+        with _folder(root, PurePosixPath(name).parts) as folder:
+            for path, _, names, held in os.fwalk(".", dir_fd=folder, onerror=fail):
+                within = PurePosixPath(name, path)
+                found += [
+                    str(within / one)
+                    for one in names
+                    if stat.S_ISREG(os.lstat(one, dir_fd=held).st_mode)
+                ]
+                if len(found) > most:
+                    raise OSError(f"{name} holds more than {most} files")
+    except FileNotFoundError:
+        return []
+    return sorted(found)
+
+
 def drop(root: Path, name: str) -> None:
     """Remove a file, a link or a folder beneath `root`, if it is there."""
     path = PurePosixPath(name)

@@ -26,8 +26,6 @@ FEW = 8  # files
 _MOST_LOOKED_AT = 20_000  # files of a nested repository, to tell how large it is
 _MOST_TOLD = 10  # paths in an error
 
-EVERYTHING = SnapshotRules(beyond=Beyond.TAKE)
-
 
 @dataclass(frozen=True)
 class Taken:

@@ -61,6 +61,11 @@ class UsersRepository:
         )
         return b"\n".join(beginning(file) for file in files)
 
+    async def tips(self) -> list[str]:
+        """What all refs here name."""
+        said = await self.git.run("for-each-ref", "--format=%(objectname)")
+        return said.out.decode().split()
+
     async def refuse_foreign(self, assignment: Assignment) -> None:
         """Raise Conflict if something here already has the names of a new assignment."""
         branch = assignment.branch

@@ -58,6 +58,13 @@ class WorkTree:
         )
         return [os.fsdecode(name) for name in said.names]
 
+    async def ignored(self) -> list[str]:
+        """What git ignores here; a folder of which it ignores all ends with a slash."""
+        said = await self.git.run(
+            "ls-files", "-z", "--others", "--ignored", "--directory", "--exclude-standard"
+        )
+        return [os.fsdecode(name) for name in said.names]
+
     async def stage(self, commit: str) -> None:
         """Make the index that of `commit`, and leave the files alone."""
         if self._staged.get(self.index) != commit or not self.index.is_file():

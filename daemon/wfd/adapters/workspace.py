@@ -8,11 +8,12 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from wfd.adapters import copies, look, plain_files, refs, told_of
+from wfd.adapters import copies, ignored, look, plain_files, refs, told_of
 from wfd.adapters.clone import Clone, make_clone
 from wfd.adapters.filters import Filters, for_agents
+from wfd.adapters.ignored import Place
 from wfd.adapters.own_repository import OwnRepository
-from wfd.adapters.taking import EVERYTHING, write_tree
+from wfd.adapters.taking import write_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.work_tree import WorkTree
 from wfd.domain.assignment import Assignment
@@ -120,18 +121,15 @@ class GitWorkspace:
             with suppress(OSError):
                 self.clone.exclude(self.exclude.read_bytes())
 
-    async def refuse_to_lose(self) -> None:
-        """Raise Broken while something here is held by no ref."""
-        way_out = f"look in {self.path}, and delete it there if nothing in it is needed"
-        if self.assignment.base_commit is None:
-            raise Broken(f"nothing is known of what {self.name}'s workspace holds; {way_out}")
-        head = self.clone.head()
-        if head is not None and not await self.own.has(head):
-            raise Broken(f"{self.name}'s workspace holds commits that are nowhere else; {way_out}")
-        tree = (await write_tree(self.tree, self.known_head, EVERYTHING)).tree
-        kept = await self.own.refs(f"refs/{self.assignment.branch}", "%(tree)")
-        if tree not in {*kept, await self.own.tree_of(self.known_head)}:
-            raise Broken(f"{self.name}'s workspace holds changes that are nowhere else; {way_out}")
+    def mark_set_up(self) -> None:
+        """What git ignores from now on is not of set-up."""
+        ignored.mark(self.beside("set-up"))
+
+    async def ignored_since(self) -> list[Place]:
+        """What git ignores here, and came after set-up."""
+        names = await self.tree.ignored()
+        stamp = self.beside("set-up")
+        return await anyio.to_thread.run_sync(ignored.since, self.path, names, stamp)
 
     async def remove(self) -> None:
         """Remove it and all beside it. A half of it is never taken for a workspace."""

@@ -7,6 +7,7 @@ lane J12 has `A7-J12` and the like.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -21,11 +22,15 @@ from wfd.adapters.merging import merge
 from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
 from wfd.adapters.partial import complete
+from wfd.adapters.salvage import kept, salvage
+from wfd.adapters.trash import Trash
+from wfd.adapters.unheld import tell
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
 from wfd.domain.ids import JobId, NamespaceId, RunId
+from wfd.domain.kept import Kept
 from wfd.domain.namespace import Namespace
 from wfd.ports import Conflicting, Diff, OnDisk, Snapshot, Workspace
 from wfd.rules.snapshot import WorkspaceRules
@@ -47,6 +52,7 @@ class GitWorkspaces:
         self._state_dir = state_dir
         self._rules_of = rules_of
         self._prefix = prefix
+        self._trash = Trash(state_dir / "trash")
         self._identity = identity
         self._opening: dict[NamespaceId, anyio.Lock] = {}
         self._known: dict[NamespaceId, Known] = {}
@@ -90,6 +96,7 @@ class GitWorkspaces:
                 here.need()
                 message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
                 commit = await here.commit(message, run_id)
+                await tell(here, run_id, commit)
                 here.own.keep(ref, commit)
             if here.is_there:
                 await here.settle(commit)
@@ -175,11 +182,20 @@ class GitWorkspaces:
         here.ignore(names)
         return names
 
-    async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
+    async def mark_set_up(self, namespace: Namespace, assignment: Assignment) -> None:
+        here = await self._workspace(namespace, assignment)
+        here.mark_set_up()
+
+    async def remove(self, namespace: Namespace, assignment: Assignment) -> Kept:
         async with self._opened(namespace, assignment) as here:
-            if here.is_there:
-                await here.refuse_to_lose()
+            await salvage(here, self._trash)
             await here.remove()
+            return await kept(here, self._trash)
+
+    async def sweep_trash(self, max_age_ms: int, max_bytes: int) -> list[Kept]:
+        sweep = partial(self._trash.sweep, max_age_ms / 1000, max_bytes)
+        gone = await anyio.to_thread.run_sync(sweep)
+        return [Kept(one.folder.name, (), str(one.folder), one.files, one.bytes) for one in gone]
 
     async def on_disk(self) -> list[OnDisk]:
         return await anyio.to_thread.run_sync(workspaces_on_disk, self._state_dir)

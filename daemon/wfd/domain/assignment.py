@@ -53,6 +53,7 @@ class Assignment:
         None  # where its branch is to begin; None: at HEAD when its first job starts
     )
     from_branch: str | None = None  # the branch that its author stood on
+    kept: str = "[]"  # JSON: what was kept of its workspaces when they were removed
     lane: str = "main"  # whose branch, base and head these are, as domain/lane.py has it
 
     @property

@@ -1,7 +1,8 @@
 """One assignment: its north star, its state, and its chain in order."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from wfd.commands.inspect import Chain, JobStep
 from wfd.domain.assignment import Assignment
@@ -17,6 +18,7 @@ from wfd.edge.step_lines import evidence_lines, maker_of, run_lines
 from wfd.edge.table import Cell, cell, state_cell
 from wfd.edge.words import ago, count, duration, iso, one_line, plural, spend
 from wfd.rules.share import pm_share
+from wfd.rules.size import size
 from wfd.rules.ways import ways
 
 
@@ -93,6 +95,8 @@ def _facts(assignment: Assignment) -> Iterator[PageLine]:
         yield fact("reason", one_line(assignment.reason))
     if assignment.base_commit is not None:
         yield fact("branch", assignment.branch, f"from {assignment.base_commit[:12]}")
+    for kept in json.loads(assignment.kept):
+        yield from _kept(kept)
     jobs = f"{plural(assignment.jobs, 'job')} besides the PM's"
     yield fact("used", f"{jobs}, {duration(assignment.wall_ms)} of runs")
     yield fact("cost", spend(assignment.cost_usd, assignment.unmeasured))
@@ -100,6 +104,15 @@ def _facts(assignment: Assignment) -> Iterator[PageLine]:
     share = pm_share(assignment)
     if share is not None:
         yield fact("pm_share", str(share))
+
+
+def _kept(kept: Mapping[str, Any]) -> Iterator[PageLine]:
+    """What of a removed workspace no branch holds, and where it is."""
+    for ref in kept["refs"]:
+        yield fact("kept", one_line(ref), "a ref in your repository")
+    if kept["trash"] is not None:
+        held = f"{plural(kept['files'], 'file')}, {size(kept['bytes'])}, for a while"
+        yield fact("kept", one_line(kept["trash"]), held)
 
 
 def _job_lines(step: JobStep, now: int) -> Iterator[PageLine]:

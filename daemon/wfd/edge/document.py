@@ -12,7 +12,7 @@ from wfd.edge.words import iso
 _TIMES = frozenset({"at", "run_after", "lease_until", "deadline"})
 # columns that hold JSON already
 _JSON_TEXT = frozenset(
-    {"inputs", "structured", "data", "options", "allowance", "needs", "route", "locks"}
+    {"inputs", "structured", "data", "options", "allowance", "needs", "route", "locks", "kept"}
 )
 # Legal within a JSON string, and yet a terminal would act on them.
 _CONTROL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

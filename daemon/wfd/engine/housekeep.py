@@ -4,6 +4,9 @@ The workspace of what has ended is removed; every snapshot stays, and so does th
 that of a lane that was merged.
 """
 
+import json
+from dataclasses import asdict
+
 import anyio
 
 from wfd.commands.deadline import expire_due
@@ -12,14 +15,18 @@ from wfd.commands.scope import namespace_of
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, StoreFailed, WfdError
 from wfd.domain.ids import AssignmentId
+from wfd.domain.kept import Kept
 from wfd.domain.lane import Lane, LaneState
 from wfd.domain.question import Question
 from wfd.domain.run import Run
 from wfd.engine.leftovers import Leftovers
 from wfd.engine.parts import Parts
 from wfd.engine.room import may_heal
+from wfd.ports import Tx
 
 EVERY_S = 5.0
+_TRASH_EVERY_S = 600.0
+_DAY_MS = 86_400_000
 _TURN_S = 600.0  # a turn that takes longer hangs, or removes very much
 MUCH_LOG = 64 * 1024**2  # bytes; it is at most a quarter of that if nobody stands in the way
 
@@ -29,6 +36,7 @@ async def housekeep(parts: Parts) -> None:
     lanes_refused: set[str] = set()
     was_told = False
     leftovers = Leftovers()
+    next_sweep = 0.0
     while True:
         parts.pulse.beat("housekeep", _TURN_S)
         try:
@@ -42,6 +50,7 @@ async def housekeep(parts: Parts) -> None:
             for assignment in [*closed, *leftovers.assignments]:
                 if not _is_live(parts, assignment.id) and assignment.id not in refused:
                     await _remove(parts, assignment, refused)
+            next_sweep = await _sweep_trash(parts, next_sweep)
         except StoreFailed:  # which it has logged itself
             pass
         except Broken as error:
@@ -90,7 +99,7 @@ async def _remove_lane(parts: Parts, lane: Lane, refused: set[str]) -> None:
         return
     namespace = await parts.store.write(lambda tx: namespace_of(tx, whole.namespace_id))
     try:
-        await parts.workspaces.remove(namespace, seen)
+        kept = await parts.workspaces.remove(namespace, seen)
         if lane.state is LaneState.MERGED:
             await parts.workspaces.retire(namespace, seen)
     except (WfdError, OSError) as error:
@@ -98,8 +107,7 @@ async def _remove_lane(parts: Parts, lane: Lane, refused: set[str]) -> None:
         reason = str(error)
         parts.log.warning("workspace.kept", assignment_id=whole.id, lane=lane.name, reason=reason)
         return
-    await parts.store.write(lambda tx: set_up(tx, seen, is_set_up=False))
-    parts.log.info("workspace.removed", assignment_id=whole.id, lane=lane.name)
+    await _record(parts, seen, kept)
 
 
 async def _is_in_hand(parts: Parts, assignment_id: AssignmentId) -> bool:
@@ -131,14 +139,38 @@ async def _remove(parts: Parts, assignment: Assignment, refused: set[AssignmentI
 async def _remove_now(parts: Parts, assignment: Assignment, refused: set[AssignmentId]) -> None:
     namespace = await parts.store.write(lambda tx: namespace_of(tx, assignment.namespace_id))
     try:
-        await parts.workspaces.remove(namespace, assignment)
+        kept = await parts.workspaces.remove(namespace, assignment)
     except StoreFailed:
         raise
     except (WfdError, OSError) as error:
         if may_heal(error):
             return
-        refused.add(assignment.id)  # it holds what is nowhere else: said once, and left alone
+        refused.add(assignment.id)  # said once, and left alone until the next start
         parts.log.warning("workspace.kept", assignment_id=assignment.id, reason=str(error))
         return
-    await parts.store.write(lambda tx: tx.run("set_up", id=assignment.id, is_set_up=False))
-    parts.log.info("workspace.removed", assignment_id=assignment.id)
+    await _record(parts, assignment, kept)
+
+
+async def _record(parts: Parts, seen: Assignment, kept: Kept) -> None:
+    """Say that the workspace is gone, and where to find what only it had."""
+
+    def record(tx: Tx) -> None:
+        set_up(tx, seen, is_set_up=False)
+        if kept.is_any:
+            tx.run("add_kept", id=seen.id, kept=json.dumps(asdict(kept)))
+
+    await parts.store.write(record)
+    tell = parts.log.warning if kept.is_any else parts.log.info
+    tell("workspace.removed", assignment_id=seen.id, lane=seen.lane, refs=kept.refs,
+         trash=kept.trash, files=kept.files, bytes=kept.bytes)  # fmt: skip
+
+
+async def _sweep_trash(parts: Parts, next_at: float) -> float:
+    """Empty the trash of what its time or its room is over for; when to look again."""
+    if anyio.current_time() < next_at:
+        return next_at
+    retention = parts.settings.config.retention
+    for gone in await parts.workspaces.sweep_trash(retention.trash_days * _DAY_MS,
+                                                   retention.trash_bytes):  # fmt: skip
+        parts.log.info("trash.removed", folder=gone.trash, files=gone.files, bytes=gone.bytes)
+    return anyio.current_time() + _TRASH_EVERY_S

@@ -149,6 +149,7 @@ async def _set_up(
     )
     if baseline:
         await parts.workspaces.restore(lease.namespace, assignment, workspace.head_commit)
+    await parts.workspaces.mark_set_up(lease.namespace, assignment)
     whole = await parts.store.write(lambda tx: get_assignment(tx, assignment.id))
     at_head = {"tree": workspace.head_tree, "commit_id": workspace.head_commit}
     kind = (

@@ -17,6 +17,8 @@ MANY = "many new files"
 GROWN = "large files in the commit"
 MANY_TAKEN = "many files in the commit"
 NOT_CONVERTED = "files that git cannot convert"
+IGNORED = "ignored files"
+COMMITS = "stashes and other commits"
 LEFT_OUT = frozenset((NESTED, LARGE, MANY))
 
 _ABOUT = {
@@ -27,6 +29,9 @@ _ABOUT = {
     " 'git add -f' and 'git commit' there take them in",
     GROWN: "in the commit, since git tracks them",
     MANY_TAKEN: "new and in the commit, beside files that were there before",
+    IGNORED: "here since the set-up, in no commit, and yet the checks see them;"
+    " they go to the trash when the workspace is removed",
+    COMMITS: "not in the branch; kept below refs/wfd when the workspace is removed",
     NOT_CONVERTED: "in the commit just as they are: their text is not what .gitattributes says",
 }
 
@@ -61,11 +66,13 @@ class Thing:
     kind: str
     path: str  # a folder's ends with a slash
     size: int = 0  # bytes
-    files: int = 1
+    files: int = 1  # 0 for what is no file
 
     def __str__(self) -> str:
         name = self.path.encode("utf-8", "backslashreplace").decode()
         name = "".join(c if c.isprintable() else "?" for c in name)
+        if not self.files:
+            return name
         many = f"{self.files:,} files, " if self.path.endswith("/") else ""
         return f"{name} ({many}{size(self.size)})"
 

@@ -10,6 +10,7 @@ from tests.rules.rows import an_assignment
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.assignment import Assignment
 from wfd.domain.ids import JobId, NamespaceId, RunId
+from wfd.domain.kept import Kept
 from wfd.domain.namespace import Namespace
 from wfd.ports import Snapshot, Workspace
 
@@ -78,8 +79,11 @@ class Ground:
     async def restore(self, commit: str) -> None:
         await self.workspaces.restore(self.namespace, self.assignment, commit)
 
-    async def remove(self) -> None:
-        await self.workspaces.remove(self.namespace, self.assignment)
+    async def remove(self) -> Kept:
+        return await self.workspaces.remove(self.namespace, self.assignment)
+
+    async def mark_set_up(self) -> None:
+        await self.workspaces.mark_set_up(self.namespace, self.assignment)
 
     def git(self, *args: str) -> str:
         return git(self.checkout, *args)

@@ -56,7 +56,8 @@ async def test_a_nested_repository_stays_where_it_is_and_is_told(
     added = set(ground.files(taken.commit)) - set(ground.files(taken.parent_commit))
     assert added == {"new.py"}
     assert told(taken)["nested repositories"].startswith(".agents/copy?1/ (")
-    assert (again.tree, again.left_out) == (taken.tree, ())
+    assert again.tree == taken.tree
+    assert set(told(again)) <= {"ignored files", "stashes and other commits"}
     assert (inside / "README").exists()
     assert ground.agent("status", "--porcelain") == ""
 
@@ -196,13 +197,15 @@ async def test_a_snapshot_that_was_cut_short_tells_the_same_again(
     assert second == first
 
 
-async def test_a_workspace_with_what_was_never_told_is_not_removed(ground: "Ground") -> None:
-    with_rules(ground, max_file_bytes=1000)
+async def test_what_was_never_told_goes_to_the_trash_with_its_workspace(ground: "Ground") -> None:
+    with_rules(ground, max_file_bytes=1000, beyond=Beyond.ASK)
     await ground.prepare()
     (ground.workspace / "big").write_bytes(b"x" * 5000)
 
-    with pytest.raises(Broken, match="changes that are nowhere else"):
-        await ground.remove()
+    kept = await ground.remove()
+
+    assert kept.trash is not None
+    assert (Path(kept.trash) / "big").read_bytes() == b"x" * 5000
 
 
 async def test_files_that_are_as_they_were_checked_out_are_unchanged(ground: "Ground") -> None:
@@ -342,7 +345,8 @@ async def test_a_file_that_git_cannot_convert_is_kept_as_it_is_and_told(ground: 
         "select 22;", "select 3;", "select 4;")  # fmt: skip
     assert files["new.py"] == "new"
     assert "a.sql (11 bytes)" in told(taken)["files that git cannot convert"]
-    assert (again.tree, again.left_out) == (taken.tree, ())
+    assert again.tree == taken.tree
+    assert set(told(again)) <= {"ignored files", "stashes and other commits"}
     assert (ground.workspace / "a.sql").read_bytes() == "select 1;\n".encode("utf-16")
 
 

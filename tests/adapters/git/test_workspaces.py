@@ -306,29 +306,6 @@ async def test_restoring_puts_files_back_and_leaves_ignored_ones(ground: "Ground
     assert ground.agent("status", "--porcelain") == ""
 
 
-async def test_removing_refuses_while_the_workspace_holds_what_no_ref_holds(
-    ground: "Ground",
-) -> None:
-    await ground.prepare()
-    (ground.workspace / "new.py").write_text("one\n")
-
-    with pytest.raises(Broken, match="changes that are nowhere else"):
-        await ground.remove()
-
-    assert (ground.workspace / "new.py").exists()
-
-
-async def test_removing_refuses_commits_that_no_ref_holds(ground: "Ground") -> None:
-    await ground.prepare()
-    (ground.workspace / "new.py").write_text("one\n")
-    ground.agent("add", "-A")
-    ground.agent("commit", "--quiet", "-m", "Mine")
-    ground.agent("revert", "--no-edit", "HEAD")
-
-    with pytest.raises(Broken, match="commits that are nowhere else"):
-        await ground.remove()
-
-
 async def test_a_workspace_whose_work_is_kept_goes_read_only_folders_and_all(
     ground: "Ground",
 ) -> None:

@@ -66,6 +66,9 @@ update assignment
 -- set_up
 update assignment set is_set_up = :is_set_up where id = :id;
 
+-- add_kept
+update assignment set kept = json_insert(kept, '$[#]', json(:kept)) where id = :id;
+
 -- set_head
 -- Where a run has moved the branch. No row back means that its lease is lost.
 update assignment set head_commit = :commit, head_tree = :tree

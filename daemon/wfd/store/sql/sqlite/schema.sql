@@ -34,7 +34,8 @@ create table assignment (
     allowance text not null default '{}',
     resumes_at integer check (resumes_at is null or state = 'paused'),
     from_commit text,
-    from_branch text
+    from_branch text,
+    kept text not null default '[]'
 ) strict;
 
 create index assignment_by_namespace on assignment (namespace_id, id);

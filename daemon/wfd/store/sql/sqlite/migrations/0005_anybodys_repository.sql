@@ -3,6 +3,8 @@
 
 alter table assignment add column from_commit text;
 alter table assignment add column from_branch text;
+-- What was kept of its workspaces when they were removed: a JSON list.
+alter table assignment add column kept text not null default '[]';
 
 alter table job add column finishes integer references run (id);
 create index job_by_finishes on job (finishes) where finishes is not null;

@@ -1,0 +1,89 @@
+"""Files that git ignores in a workspace, and that came after its set-up.
+
+Set-up leaves a file beside the workspace. Whatever has been written since has a later change time
+(ctime), which only the file system sets, by the same clock. Caches are no work: `__pycache__`, and
+what marks itself by a CACHEDIR.TAG (https://bford.info/cachedir/).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_CACHE = "__pycache__"
+_CACHE_TAG = "CACHEDIR.TAG"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, or a whole repository, that nobody but this workspace has."""
+
+    path: str  # from the workspace; a repository's ends with a slash
+    size: int  # bytes
+    files: int = 1
+
+
+def mark(stamp: Path) -> None:
+    """From now on, what comes is not of set-up."""
+    stamp.write_bytes(b"")
+
+
+def since(root: Path, ignored: Iterable[str], stamp: Path) -> list[Place]:
+    """What of the ignored files and folders of `root` came after the stamp, or all without one."""
+    try:
+        after_ns = stamp.stat().st_ctime_ns
+    except FileNotFoundError:
+        after_ns = -1
+    found: list[Place] = []
+    folders: list[str] = []
+    for name in ignored:
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            found += _file(root, name, after_ns)
+    while folders:
+        found += _in_folder(root, folders.pop(), after_ns, folders)
+    return found
+
+
+def _in_folder(root: Path, folder: str, after_ns: int, deeper: list[str]) -> Iterator[Place]:
+    """What came in one folder; those in it are added to `deeper`."""
+    try:
+        with os.scandir(root / folder) as scan:
+            entries = {entry.name: entry for entry in scan}
+    except OSError:  # it has gone, or cannot be read: then whoever removes it says so
+        return
+    if _CACHE_TAG in entries or Path(folder).name == _CACHE:
+        return
+    if ".git" in entries:
+        yield from _repository(root, folder, after_ns)
+        return
+    for name, entry in entries.items():
+        if entry.is_dir(follow_symlinks=False):
+            deeper.append(f"{folder}{name}/")
+        else:
+            yield from _file(root, f"{folder}{name}", after_ns)
+
+
+def _file(root: Path, name: str, after_ns: int) -> Iterator[Place]:
+    try:
+        found = (root / name).lstat()
+    except OSError:
+        return
+    if found.st_ctime_ns > after_ns:
+        yield Place(name, found.st_size)
+
+
+def _repository(root: Path, folder: str, after_ns: int) -> Iterator[Place]:
+    """A repository is kept whole or not at all."""
+    size, files, is_new = 0, 0, False
+    for path, _, names in os.walk(root / folder):
+        for name in names:
+            try:
+                found = Path(path, name).lstat()
+            except OSError:
+                continue
+            size, files = size + found.st_size, files + 1
+            is_new = is_new or found.st_ctime_ns > after_ns
+    if is_new:
+        yield Place(folder, size, files)

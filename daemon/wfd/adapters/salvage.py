@@ -1,0 +1,114 @@
+"""Before a workspace goes, all that exists nowhere else is kept, and nothing is removed before.
+
+Commits that only its clone names (stashes, other branches, what HEAD has left behind) and changes
+that no snapshot holds are kept by refs, `refs/wfd/A7/kept/…`; files that git ignores and that came
+after set-up go to the trash. What cannot be told apart, since an agent has spoiled it, goes to the
+trash whole. Each step finds what an earlier try has done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import anyio.to_thread
+
+from wfd.adapters import plain_files, trash
+from wfd.adapters.taking import write_tree
+from wfd.adapters.tips import Tip, tips
+from wfd.adapters.trash import Trash
+from wfd.adapters.unheld import unheld
+from wfd.adapters.workspace import GitWorkspace
+from wfd.domain.errors import Broken
+from wfd.domain.kept import Kept
+from wfd.rules.snapshot import Beyond
+
+MOST_REFS = 200
+_GIT = ".git"
+_ASIDE = "git"  # its name in the trash, where no git takes it for a repository
+
+
+async def salvage(here: GitWorkspace, bin: Trash) -> None:
+    """Keep what is nowhere else. Raises OSError when the disk does not let us."""
+    if not here.is_there:
+        return
+    await anyio.to_thread.run_sync(plain_files.open_folders, here.path)
+    try:
+        await _keep_changes(here)
+        names = [place.path for place in await here.ignored_since()]
+        is_kept = await _keep_commits(here)
+    except Broken:  # also a repository that is gone: then its workspace is all there is
+        await anyio.to_thread.run_sync(_move_whole, here.path, bin.folder_for(here.name))
+        return
+    if names or not is_kept:
+        folder = bin.folder_for(here.name)
+        await anyio.to_thread.run_sync(trash.move, here.path, names, folder)
+        if not is_kept and plain_files.is_there(here.clone.git_dir):
+            here.clone.git_dir.rename(folder / _ASIDE)
+
+
+async def kept(here: GitWorkspace, bin: Trash) -> Kept:
+    """What is kept of this workspace, and where."""
+    refs = await here.own.refs(here.ref("kept"))
+    folders = await anyio.to_thread.run_sync(bin.of, here.name)
+    filled = [one for one in folders if one.files]
+    return Kept(
+        place=here.name,
+        refs=tuple(refs),
+        trash=str(filled[-1].folder) if filled else None,
+        files=sum(one.files for one in filled),
+        bytes=sum(one.bytes for one in filled),
+    )
+
+
+async def _keep_changes(here: GitWorkspace) -> None:
+    """What differs from each snapshot: set-up may have left it, or a run that was cut off."""
+    rules = replace(here.rules, beyond=Beyond.LEAVE_OUT)
+    taken = await write_tree(here.tree, here.known_head, rules)
+    here.ignore(taken.left)  # so that it goes to the trash
+    held = await here.own.refs(f"refs/{here.assignment.branch}", "%(tree)")
+    if taken.tree in {*held, await here.own.tree_of(here.known_head)}:
+        return
+    message = f"left in the workspace {here.name}"
+    commit = await here.own.commit(taken.tree, here.known_head, message=message)
+    await _keep(here, {here.ref("kept/worktree"): commit})
+
+
+async def _keep_commits(here: GitWorkspace) -> bool:
+    """Keep what its clone alone has; whether that is all that it has."""
+    seen = await anyio.to_thread.run_sync(tips, here.clone.git_dir, here.assignment.branch)
+    new = await unheld(here, seen.found)
+    if not new:
+        return seen.is_whole
+    if not here.clone.lends_only_its_own():
+        return False
+    commits = [tip.commit for tip in new]
+    if not await here.own.take_commits(commits, here.known_head, here.clone.objects):
+        return False
+    heads = set(await here.own.heads_of(commits))
+    found = [tip for tip in new if tip.commit in heads or not tip.is_past]
+    await _keep(here, _named(here, found[:MOST_REFS]))
+    return seen.is_whole and len(found) <= MOST_REFS
+
+
+def _named(here: GitWorkspace, found: Sequence[Tip]) -> dict[str, str]:
+    """A ref for each; two that would have the same name get a number."""
+    refs: dict[str, str] = {}
+    for tip in found:
+        name, number = tip.name, 2
+        while here.ref(f"kept/{name}") in refs:
+            name, number = f"{tip.name}-{number}", number + 1
+        refs[here.ref(f"kept/{name}")] = tip.commit
+    return refs
+
+
+async def _keep(here: GitWorkspace, refs: dict[str, str]) -> None:
+    for ref, commit in refs.items():
+        here.own.keep(ref, commit)
+    await here.users.take(here.own.git_dir, *refs)
+
+
+def _move_whole(workspace: Path, folder: Path) -> None:
+    """Its files below a folder, its `.git` beside them."""
+    if plain_files.is_there(workspace / _GIT):
+        (workspace / _GIT).rename(folder / _ASIDE)
+    workspace.rename(folder / "workspace")

@@ -7,14 +7,14 @@ lane J12 has `A7-J12` and the like.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from wfd.adapters import copies, plain_files
+from wfd.adapters import copies, plain_files, whole
 from wfd.adapters.delivery import deliver
-from wfd.adapters.diff import changed, write_diff
 from wfd.adapters.filters import Filters, filters
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
@@ -67,7 +67,8 @@ class GitWorkspaces:
             await _need(here, head)
             is_new = not here.is_there
             if is_new:
-                await here.make(head)
+                begun = replace(here.assignment, base_commit=base)
+                await whole.make(replace(here, assignment=begun), head)
             elif not plain_files.is_folder(here.clone.git_dir):
                 await here.settle(head)
             return Workspace(
@@ -89,10 +90,10 @@ class GitWorkspaces:
             if commit is None:
                 here.need()
                 message = f"{_subject(title, run_id)}\n\nWfd-Job: J{job_id}\nWfd-Run: R{run_id}"
-                commit = await here.commit(message, run_id)
+                commit = await whole.commit(here, message, run_id)
                 here.own.keep(ref, commit)
             if here.is_there:
-                await here.settle(commit)
+                await whole.settle(here, commit)
             return Snapshot(
                 commit=commit,
                 tree=await here.own.tree_of(commit),
@@ -104,8 +105,7 @@ class GitWorkspaces:
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
         async with self._opened(namespace, assignment) as here:
             here.need()
-            await here.tree.restore(commit)
-            await here.settle(commit)
+            await whole.restore(here, commit)
 
     async def deliver(
         self,
@@ -121,7 +121,7 @@ class GitWorkspaces:
         refs/wfd/A7/R101 and refs/wfd/A7/head have the commit then.
         """
         async with self._opened(namespace, assignment) as here:
-            await deliver(here, here.ref(f"R{run_id}"), commit, moves_branch=moves_branch)
+            await deliver(here, f"R{run_id}", commit, moves_branch=moves_branch)
 
     async def merge(
         self,
@@ -136,11 +136,11 @@ class GitWorkspaces:
 
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
-        return await write_diff(own.git, old, new, patch)
+        return await whole.diff_with_submodules(own, old, new, patch)
 
     async def changed(self, namespace: Namespace, old: str, new: str) -> list[str]:
         own = await self._own(namespace)
-        return await changed(own.git, old, new)
+        return await whole.changed_with_submodules(own, old, new)
 
     async def text_at(
         self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int
@@ -171,15 +171,13 @@ class GitWorkspaces:
         """Ignore from now on what is new beside `commit`, such as what set-up has installed."""
         here = await self._workspace(namespace, assignment)
         here.need()
-        names = await here.tree.new_places(commit)
-        here.ignore(names)
-        return names
+        return await whole.ignore_new(here, commit)
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> None:
         async with self._opened(namespace, assignment) as here:
             if here.is_there:
-                await here.refuse_to_lose()
-            await here.remove()
+                await whole.refuse_to_lose(here)
+            await whole.remove(here)
 
     async def on_disk(self) -> list[OnDisk]:
         return await anyio.to_thread.run_sync(workspaces_on_disk, self._state_dir)

@@ -15,7 +15,7 @@ import anyio.to_thread
 from wfd.adapters import plain_files, trash
 from wfd.adapters.taking import write_tree
 from wfd.adapters.tips import Tip, tips
-from wfd.adapters.trash import Trash
+from wfd.adapters.trash import Removal, Trash
 from wfd.adapters.unheld import unheld
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
@@ -23,27 +23,32 @@ from wfd.domain.kept import Kept
 from wfd.rules.snapshot import Beyond
 
 MOST_REFS = 200
-_GIT = ".git"
 _ASIDE = "git"  # its name in the trash, where no git takes it for a repository
 
 
-async def salvage(here: GitWorkspace, bin: Trash) -> None:
-    """Keep what is nowhere else. Raises OSError when the disk does not let us."""
+async def salvage(here: GitWorkspace, removal: Removal, under: str = "") -> bool:
+    """Keep what is nowhere else; False when it had to go to the trash whole, or is not there.
+
+    It lies `under` that folder of the whole workspace. Raises OSError when the disk does not let
+    us.
+    """
     if not here.is_there:
-        return
+        return False
     await anyio.to_thread.run_sync(plain_files.open_folders, here.path)
     try:
         await _keep_changes(here)
         names = [place.path for place in await here.ignored_since()]
         is_kept = await _keep_commits(here)
     except Broken:  # also a repository that is gone: then its workspace is all there is
-        await anyio.to_thread.run_sync(_move_whole, here.path, bin.folder_for(here.name))
-        return
+        git_dir = here.clone.git_dir
+        await anyio.to_thread.run_sync(move_whole, here.path, git_dir, removal.folder(under))
+        return False
     if names or not is_kept:
-        folder = bin.folder_for(here.name)
+        folder = removal.folder(under)
         await anyio.to_thread.run_sync(trash.move, here.path, names, folder)
         if not is_kept and plain_files.is_there(here.clone.git_dir):
             here.clone.git_dir.rename(folder / _ASIDE)
+    return True
 
 
 async def kept(here: GitWorkspace, bin: Trash) -> Kept:
@@ -63,7 +68,8 @@ async def kept(here: GitWorkspace, bin: Trash) -> Kept:
 async def _keep_changes(here: GitWorkspace) -> None:
     """What differs from each snapshot: set-up may have left it, or a run that was cut off."""
     rules = replace(here.rules, beyond=Beyond.LEAVE_OUT)
-    taken = await write_tree(here.tree, here.known_head, rules)
+    links = await here.own.links(here.known_head)  # each keeps what is in it itself
+    taken = await write_tree(here.tree, here.known_head, rules, links)
     here.ignore(taken.left)  # so that it goes to the trash
     held = await here.own.refs(f"refs/{here.assignment.branch}", "%(tree)")
     if taken.tree in {*held, await here.own.tree_of(here.known_head)}:
@@ -107,8 +113,8 @@ async def _keep(here: GitWorkspace, refs: dict[str, str]) -> None:
     await here.users.take(here.own.git_dir, *refs)
 
 
-def _move_whole(workspace: Path, folder: Path) -> None:
+def move_whole(workspace: Path, git_dir: Path | None, folder: Path) -> None:
     """Its files below a folder, its `.git` beside them."""
-    if plain_files.is_there(workspace / _GIT):
-        (workspace / _GIT).rename(folder / _ASIDE)
+    if git_dir is not None and plain_files.is_there(git_dir):
+        git_dir.rename(folder / _ASIDE)
     workspace.rename(folder / "workspace")

@@ -23,6 +23,7 @@ from wfd.rules.clip import named
 from wfd.rules.snapshot import Beyond, SnapshotRules, Thing
 
 FEW = 8  # files
+_GITLINK = b"160000"  # the mode of a submodule
 _MOST_LOOKED_AT = 20_000  # files of a nested repository, to tell how large it is
 _MOST_TOLD = 10  # paths in an error
 
@@ -46,22 +47,43 @@ class _Content:
     entries: list[tuple[bytes, str, bytes]] = field(default_factory=list)  # mode, object, path
 
 
-async def write_tree(here: WorkTree, top: str, rules: SnapshotRules) -> Taken:
+async def write_tree(
+    here: WorkTree, top: str, rules: SnapshotRules, links: Mapping[bytes, str] | None = None
+) -> Taken:
     """The tree of all that is here, files that the commit `top` or nobody ignores.
 
-    A submodule of `top` stays a link. Raises Broken, naming it, for what cannot be read, what
-    would go past a filter, and, where the rules say so, for what nobody asked for.
+    A submodule of `top` stays a link, to the commit that `links` has for its path. Raises Broken,
+    naming it, for what cannot be read, what would go past a filter, and, where the rules say so,
+    for what nobody asked for.
     """
     await here.stage(top)
     changes, new = await here.differences()
-    if not changes and not new:
+    moved = await _moved(here, top, links or {})
+    changes = [one for one in changes if not _is_linked(here.path, one, links or {})]
+    if not changes and not new and not moved:
         return Taken(await here.own.tree_of(top))
     content = _sorted(here.path, changes, new)
+    content.entries += [(_GITLINK, commit, path) for path, commit in moved.items()]
     await _leave_out(here, top, rules, content)
     attributes = await _convert(here, content)
     here.unstage()
     await _put_in(here, content, attributes, top)
     return Taken(await here.git.line("write-tree"), tuple(content.things), tuple(content.left))
+
+
+async def _moved(here: WorkTree, top: str, links: Mapping[bytes, str]) -> Mapping[bytes, str]:
+    """The submodules that are at another commit than `top` says."""
+    if not links:
+        return {}
+    before = await here.own.links(top)
+    return {path: commit for path, commit in links.items() if before.get(path) != commit}
+
+
+def _is_linked(root: Path, change: Change, links: Mapping[bytes, str]) -> bool:
+    """A submodule whose commit has been taken care of."""
+    return (
+        change.was_gitlink and change.path in links and is_folder(root / os.fsdecode(change.path))
+    )
 
 
 def _sorted(root: Path, changes: Iterable[Change], new: Iterable[bytes]) -> _Content:
@@ -85,7 +107,7 @@ async def _leave_out(here: WorkTree, top: str, rules: SnapshotRules, content: _C
     files = [path for path in content.new if not _is_in(path, nested)]
     sizes = await anyio.to_thread.run_sync(_sizes, here.path, files)
     content.things += await _grown(here, rules, content.changed)
-    beyond = [_nested_thing(here.path, folder) for folder in sorted(nested)]
+    beyond = [folder_as(snapshot.NESTED, here.path, folder) for folder in sorted(nested)]
     large = snapshot.too_large(rules, sizes)
     small_blobs = await _through_filters(here, [os.fsencode(one.path) for one in large])
     beyond += [one for one in large if os.fsencode(one.path) not in small_blobs]
@@ -184,7 +206,8 @@ async def _files_in(here: WorkTree, new: Iterable[bytes]) -> list[bytes]:
     return files
 
 
-def _nested_thing(root: Path, folder: bytes) -> Thing:
+def folder_as(kind: str, root: Path, folder: bytes) -> Thing:
+    """A folder that is told of, with as much as is in it; its name ends with a slash."""
     path = os.fsdecode(folder)
     total = files = 0
     for at, _, names in os.walk(root / path):
@@ -193,7 +216,7 @@ def _nested_thing(root: Path, folder: bytes) -> Thing:
             total += _size_of(Path(at, name))
         if files > _MOST_LOOKED_AT:
             break
-    return Thing(snapshot.NESTED, path, total, files)
+    return Thing(kind, path, total, files)
 
 
 def _sizes(root: Path, paths: Iterable[bytes]) -> dict[str, int]:

@@ -50,8 +50,11 @@ class UsersRepository:
         entries = (os.fsdecode(entry).partition("\n") for entry in said.names)
         return {key: value if is_said else "true" for key, is_said, value in entries}
 
-    async def excludes(self) -> bytes:
-        """The ignore rules that are the user's alone: info/exclude and core.excludesFile."""
+    async def excludes(self, *, everywhere: bool = False) -> bytes:
+        """The ignore rules that are the user's alone: info/exclude and core.excludesFile.
+
+        Those that hold in all repositories are in the latter.
+        """
         said = await self.git.ask("config", "--type=path", "--get", "core.excludesFile")
         named = os.fsdecode(said.out).strip()
         config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -59,7 +62,7 @@ class UsersRepository:
             Path(named) if named else config / "git" / "ignore",
             self.git_dir / "info" / "exclude",
         )
-        return b"\n".join(beginning(file) for file in files)
+        return b"\n".join(beginning(file) for file in (files[:1] if everywhere else files))
 
     async def tips(self) -> list[str]:
         """What all refs here name."""

@@ -1,10 +1,11 @@
 """The workspace of an assignment or of one lane: the clone, and what the daemon keeps beside it,
 out of its reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import anyio.to_thread
 
@@ -75,12 +76,12 @@ class GitWorkspace:
         folder = self.own.git_dir.parent
         return folder / f"{self.name}.{kind}"
 
-    async def make(self, head: str) -> None:
-        """Make it at `head`, beside its place, and move it there whole."""
+    async def make_beside(self, head: str) -> Self:
+        """Make it at `head`, beside its place: it is moved there when it is whole."""
         fresh = await self._fresh_clone(head)
         await fresh.tree.check_out(head)
         fresh.clone.settle(self.assignment.branch, head, self.beside("index").read_bytes())
-        fresh.path.rename(self.path)
+        return fresh
 
     async def settle(self, commit: str) -> None:
         """Let the next agent find its clone on the branch at `commit`, whatever the last did."""
@@ -89,19 +90,21 @@ class GitWorkspace:
         try:
             self.clone.settle(self.assignment.branch, commit, index)
         except OSError:
-            self.clone.set_aside(self.beside("broken-git"))
+            for _ in ("its git folder", "a file that names it"):
+                self.clone.set_aside(self.beside("broken-git"))
             fresh = await self._fresh_clone(commit)
             fresh.clone.git_dir.rename(self.clone.git_dir)
             fresh.path.rmdir()
             self.clone.settle(self.assignment.branch, commit, index)
 
-    async def commit(self, message: str, run_id: RunId) -> str:
-        """A commit of what belongs in one, over the agent's own commits if they stand.
+    async def commit(
+        self, message: str, run_id: RunId, top: str, links: Mapping[bytes, str]
+    ) -> str:
+        """A commit over `top` of what belongs in one, with its submodules at these commits.
 
         What is left out is ignored from now on, and `left_out` tells it.
         """
-        top = await self._agents_head()
-        taken = await write_tree(self.tree, top, self.rules)
+        taken = await write_tree(self.tree, top, self.rules, links)
         told_of.remember(self.beside("told"), run_id, taken.things)
         self.ignore(taken.left)
         is_new = taken.tree != await self.own.tree_of(top)
@@ -142,7 +145,7 @@ class GitWorkspace:
         for left in gone.parent.glob(f"{self.name}.*"):
             await anyio.to_thread.run_sync(plain_files.remove_tree, left)
 
-    async def _fresh_clone(self, head: str) -> "GitWorkspace":
+    async def _fresh_clone(self, head: str) -> Self:
         fresh = replace(self, path=self.beside("new"))
         await anyio.to_thread.run_sync(plain_files.remove_tree, fresh.path)
         self.own.keep(self.ref("head"), head)
@@ -153,14 +156,19 @@ class GitWorkspace:
             look.write(self.beside("look"), config)
         look.share_attributes(self.users.git_dir, self.own.git_dir)
         shown = self.tree.look.config | for_agents(config, self.filters.usable, self.users.git_dir)
-        await make_clone(self.users, fresh.path, self.own.identity, shown)
+        await self.make_clone(fresh.path, shown)
         look.share_attributes(self.users.git_dir, fresh.clone.git_dir)
         if not self.exclude.exists():
             self.exclude.write_bytes(await self.users.excludes())
         fresh.clone.exclude(self.exclude.read_bytes())
         return fresh
 
-    async def _agents_head(self) -> str:
+    async def make_clone(self, path: Path, config: Mapping[str, str]) -> None:
+        """The clone that an agent works in, without any file yet."""
+        await make_clone(self.users, path, self.own.identity, config)
+
+    async def agents_head(self) -> str:
+        """What the agent has its HEAD on, if that goes on from the branch; else the branch."""
         known, head = self.known_head, self.clone.head()
         if head is None or head == known or not self.clone.lends_only_its_own():
             return known

@@ -16,6 +16,7 @@ LARGE = "large files"
 MANY = "many new files"
 GROWN = "large files in the commit"
 MANY_TAKEN = "many files in the commit"
+APART = "submodules without a repository of yours"
 UNSEEN = "submodules that are not kept"
 NOT_CONVERTED = "files that git cannot convert"
 LEFT_OUT = frozenset((NESTED, LARGE, MANY))
@@ -28,6 +29,7 @@ _ABOUT = {
     " 'git add -f' and 'git commit' there take them in",
     GROWN: "in the commit, since git tracks them",
     MANY_TAKEN: "new and in the commit, beside files that were there before",
+    APART: "their commits are kept in the repository around them, as refs/wfd/…/submodules/…",
     UNSEEN: "changes in them are in no commit: the repository of each cannot be had; initialise it"
     " in your checkout, with 'git submodule update --init'",
     NOT_CONVERTED: "in the commit just as they are: their text is not what .gitattributes says",

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import anyio.to_thread
@@ -144,11 +145,11 @@ class WorkTree:
         """Links where a folder was with a submodule in it; git removes all others itself."""
         found = set()
         for change in submodules:
-            folder = change.path.rpartition(b"/")[0]
-            while folder:
+            *folders, _ = change.path.split(b"/")
+            for folder in accumulate(folders, lambda above, name: above + b"/" + name):
                 if (self.path / os.fsdecode(folder)).is_symlink():
                     found.add(folder)
-                folder = folder.rpartition(b"/")[0]
+                    break  # what is beneath is elsewhere
         return found
 
     def _remove(self, paths: Iterable[bytes]) -> None:

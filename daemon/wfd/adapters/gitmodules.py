@@ -84,7 +84,8 @@ async def _put_away(users: UsersRepository, name: str) -> UsersRepository | None
     """One that is initialised, and not checked out where the user stands now."""
     if f"submodule.{name}.url" not in await users.config():
         return None
-    git = in_checkout(users.checkout) if users.checkout.is_dir() else users.git
+    is_there = users.checkout.is_dir() and not users.is_put_away
+    git = in_checkout(users.checkout) if is_there else users.git
     said = await git.run("rev-parse", "--path-format=absolute", "--git-path", "modules")
     git_dir = Path(os.fsdecode(said.out).removesuffix("\n")) / name
     return UsersRepository(git_dir, git_dir) if (git_dir / "HEAD").is_file() else None

@@ -68,12 +68,18 @@ class Submodule(GitWorkspace):
             return False
         return await self.own.take_any(commit, since, self.clone.objects)
 
+    async def keep_base(self) -> None:
+        base = self.assignment.base_commit
+        if base is not None and await self.own.has(base):
+            self.own.keep(self.ref("base"), base)
+
     async def adopt(self) -> "Submodule | None":
         """Keep one that set-up or an agent has initialised; None if it cannot be had."""
         head = self.clone.head()
         if head is None or not await self.takes(head):
             return None
         await self.takes(self.known_head)
+        await self.keep_base()
         if not self.beside("look").exists():
             look.write(self.beside("look"), await self.users.config())
         if not self.exclude.exists():

@@ -27,7 +27,14 @@ class UsersRepository:
 
     @property
     def git(self) -> Git:
+        if self.is_put_away:
+            return of_user(self.git_dir).at(self.git_dir, GIT_WORK_TREE=str(self.git_dir))
         return of_user(self.git_dir)
+
+    @property
+    def is_put_away(self) -> bool:
+        """A submodule's, which is not checked out where it says that it is."""
+        return self.checkout == self.git_dir
 
     @property
     def objects(self) -> Path:
@@ -45,7 +52,8 @@ class UsersRepository:
 
     async def config(self) -> dict[str, str]:
         """The user's git configuration as it counts in the checkout; the last word of each key."""
-        git = in_checkout(self.checkout) if self.checkout.is_dir() else self.git
+        is_there = self.checkout.is_dir() and not self.is_put_away
+        git = in_checkout(self.checkout) if is_there else self.git
         said = await git.run("config", "--null", "--list", "--includes")
         entries = (os.fsdecode(entry).partition("\n") for entry in said.names)
         return {key: value if is_said else "true" for key, is_said, value in entries}

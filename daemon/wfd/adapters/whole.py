@@ -102,10 +102,11 @@ async def deliver_within(here: GitWorkspace, name: str, at: str, *, moves_branch
             raise _lost(here, path, link)
         await deliver_within(one, name, link, moves_branch=moves_branch)
         ours = [one.ref(name), *([one.ref("head")] if moves_branch else [])]
+        others = [ref for kind in ("base", "linked") for ref in await one.own.refs(one.ref(kind))]
         if any(refs.loose(one.users.git_dir, ref) != link for ref in ours):
             for ref in ours:
                 one.own.keep(ref, link)
-            await one.users.take(one.own.git_dir, *ours, *await one.own.refs(one.ref("linked")))
+            await one.users.take(one.own.git_dir, *ours, *others)
 
 
 async def remove(here: GitWorkspace) -> None:
@@ -140,6 +141,7 @@ async def _fill(here: GitWorkspace, at: str, paths: Iterable[bytes] | None = Non
     for path in links if paths is None else paths:
         one = await find(here, path, at)
         if one is not None and _is_folder(here, path) and await one.own.has(links[path]):
+            await one.keep_base()
             await complete(one.users, links[path])
             await make(one, links[path])
             filled.append(path)
@@ -166,7 +168,10 @@ async def _commit_within(here: GitWorkspace, one: Submodule, message: str, run_i
     one.own.keep(one.ref(f"R{run_id}"), made)
     name = os.fsdecode(one.at)
     things = told_of.recall(one.beside("told"), run_id)
-    _tell(here, run_id, (replace(thing, path=f"{name}/{thing.path}") for thing in things))
+    things = tuple(replace(thing, path=f"{name}/{thing.path}") for thing in things)
+    if one.apart and made != one.known_head:
+        things += (folder_as(snapshot.APART, here.path, one.at + b"/"),)
+    _tell(here, run_id, things)
     return made
 
 

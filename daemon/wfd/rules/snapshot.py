@@ -16,6 +16,7 @@ LARGE = "large files"
 MANY = "many new files"
 GROWN = "large files in the commit"
 MANY_TAKEN = "many files in the commit"
+APART = "submodules without a repository of yours"
 UNSEEN = "submodules that are not kept"
 NOT_CONVERTED = "files that git cannot convert"
 IGNORED = "ignored files"
@@ -33,6 +34,7 @@ _ABOUT = {
     IGNORED: "here since the set-up, in no commit, and yet the checks see them;"
     " they go to the trash when the workspace is removed",
     COMMITS: "not in the branch; kept below refs/wfd when the workspace is removed",
+    APART: "their commits are kept in the repository around them, as refs/wfd/…/submodules/…",
     UNSEEN: "changes in them are in no commit: the repository of each cannot be had; initialise it"
     " in your checkout, with 'git submodule update --init'",
     NOT_CONVERTED: "in the commit just as they are: their text is not what .gitattributes says",

@@ -1,10 +1,15 @@
 """Submodules: what an agent does in one is kept, and is where the user would look for it."""
 
+import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.adapters.git.test_merging import a_lane, merged
+
+from wfd.ports import Conflicting, Snapshot
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
@@ -144,3 +149,178 @@ async def test_the_diff_of_a_job_shows_what_changed_in_a_submodule(
     assert await shop.workspaces.changed(shop.namespace, made.base_commit, taken.commit) == [
         f"{LIB}/lib.txt"
     ]
+
+
+async def test_a_second_run_builds_on_the_first_and_a_restore_takes_the_submodule_back(
+    shop: "Ground",
+) -> None:
+    made = await shop.prepare()
+    file = shop.workspace / LIB / "lib.txt"
+    file.write_text("one\n")
+    first = await shop.snapshot()
+    await shop.advance(first)
+    file.write_text("two\n")
+    (shop.workspace / LIB / "new.txt").write_text("new\n")
+    second = await shop.snapshot()
+    await shop.advance(second)
+
+    assert git(module(shop), "rev-parse", "refs/wfd/A7/head^") == link(shop, first.commit)
+    await shop.restore(first.commit)
+    assert file.read_text() == "one\n"
+    assert not (file.parent / "new.txt").exists()
+    assert shop.agent("-C", LIB, "rev-parse", "HEAD") == link(shop, first.commit)
+    await shop.restore(made.base_commit)
+    assert file.read_text() == "lib1\n"
+    await shop.restore(second.commit)
+    assert (file.parent / "new.txt").exists()
+
+
+async def test_a_workspace_made_again_has_the_submodule_as_the_branch_has_it(
+    shop: "Ground",
+) -> None:
+    await shop.prepare()
+    (shop.workspace / LIB / "lib.txt").write_text("fixed\n")
+    await shop.advance(await shop.snapshot())
+    await shop.remove()
+    assert not list((shop.own.parent / "modules").glob("*/A7*"))
+
+    await shop.prepare()
+
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "fixed\n"
+    assert shop.agent("status", "--porcelain") == ""
+
+
+async def test_a_submodule_is_set_to_a_commit_that_the_user_has(shop: "Ground") -> None:
+    old = git(shop.root / "lib", "rev-parse", "HEAD")
+    (shop.root / "lib" / "lib.txt").write_text("lib2\n")
+    git(shop.root / "lib", "commit", "--quiet", "-a", "-m", "Newer")
+    git(shop.checkout / LIB, "pull", "--quiet")
+    shop.git("commit", "--quiet", "-a", "-m", "Newer library")
+    await shop.prepare()
+    shop.agent("-C", LIB, "checkout", "--quiet", old)
+
+    await shop.advance(await shop.snapshot())
+
+    assert link(shop, "wfd/A7") == old
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "lib1\n"
+
+
+async def test_a_job_that_may_not_write_leaves_the_submodule_as_it_was(shop: "Ground") -> None:
+    made = await shop.prepare()
+    (shop.workspace / LIB / "lib.txt").write_text("a note\n")
+
+    taken = await shop.snapshot()
+    await shop.restore(taken.parent_commit)
+
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "lib1\n"
+    assert git(module(shop), "rev-parse", "refs/wfd/A7/R101") == link(shop, taken.commit)
+    assert git(module(shop), "rev-parse", "refs/wfd/A7/head") == link(shop, made.base_commit)
+
+
+async def test_a_removed_submodule_is_removed_and_comes_back_with_its_files(
+    shop: "Ground",
+) -> None:
+    made = await shop.prepare()
+    shutil.rmtree(shop.workspace / LIB)
+    (shop.workspace / ".gitmodules").unlink()
+
+    taken = await shop.snapshot()
+    await shop.advance(taken)
+
+    assert shop.git("ls-tree", "-r", "--name-only", "wfd/A7", "libs") == ""
+    await shop.restore(made.base_commit)
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "lib1\n"
+
+
+async def test_a_submodule_in_a_submodule_is_kept_as_well(shop: "Ground") -> None:
+    inner = origin(shop, "inner")
+    add_submodule(shop.root / "lib", str(inner), "deep/inner")
+    git(shop.checkout / LIB, "pull", "--quiet")
+    shop.git("commit", "--quiet", "-a", "-m", "Deeper")
+    git(shop.checkout, "submodule", "--quiet", "update", "--init", "--recursive")
+    await shop.prepare()
+    deep = shop.workspace / LIB / "deep" / "inner"
+    assert (deep / "lib.txt").read_text() == "lib1\n"
+    (deep / "lib.txt").write_text("deep\n")
+
+    taken = await shop.snapshot()
+    await shop.advance(taken)
+
+    users = module(shop) / "modules" / "deep" / "inner"
+    at = git(module(shop), "rev-parse", f"{link(shop, 'wfd/A7')}:deep/inner")
+    assert git(users, "rev-parse", "refs/wfd/A7/head") == at
+    assert git(users, "show", f"{at}:lib.txt") == "deep"
+    diff = await shop.workspaces.diff(
+        shop.namespace, taken.parent_commit, taken.commit, shop.root / "patch"
+    )
+    assert f" {LIB}/deep/inner/lib.txt | 2 +-" in diff.stat
+    assert shop.agent("status", "--porcelain") == ""
+    await shop.restore(taken.parent_commit)
+    assert (deep / "lib.txt").read_text() == "lib1\n"
+    await shop.remove()
+
+
+async def test_a_linked_worktree_of_the_user_has_submodules_of_its_own(shop: "Ground") -> None:
+    linked = shop.root / "linked"
+    shop.git("worktree", "add", "--quiet", str(linked))
+    git(linked, "submodule", "--quiet", "update", "--init")
+    shop.namespace = replace(shop.namespace, checkout=str(linked))
+    await shop.prepare()
+    (shop.workspace / LIB / "lib.txt").write_text("fixed\n")
+
+    await shop.advance(await shop.snapshot())
+
+    at = link(shop, "wfd/A7")
+    assert git(linked / LIB, "rev-parse", "refs/wfd/A7/head") == at
+    assert git(linked / LIB, "show", f"{at}:lib.txt") == "fixed"
+
+
+async def test_a_submodule_that_the_user_has_not_checked_out_now_is_found(shop: "Ground") -> None:
+    shutil.rmtree(shop.checkout / "libs")
+
+    await shop.prepare()
+
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "lib1\n"
+
+
+async def test_a_lane_brings_its_submodule_along_and_two_that_changed_it_conflict(
+    shop: "Ground",
+) -> None:
+    await shop.prepare()
+    one = await a_lane(shop, "J1", {f"{LIB}/lib.txt": "one\n"})
+    two = await a_lane(shop, "J2", {f"{LIB}/lib.txt": "two\n"})
+
+    made = await merged(shop, one, 50)
+    assert isinstance(made, Snapshot)
+    shop.runs += 1
+    await shop.restore(made.commit)
+    await shop.advance(made)
+    assert (shop.workspace / LIB / "lib.txt").read_text() == "one\n"
+    assert git(module(shop), "show", f"{link(shop, 'wfd/A7')}:lib.txt") == "one"
+    assert git(module(shop), "rev-parse", "refs/wfd/A7/head") == link(shop, "wfd/A7")
+
+    assert await merged(shop, two, 51) == Conflicting((LIB,))
+
+
+async def test_what_set_up_made_in_a_submodule_is_ignored_from_then_on(shop: "Ground") -> None:
+    made = await shop.prepare()
+    (shop.workspace / LIB / "build").mkdir()
+    (shop.workspace / LIB / "build" / "lib.o").write_text("built\n")
+
+    names = await shop.workspaces.ignore_new(shop.namespace, shop.assignment, made.head_commit)
+    await shop.restore(made.head_commit)
+
+    assert names == [f"{LIB}/build/"]
+    assert (await shop.snapshot()).is_empty
+    assert (shop.workspace / LIB / "build" / "lib.o").exists()
+
+
+async def test_what_a_snapshot_leaves_out_in_a_submodule_is_told_by_its_whole_path(
+    shop: "Ground",
+) -> None:
+    await shop.prepare()
+    (shop.workspace / LIB / "core").write_bytes(b"x" * 11_000_000)
+
+    taken = await shop.snapshot()
+
+    assert [f"{LIB}/core (11 MB)" in one.text for one in taken.left_out] == [True]

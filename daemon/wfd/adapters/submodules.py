@@ -91,8 +91,10 @@ class Submodule(GitWorkspace):
 async def find(here: GitWorkspace, path: bytes, commit: str) -> Submodule | None:
     """The submodule at a path; None where neither the user nor the daemon has a repository."""
     base = here.assignment.base_commit or commit
-    named = (await gitmodules.named_in(here.own, base)).get(path)
-    theirs = await gitmodules.users_own(here.users, path, named)
+    theirs = None
+    if path in await here.own.links(base):  # an agent could name any folder of the user's
+        named = (await gitmodules.named_in(here.own, base)).get(path)
+        theirs = await gitmodules.users_own(here.users, path, named)
     if theirs is None and not _folder(here.own, path).is_dir():
         return None
     return await _opened(here, path, commit, theirs)

@@ -69,12 +69,24 @@ async def settle(here: GitWorkspace, at: str) -> None:
 
 async def restore(here: GitWorkspace, at: str) -> None:
     """Have the files of a commit, here and within, and nothing new that is not ignored."""
+    links = await here.own.links(at)
+    await anyio.to_thread.run_sync(_make_way, here.path, links)
     await here.tree.restore(at)
     await here.settle(at)
-    links = await here.own.links(at)
     async for one, link in populated(here, at):
         await restore(one, link)
     await _fill(here, at, [path for path in links if not is_populated(here, path)])
+
+
+def _make_way(workspace: Path, links: Iterable[bytes]) -> None:
+    """Remove what is no folder on the way to a submodule; git would not go past it."""
+    for path in links:
+        place = workspace
+        for part in Path(os.fsdecode(path)).parts:
+            place /= part
+            if not plain_files.is_folder(place):
+                place.unlink(missing_ok=True)
+                break
 
 
 async def ignore_new(here: GitWorkspace, at: str) -> list[str]:

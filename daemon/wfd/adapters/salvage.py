@@ -6,15 +6,16 @@ after set-up go to the trash. What cannot be told apart, since an agent has spoi
 trash whole. Each step finds what an earlier try has done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import anyio.to_thread
 
 from wfd.adapters import plain_files, trash
+from wfd.adapters.git import GitFailed
 from wfd.adapters.taking import write_tree
-from wfd.adapters.tips import Tip, tips
+from wfd.adapters.tips import tips
 from wfd.adapters.trash import Removal, Trash
 from wfd.adapters.unheld import unheld
 from wfd.adapters.workspace import GitWorkspace
@@ -39,7 +40,10 @@ async def salvage(here: GitWorkspace, removal: Removal, under: str = "") -> bool
         await _keep_changes(here)
         names = [place.path for place in await here.ignored_since()]
         is_kept = await _keep_commits(here)
-    except Broken:  # also a repository that is gone: then its workspace is all there is
+        await _deliver(here)
+    except Broken as error:  # also a repository that is gone: then its workspace is all there is
+        if isinstance(error, GitFailed) and here.users.objects.is_dir():
+            raise  # a full disk, a lock: it can be kept another time
         git_dir = here.clone.git_dir
         await anyio.to_thread.run_sync(move_whole, here.path, git_dir, removal.folder(under))
         return False
@@ -76,7 +80,7 @@ async def _keep_changes(here: GitWorkspace) -> None:
         return
     message = f"left in the workspace {here.name}"
     commit = await here.own.commit(taken.tree, here.known_head, message=message)
-    await _keep(here, {here.ref("kept/worktree"): commit})
+    await _keep(here, [("worktree", commit)])
 
 
 async def _keep_commits(here: GitWorkspace) -> bool:
@@ -92,25 +96,27 @@ async def _keep_commits(here: GitWorkspace) -> bool:
         return False
     heads = set(await here.own.heads_of(commits))
     found = [tip for tip in new if tip.commit in heads or not tip.is_past]
-    await _keep(here, _named(here, found[:MOST_REFS]))
+    await _keep(here, [(tip.name, tip.commit) for tip in found[:MOST_REFS]])
     return seen.is_whole and len(found) <= MOST_REFS
 
 
-def _named(here: GitWorkspace, found: Sequence[Tip]) -> dict[str, str]:
-    """A ref for each; two that would have the same name get a number."""
-    refs: dict[str, str] = {}
-    for tip in found:
-        name, number = tip.name, 2
-        while here.ref(f"kept/{name}") in refs:
-            name, number = f"{tip.name}-{number}", number + 1
-        refs[here.ref(f"kept/{name}")] = tip.commit
-    return refs
-
-
-async def _keep(here: GitWorkspace, refs: dict[str, str]) -> None:
-    for ref, commit in refs.items():
+async def _keep(here: GitWorkspace, commits: Iterable[tuple[str, str]]) -> None:
+    """A ref for each; where its name has another commit, of an earlier workspace, with a number."""
+    known = await here.own.refs(here.ref("kept"), "%(refname) %(objectname)")
+    refs = dict(zip(known[::2], known[1::2], strict=True))
+    for name, commit in commits:
+        ref, number = here.ref(f"kept/{name}"), 2
+        while refs.get(ref, commit) != commit:
+            ref, number = here.ref(f"kept/{name}-{number}"), number + 1
+        refs[ref] = commit
         here.own.keep(ref, commit)
-    await here.users.take(here.own.git_dir, *refs)
+
+
+async def _deliver(here: GitWorkspace) -> None:
+    """Have the user's repository hold all that is kept, also by an earlier try."""
+    kept = await here.own.refs(here.ref("kept"))
+    if kept:
+        await here.users.take(here.own.git_dir, *kept)
 
 
 def move_whole(workspace: Path, git_dir: Path | None, folder: Path) -> None:

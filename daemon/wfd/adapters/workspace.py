@@ -130,9 +130,17 @@ class GitWorkspace:
 
     async def ignored_since(self) -> list[Place]:
         """What git ignores here, and came after set-up."""
+        return (await self._ignored_since())[0]
+
+    async def ignored_in_words(self) -> list[Place]:
+        """The same, with many files of one ignored folder told as that folder."""
+        return ignored.gathered(*await self._ignored_since())
+
+    async def _ignored_since(self) -> tuple[list[Place], list[str]]:
         names = await self.tree.ignored()
         stamp = self.beside("set-up")
-        return await anyio.to_thread.run_sync(ignored.since, self.path, names, stamp)
+        since = await anyio.to_thread.run_sync(ignored.since, self.path, names, stamp)
+        return since, names
 
     async def remove(self) -> None:
         """Remove it and all beside it. A half of it is never taken for a workspace."""

@@ -29,6 +29,7 @@ from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId
 from wfd.ports import Diff
 from wfd.rules import snapshot
+from wfd.rules.snapshot import Thing
 
 
 async def make(here: GitWorkspace, head: str) -> None:
@@ -175,14 +176,14 @@ async def _commit_within(here: GitWorkspace, one: Submodule, message: str, run_i
     one.own.keep(one.ref(f"R{run_id}"), made)
     name = os.fsdecode(one.at)
     things = told_of.recall(one.beside("told"), run_id)
-    things = tuple(replace(thing, path=f"{name}/{thing.path}") for thing in things)
-    if one.apart and made != one.known_head:
-        things += (folder_as(snapshot.APART, here.path, one.at + b"/"),)
-    _tell(here, run_id, things)
+    told = [replace(thing, path=f"{name}/{thing.path}") for thing in things]
+    if made != one.known_head:
+        told.append(Thing(snapshot.APART if one.apart else snapshot.WITHIN, name, files=0))
+    _tell(here, run_id, told)
     return made
 
 
-def _tell(here: GitWorkspace, run_id: RunId, things: Iterable[snapshot.Thing]) -> None:
+def _tell(here: GitWorkspace, run_id: RunId, things: Iterable[Thing]) -> None:
     if things := list(things):
         told_of.remember(here.beside("told"), run_id, things)
 

@@ -16,6 +16,7 @@ LARGE = "large files"
 MANY = "many new files"
 GROWN = "large files in the commit"
 MANY_TAKEN = "many files in the commit"
+WITHIN = "submodules in the commit"
 APART = "submodules without a repository of yours"
 UNSEEN = "submodules that are not kept"
 NOT_CONVERTED = "files that git cannot convert"
@@ -29,7 +30,10 @@ _ABOUT = {
     " 'git add -f' and 'git commit' there take them in",
     GROWN: "in the commit, since git tracks them",
     MANY_TAKEN: "new and in the commit, beside files that were there before",
-    APART: "their commits are kept in the repository around them, as refs/wfd/…/submodules/…",
+    WITHIN: "each has a commit of its own, kept in your repository of it; take it along with"
+    " 'git -C <submodule> merge refs/wfd/A<number>/head'",
+    APART: "your checkout has not initialised them, so their commits are kept in the repository"
+    " around them, as refs/wfd/A<number>/submodules/<name>/head",
     UNSEEN: "changes in them are in no commit: the repository of each cannot be had; initialise it"
     " in your checkout, with 'git submodule update --init'",
     NOT_CONVERTED: "in the commit just as they are: their text is not what .gitattributes says",
@@ -66,11 +70,13 @@ class Thing:
     kind: str
     path: str  # a folder's ends with a slash
     size: int = 0  # bytes
-    files: int = 1
+    files: int = 1  # 0 for a submodule, of which only the name is told
 
     def __str__(self) -> str:
         name = self.path.encode("utf-8", "backslashreplace").decode()
         name = "".join(c if c.isprintable() else "?" for c in name)
+        if not self.files:
+            return name
         many = f"{self.files:,} files, " if self.path.endswith("/") else ""
         return f"{name} ({many}{size(self.size)})"
 

@@ -54,15 +54,19 @@ class Clone:
             pass
         return None
 
-    def lends_only_its_own(self) -> bool:
-        """Its object folder holds no link, and borrows from nowhere but the user's objects."""
+    def borrows(self) -> bool | None:
+        """It borrows the user's objects and no others; None if it needs nobody's."""
         try:
             lent = plain_files.read(self.git_dir, "objects/info/alternates", _MAX_REF)
-            if lent.strip() != _line(self.users_objects).strip():
-                return False
         except FileNotFoundError:
-            pass  # an agent that repacked needs none
+            return None  # an agent that repacked needs none
         except OSError:
+            return False
+        return lent.strip() == _line(self.users_objects).strip()
+
+    def lends_only_its_own(self) -> bool:
+        """Its object folder holds no link, and borrows from nowhere but the user's objects."""
+        if self.borrows() is False:
             return False
         return plain_files.is_folder(self.git_dir) and _holds_no_link(self.objects)
 

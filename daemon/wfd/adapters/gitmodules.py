@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wfd.adapters import plain_files
-from wfd.adapters.git import in_checkout
+from wfd.adapters.git import Said, in_checkout
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.users_repository import UsersRepository
 
 _KEY = re.compile(rb"submodule\.(.+)\.(path|url)", re.DOTALL)
+_LIST = ("config", "--null", "--list")
 _RELATIVE = ("./", "../")
 
 
@@ -29,7 +30,15 @@ class Named:
 
 async def named_in(own: OwnRepository, commit: str) -> dict[bytes, Named]:
     """The submodules that a commit names, by path; those with a name that git refuses are none."""
-    said = await own.git.ask("config", "--null", "--blob", f"{commit}:.gitmodules", "--list")
+    return _read(await own.git.ask(*_LIST, "--blob", f"{commit}:.gitmodules"))
+
+
+async def named_by(own: OwnRepository, text: bytes) -> dict[bytes, Named]:
+    """The same of a text."""
+    return _read(await own.git.ask_with([text], *_LIST, "--file", "-", end=b""))
+
+
+def _read(said: Said) -> dict[bytes, Named]:
     found: dict[bytes, dict[bytes, bytes]] = {}
     for entry in said.names if said.code == 0 else []:
         key, _, value = entry.partition(b"\n")

@@ -12,8 +12,9 @@ import anyio.to_thread
 
 from wfd.adapters import salvage as one_by_one
 from wfd.adapters import told_of, unheld
+from wfd.adapters.own_modules import own_at
 from wfd.adapters.own_repository import OwnRepository
-from wfd.adapters.submodules import is_populated, own_at, populated
+from wfd.adapters.submodules import is_populated, populated
 from wfd.adapters.submodules import kept as known
 from wfd.adapters.trash import Removal, Trash
 from wfd.adapters.workspace import GitWorkspace
@@ -48,10 +49,10 @@ async def salvage(here: GitWorkspace, trash: Trash) -> None:
 async def _salvage(here: GitWorkspace, removal: Removal, under: str = "") -> None:
     if not await one_by_one.salvage(here, removal, under):
         return
-    for path in await here.own.links(here.known_head):
+    for path, link in (await here.own.links(here.known_head)).items():
         if not is_populated(here, path):
             continue
-        name, one = f"{under}{os.fsdecode(path)}/", await known(here, path, here.known_head)
+        name, one = f"{under}{os.fsdecode(path)}/", await known(here, path, link)
         if one is not None and await one.own.has(one.known_head):
             await _salvage(one, removal, name)
         else:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import anyio
+
 from wfd.adapters import refs
 from wfd.adapters.git import Git, GitFailed, object_folder, own
 from wfd.adapters.plain_files import remove_tree
@@ -28,7 +30,8 @@ class Known:
     texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
     links: dict[str, Mapping[bytes, str]] = field(default_factory=dict)  # submodules of commits
-    modules: dict[str, "Known"] = field(default_factory=dict)  # what is known in their repositories
+    modules: dict[str, "Known"] = field(default_factory=dict)  # of submodules, by folder
+    opening: anyio.Lock = field(default_factory=anyio.Lock)
 
     def bound(self) -> None:
         """Forget it all when it has become much: it can be asked again."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wfd.adapters.git import Git
+from wfd.adapters.own_modules import moved_within
 from wfd.adapters.own_repository import OwnRepository
-from wfd.adapters.submodules import moved_within
 from wfd.adapters.workspace import GitWorkspace
 
 REF = "submodules/changes"

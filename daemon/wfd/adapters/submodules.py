@@ -5,9 +5,8 @@ it belongs to, and there the index and all else that must be out of the agent's 
 files are snapshotted and put back as those of any workspace, whatever became of its `.git`.
 """
 
-import hashlib
+import json
 import os
-import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +15,15 @@ from wfd.adapters import gitmodules, look, plain_files
 from wfd.adapters.clone import Clone, make_clone, make_empty
 from wfd.adapters.filters import filters
 from wfd.adapters.git import in_checkout
-from wfd.adapters.own_repository import Known, OwnRepository, open_own
+from wfd.adapters.own_modules import folder_of, known_of
+from wfd.adapters.own_repository import open_own
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken
 
 _MAX_LINE = 4096
+_MAX_NAMES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +89,25 @@ class Submodule(GitWorkspace):
         return self
 
 
-async def find(here: GitWorkspace, path: bytes, commit: str) -> Submodule | None:
-    """The submodule at a path; None where neither the user nor the daemon has a repository."""
-    base = here.assignment.base_commit or commit
-    theirs = None
-    if path in await here.own.links(base):  # an agent could name any folder of the user's
-        named = (await gitmodules.named_in(here.own, base)).get(path)
-        theirs = await gitmodules.users_own(here.users, path, named)
-    if theirs is None and not _folder(here.own, path).is_dir():
+async def find(here: GitWorkspace, path: bytes, link: str) -> Submodule | None:
+    """The submodule at a path; None where neither the user nor the daemon has a repository.
+
+    `link` is the commit that it is at where the branch has none yet.
+    """
+    theirs = await _home(here, path)
+    if theirs is None and not folder_of(here.own, path).is_dir():
         return None
-    return await _opened(here, path, commit, theirs)
+    return await _opened(here, path, link, theirs)
+
+
+async def kept(here: GitWorkspace, path: bytes, link: str) -> Submodule | None:
+    """A submodule that has files, kept from now on; None if its repository cannot be had."""
+    found = await find(here, path, link)
+    if found is not None and found.is_kept:
+        return found
+    if not plain_files.is_there(here.path / os.fsdecode(path) / ".git"):
+        return None
+    return await (found or await _opened(here, path, link, None)).adopt()
 
 
 async def populated(here: GitWorkspace, commit: str) -> AsyncIterator[tuple[Submodule, str]]:
@@ -107,9 +117,31 @@ async def populated(here: GitWorkspace, commit: str) -> AsyncIterator[tuple[Subm
     """
     for path, link in (await here.own.links(commit)).items():
         if is_populated(here, path):
-            one = await kept(here, path, commit)
+            one = await kept(here, path, link)
             if one is not None and await one.own.has(link):
                 yield one, link
+
+
+async def added(here: GitWorkspace, top: str) -> dict[bytes, str]:
+    """The repositories that the workspace's own .gitmodules names and no commit does yet.
+
+    Of each the commit that it is at. What is tracked is never taken for one.
+    """
+    try:
+        text = plain_files.read(here.path, ".gitmodules", _MAX_NAMES)
+    except OSError:
+        return {}
+    links, found = await here.own.links(top), {}
+    for path in await gitmodules.named_by(here.own, text):
+        above = {path[:at] for at, byte in enumerate(path) if byte == ord("/")}
+        if path in links or above & set(links) or not is_populated(here, path):
+            continue
+        head = clone_at(here, path).head()
+        await here.tree.stage(top)
+        tracked = await here.tree.git.run("ls-files", "-z", "--", os.fsdecode(path))
+        if head is not None and not tracked.names:
+            found[path] = head
+    return found
 
 
 def is_populated(here: GitWorkspace, path: bytes) -> bool:
@@ -123,66 +155,46 @@ def is_populated(here: GitWorkspace, path: bytes) -> bool:
                      ) from error  # fmt: skip
 
 
-def head_of(here: GitWorkspace, path: bytes) -> str | None:
-    """Where a submodule's HEAD is, if that can be told."""
+def clone_at(here: GitWorkspace, path: bytes, users: UsersRepository | None = None) -> Clone:
+    """The repository at a path of a workspace, which may borrow from one of the user's."""
     place = here.path / os.fsdecode(path)
-    return Clone(place, here.users.objects, _elsewhere(place, _outermost(here))).head()
+    return Clone(place, (users or here.users).objects, _elsewhere(place, _outermost(here)))
 
 
-def own_at(own: OwnRepository, path: bytes) -> OwnRepository | None:
-    """The daemon's repository of a submodule, if it has one."""
-    folder = _folder(own, path)
-    if not (folder / "repo.git" / "HEAD").is_file():
+async def _home(here: GitWorkspace, path: bytes) -> UsersRepository | None:
+    """The user's repository of a submodule of the base, also of one that an agent has moved."""
+    base = here.assignment.base_commit
+    if base is None:
         return None
-    return OwnRepository(folder / "repo.git", own.identity, _known(own, folder))
-
-
-async def moved(own: OwnRepository, old: str, new: str) -> AsyncIterator[tuple[bytes, str, str]]:
-    """The submodules that two commits have at different commits: where, and from which to which."""
-    before, after = await own.links(old), await own.links(new)
-    for path, link in sorted(after.items()):
-        if path in before and before[path] != link:
-            yield path, before[path], link
-
-
-async def moved_within(
-    own: OwnRepository, old: str, new: str, under: str = ""
-) -> AsyncIterator[tuple[OwnRepository, str, str, str]]:
-    """The same, however deep, where the daemon has both commits: in which repository, and where.
-
-    The place ends with a slash.
-    """
-    async for path, was, now in moved(own, old, new):
-        within = own_at(own, path)
-        if within is not None and await within.has(was) and await within.has(now):
-            name = f"{under}{os.fsdecode(path)}/"
-            yield within, name, was, now
-            async for deeper in moved_within(within, was, now, name):
-                yield deeper
-
-
-async def kept(here: GitWorkspace, path: bytes, commit: str) -> Submodule | None:
-    """A submodule that has files, kept from now on; None if its repository cannot be had."""
-    found = await find(here, path, commit)
-    if found is not None and found.is_kept:
-        return found
-    if not plain_files.is_there(here.path / os.fsdecode(path) / ".git"):
-        return None
-    return await (found or await _opened(here, path, commit, None)).adopt()
+    named, links = await gitmodules.named_in(here.own, base), await here.own.links(base)
+    if path in links:
+        return await gitmodules.users_own(here.users, path, named.get(path))
+    record = folder_of(here.own, path) / "home"
+    if record.is_file():
+        return UsersRepository(*map(Path, json.loads(record.read_bytes())))
+    for other in links if is_populated(here, path) else ():
+        theirs = await gitmodules.users_own(here.users, other, named.get(other))
+        if theirs is not None and clone_at(here, path, theirs).borrows():
+            record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            record.write_text(json.dumps([str(theirs.git_dir), str(theirs.checkout)]), "ascii")
+            return theirs
+    return None
 
 
 async def _opened(
-    here: GitWorkspace, path: bytes, commit: str, theirs: UsersRepository | None
+    here: GitWorkspace, path: bytes, link: str, theirs: UsersRepository | None
 ) -> Submodule:
-    users, folder = theirs or here.users, _folder(here.own, path)
+    users, folder = theirs or here.users, folder_of(here.own, path)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = await open_own(folder, users, here.own.identity, _known(here.own, folder))
+    known = known_of(here.own, path)
+    async with known.opening:  # lanes have the same submodules
+        own = await open_own(folder, users, here.own.identity, known)
     usable = here.filters
     if theirs is not None and usable.accepted:
         usable = filters(await users.config(), sorted(usable.accepted), usable.prefix,
                          users.git_dir)  # fmt: skip
     return Submodule(
-        await _as_seen_in(here, path, commit),
+        await _as_seen_in(here, path, link),
         users,
         own,
         here.path / os.fsdecode(path),
@@ -194,15 +206,14 @@ async def _opened(
     )
 
 
-async def _as_seen_in(here: GitWorkspace, path: bytes, commit: str) -> Assignment:
+async def _as_seen_in(here: GitWorkspace, path: bytes, link: str) -> Assignment:
     """The assignment, whose branch is in a submodule where the one around it says."""
     seen = here.assignment
-    there = (await here.own.links(commit)).get(path)
-    links = [
-        there if at is None else (await here.own.links(at)).get(path, there)
+    base, head = [
+        link if at is None else (await here.own.links(at)).get(path, link)
         for at in (seen.base_commit, seen.head_commit or seen.base_commit)
     ]
-    return replace(seen, base_commit=links[0], base_tree=None, head_commit=links[1], head_tree=None)
+    return replace(seen, base_commit=base, base_tree=None, head_commit=head, head_tree=None)
 
 
 def _outermost(here: GitWorkspace) -> Path:
@@ -211,17 +222,6 @@ def _outermost(here: GitWorkspace) -> Path:
 
 def _apart(here: GitWorkspace) -> str:
     return here.apart if isinstance(here, Submodule) else ""
-
-
-def _known(own: OwnRepository, folder: Path) -> Known:
-    return own.known.modules.setdefault(folder.name, Known())
-
-
-def _folder(own: OwnRepository, path: bytes) -> Path:
-    """Named by the path, as far as a person can read it, and by its hash."""
-    words = re.sub(r"[^A-Za-z0-9]+", "-", os.fsdecode(path)).strip("-")[-40:].strip("-")
-    digest = hashlib.sha256(path).hexdigest()[:8]
-    return own.git_dir.parent / "modules" / (f"{words}-{digest}" if words else digest)
 
 
 def _elsewhere(place: Path, outermost: Path) -> Path | None:

@@ -60,6 +60,9 @@ async def write_tree(
     changes, new = await here.differences()
     moved = await _moved(here, top, links or {})
     changes = [one for one in changes if not _is_linked(here.path, one, links or {})]
+    if links:
+        within = {path + b"/" for path in links}
+        new = [path for path in new if not _is_in(path, within)]
     if not changes and not new and not moved:
         return Taken(await here.own.tree_of(top))
     content = _sorted(here.path, changes, new)

@@ -12,15 +12,16 @@ import anyio.to_thread
 
 from wfd.adapters import gitmodules, plain_files, refs, told_of
 from wfd.adapters.diff import changed, joined, write_diff
+from wfd.adapters.own_modules import moved_within, remove_beside
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.partial import complete
 from wfd.adapters.submodules import (
     Submodule,
+    added,
+    clone_at,
     find,
-    head_of,
     is_populated,
     kept,
-    moved_within,
     populated,
 )
 from wfd.adapters.taking import folder_as
@@ -29,6 +30,7 @@ from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId
 from wfd.ports import Diff
 from wfd.rules import snapshot
+from wfd.rules.snapshot import Thing
 
 
 async def make(here: GitWorkspace, head: str) -> None:
@@ -44,15 +46,15 @@ async def commit(here: GitWorkspace, message: str, run_id: RunId) -> str:
     Raises Broken, naming the submodule, for one whose commit is nowhere.
     """
     top = await here.agents_head()
-    links = dict(await here.own.links(top))
+    links = {**await here.own.links(top), **await added(here, top)}
     unseen = []
     for path in [path for path in links if is_populated(here, path)]:
-        one = await kept(here, path, top)
+        one = await kept(here, path, links[path])
         if one is None:
             unseen.append(path)
         else:
             links[path] = await _commit_within(here, one, message, run_id)
-    await _refuse_lost(here, top, links, unseen)
+    await _refuse_lost(here, links, unseen)
     _tell(here, run_id, (folder_as(snapshot.UNSEEN, here.path, path + b"/") for path in unseen))
     if links and not await _history_stands(here, top):
         top = here.known_head
@@ -109,7 +111,7 @@ async def deliver_within(here: GitWorkspace, name: str, at: str, *, moves_branch
     for path, link in (await here.own.links(at)).items():
         if base.get(path) == link:
             continue
-        one = await find(here, path, at)
+        one = await find(here, path, link)
         if one is None or not await one.own.has(link):
             raise _lost(here, path, link)
         await deliver_within(one, name, link, moves_branch=moves_branch)
@@ -124,7 +126,7 @@ async def deliver_within(here: GitWorkspace, name: str, at: str, *, moves_branch
 async def remove(here: GitWorkspace) -> None:
     """Remove it and all that is kept beside it and beside its submodules."""
     await here.remove()
-    await anyio.to_thread.run_sync(_remove_beside, here.own.git_dir.parent, here.name)
+    await anyio.to_thread.run_sync(remove_beside, here.own.git_dir.parent, here.name)
 
 
 async def diff_with_submodules(own: OwnRepository, old: str, new: str, patch: Path) -> Diff:
@@ -151,7 +153,7 @@ async def _fill(here: GitWorkspace, at: str, paths: Iterable[bytes] | None = Non
     links = await here.own.links(at)
     filled = []
     for path in links if paths is None else paths:
-        one = await find(here, path, at)
+        one = await find(here, path, links[path])
         if one is not None and _is_folder(here, path) and await one.own.has(links[path]):
             await one.keep_base()
             await complete(one.users, links[path])
@@ -180,30 +182,30 @@ async def _commit_within(here: GitWorkspace, one: Submodule, message: str, run_i
     one.own.keep(one.ref(f"R{run_id}"), made)
     name = os.fsdecode(one.at)
     things = told_of.recall(one.beside("told"), run_id)
-    things = tuple(replace(thing, path=f"{name}/{thing.path}") for thing in things)
-    if one.apart and made != one.known_head:
-        things += (folder_as(snapshot.APART, here.path, one.at + b"/"),)
-    _tell(here, run_id, things)
+    told = [replace(thing, path=f"{name}/{thing.path}") for thing in things]
+    if made != one.known_head:
+        told.append(Thing(snapshot.APART if one.apart else snapshot.WITHIN, name, files=0))
+    _tell(here, run_id, told)
     return made
 
 
-def _tell(here: GitWorkspace, run_id: RunId, things: Iterable[snapshot.Thing]) -> None:
+def _tell(here: GitWorkspace, run_id: RunId, things: Iterable[Thing]) -> None:
     if things := list(things):
         told_of.remember(here.beside("told"), run_id, things)
 
 
 async def _refuse_lost(
-    here: GitWorkspace, top: str, links: dict[bytes, str], unseen: Iterable[bytes]
+    here: GitWorkspace, links: dict[bytes, str], unseen: Iterable[bytes]
 ) -> None:
     """Raise Broken for a submodule that was moved to a commit which nobody else could get."""
     known = await here.own.links(here.known_head)
     for path in unseen:
-        head = head_of(here, path)
+        head = clone_at(here, path).head()
         if head is not None and head != links[path]:
             raise _lost(here, path, head)
     for path, link in links.items():
         if known.get(path) != link:
-            one = await find(here, path, top)
+            one = await find(here, path, link)
             if one is None or not await one.own.has(link):
                 raise _lost(here, path, link)
 
@@ -221,10 +223,11 @@ async def _history_stands(here: GitWorkspace, top: str) -> bool:
         _, mode, _, link, *_ = head.split()
         if mode != b"160000":
             continue
-        one = await find(here, path, top)
-        if one is None or not await one.takes(link.decode()):
+        named = link.decode()
+        one = await find(here, path, named)
+        if one is None or not await one.takes(named):
             return False
-        one.own.keep(one.ref(f"linked/{link.decode()}"), link.decode())
+        one.own.keep(one.ref(f"linked/{named}"), named)
     return True
 
 
@@ -240,10 +243,3 @@ def _lost(here: GitWorkspace, path: bytes, link: str) -> Broken:
         f" {here.users.checkout / os.fsdecode(path)} (git submodule update --init, git fetch), or"
         " put the submodule in the workspace back"
     )
-
-
-def _remove_beside(folder: Path, name: str) -> None:
-    for module in (folder / "modules").glob("*"):
-        for left in module.glob(f"{name}.*"):
-            plain_files.remove_tree(left)
-        _remove_beside(module, name)

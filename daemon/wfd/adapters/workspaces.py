@@ -52,7 +52,6 @@ class GitWorkspaces:
         self._prefix = prefix
         self._trash = Trash(state_dir / "trash")
         self._identity = identity
-        self._opening: dict[NamespaceId, anyio.Lock] = {}
         self._known: dict[NamespaceId, Known] = {}
         self._pinning = anyio.Lock()  # lanes of one assignment begin side by side
 
@@ -237,10 +236,10 @@ class GitWorkspaces:
 
     async def _own(self, namespace: Namespace) -> OwnRepository:
         folder = self._state_dir / "ns" / str(namespace.id)
-        async with self._opening.setdefault(namespace.id, anyio.Lock()):
-            for level in (self._state_dir, self._state_dir / "ns", folder):
-                level.mkdir(mode=0o700, parents=True, exist_ok=True)
-            known = self._known.setdefault(namespace.id, Known())
+        for level in (self._state_dir, self._state_dir / "ns", folder):
+            level.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = self._known.setdefault(namespace.id, Known())
+        async with known.opening:
             return await open_own(folder, UsersRepository.of(namespace), self._identity, known)
 
 

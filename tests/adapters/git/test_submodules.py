@@ -324,3 +324,14 @@ async def test_what_a_snapshot_leaves_out_in_a_submodule_is_told_by_its_whole_pa
     taken = await shop.snapshot()
 
     assert [f"{LIB}/core (11 MB)" in one.text for one in taken.left_out] == [True]
+
+
+async def test_a_changed_submodule_is_told_with_the_way_to_take_it_along(shop: "Ground") -> None:
+    await shop.prepare()
+    (shop.workspace / LIB / "lib.txt").write_text("fixed\n")
+
+    (told,) = (await shop.snapshot()).left_out
+
+    assert told.kind == "submodules in the commit"
+    assert told.text.startswith(f"{LIB}\n")
+    assert "merge refs/wfd/A" in told.text

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from tests.adapters.git.test_hostile_clone import plant_everything
 from tests.adapters.git.test_submodules import LIB, add_submodule, git, link, module, origin
@@ -204,11 +206,13 @@ async def test_files_in_a_submodule_that_nobody_initialised_are_told(bare: "Grou
     assert f"{LIB}/ (1 files, 6 bytes)" in taken.left_out[0].text
 
 
-async def test_a_submodule_that_an_agent_adds_is_kept(shop: "Ground") -> None:
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_a_submodule_that_an_agent_adds_is_kept(shop: "Ground", is_committed: bool) -> None:
     await shop.prepare()
     other = origin(shop, "other")
     git(shop.workspace, "submodule", "--quiet", "add", str(other), "libs/other")
-    shop.agent("commit", "--quiet", "-m", "Add another")
+    if is_committed:
+        shop.agent("commit", "--quiet", "-m", "Add another")
     (shop.workspace / "libs" / "other" / "lib.txt").write_text("fixed\n")
 
     taken = await shop.snapshot()
@@ -216,6 +220,8 @@ async def test_a_submodule_that_an_agent_adds_is_kept(shop: "Ground") -> None:
 
     at = link(shop, "wfd/A7", "libs/other")
     assert shop.files(at) == {"lib.txt": "fixed"}
+    assert "libs/other" in shop.git("show", "wfd/A7:.gitmodules")
+    assert shop.agent("status", "--porcelain") == ""
     assert [one.kind for one in taken.left_out] == ["submodules without a repository of yours"]
 
 
@@ -265,3 +271,68 @@ async def test_a_workspace_with_work_in_a_submodule_is_not_removed(shop: "Ground
     shop.agent("-C", LIB, "commit", "--quiet", "-a", "-m", "Saved in there alone")
     with pytest.raises(Broken, match="nowhere else"):
         await shop.remove()
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_a_submodule_that_an_agent_moves_goes_on_where_it_is(
+    shop: "Ground", is_committed: bool
+) -> None:
+    made = await shop.prepare()
+    (shop.workspace / "vendor").mkdir()
+    shop.agent("mv", LIB, "vendor/lib")
+    if is_committed:
+        shop.agent("commit", "--quiet", "-m", "Move it")
+    (shop.workspace / "vendor" / "lib" / "lib.txt").write_text("fixed\n")
+
+    await shop.advance(await shop.snapshot())
+
+    at = link(shop, "wfd/A7", "vendor/lib")
+    assert git(module(shop), "rev-parse", "refs/wfd/A7/head") == at
+    assert git(module(shop), "show", f"{at}:lib.txt") == "fixed"
+    assert git(module(shop), "rev-parse", f"{at}^") == link(shop, made.base_commit)
+    assert shop.git("ls-tree", "-r", "--name-only", "wfd/A7", "libs") == ""
+    await shop.remove()
+    await shop.prepare()
+    assert (shop.workspace / "vendor" / "lib" / "lib.txt").read_text() == "fixed\n"
+
+
+async def test_a_folder_of_tracked_files_is_never_taken_for_a_submodule(shop: "Ground") -> None:
+    await shop.prepare()
+    shop.agent("init", "--quiet", "src")
+    shop.agent("-C", "src", "commit", "--quiet", "--allow-empty", "-m", "Own")
+    with (shop.workspace / ".gitmodules").open("a") as names:
+        names.write('[submodule "src"]\n\tpath = src\n\turl = ./src\n')
+
+    taken = await shop.snapshot()
+
+    assert shop.git("show", f"{taken.commit}:src/cart.py") == "total = 0"
+
+
+async def test_a_repository_of_the_user_that_is_no_submodule_is_left_alone(shop: "Ground") -> None:
+    private = shop.checkout / "private"
+    git(shop.checkout, "clone", "--quiet", str(shop.root / "lib"), str(private))
+    await shop.prepare()
+    git(shop.workspace, "clone", "--quiet", str(shop.root / "lib"), "private")
+    shop.agent("-C", "private", "commit", "--quiet", "--allow-empty", "-m", "Own")
+    shop.agent("add", "private")
+    shop.agent("commit", "--quiet", "-m", "As a submodule")
+
+    await shop.advance(await shop.snapshot())
+
+    assert git(private, "for-each-ref", "refs/wfd") == ""
+    assert shop.git("cat-file", "-t", link(shop, "wfd/A7", "private")) == "commit"
+
+
+async def test_lanes_that_begin_side_by_side_have_their_submodules(shop: "Ground") -> None:
+    base, tree = await shop.workspaces.base(shop.namespace, shop.assignment)
+    begun = replace(
+        shop.assignment, base_commit=base, base_tree=tree, head_commit=base, head_tree=tree
+    )
+    lanes = [replace(shop, assignment=replace(begun, lane=f"J{n}")) for n in range(4)]
+
+    async with anyio.create_task_group() as group:
+        for lane in lanes:
+            group.start_soon(lane.prepare)
+
+    for n in range(4):
+        assert (shop.state_dir / "ns" / "1" / f"A7-J{n}" / LIB / "lib.txt").exists()

@@ -7,11 +7,12 @@ path in the same folder of the trash.
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import anyio.to_thread
 
+from wfd.adapters import plain_files, told_of, unheld
 from wfd.adapters import salvage as one_by_one
-from wfd.adapters import told_of, unheld
 from wfd.adapters.own_modules import own_at
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.submodules import is_populated, populated
@@ -20,6 +21,9 @@ from wfd.adapters.trash import Removal, Trash
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.ids import RunId
 from wfd.domain.kept import Kept
+
+_FORSAKEN = "git-modules"  # their folder in the trash
+_MOST_FOLDERS = 10_000
 
 
 async def mark_set_up(here: GitWorkspace) -> None:
@@ -43,10 +47,31 @@ async def tell(here: GitWorkspace, run_id: RunId, commit: str) -> None:
 
 async def salvage(here: GitWorkspace, trash: Trash) -> None:
     """Keep what is nowhere else. Raises OSError when the disk does not let us."""
-    await _salvage(here, Removal(trash, here.name))
+    removal, kept_ones = Removal(trash, here.name), set[Path]()
+    await _salvage(here, removal, kept_ones)
+    await anyio.to_thread.run_sync(_move_forsaken, here.path, kept_ones, removal)
 
 
-async def _salvage(here: GitWorkspace, removal: Removal, under: str = "") -> None:
+def _move_forsaken(workspace: Path, kept_ones: set[Path], removal: Removal) -> None:
+    """Move what git has cloned for submodules that are no more: it may hold commits."""
+    modules = workspace / ".git" / "modules"
+    folders = [modules] if plain_files.is_folder_within(workspace, ".git/modules") else []
+    for _ in range(_MOST_FOLDERS):
+        if not folders:
+            return
+        folder = folders.pop()
+        if not plain_files.is_there(folder / "HEAD"):
+            folders += [one for one in folder.iterdir() if plain_files.is_folder(one)]
+        elif folder not in kept_ones:
+            name = f"{_FORSAKEN}/{folder.relative_to(modules).parent}"
+            folder.rename(removal.folder(name) / folder.name)
+        elif plain_files.is_folder(folder / "modules"):
+            folders.append(folder / "modules")
+
+
+async def _salvage(
+    here: GitWorkspace, removal: Removal, kept_ones: set[Path], under: str = ""
+) -> None:
     if not await one_by_one.salvage(here, removal, under):
         return
     for path, link in (await here.own.links(here.known_head)).items():
@@ -54,7 +79,8 @@ async def _salvage(here: GitWorkspace, removal: Removal, under: str = "") -> Non
             continue
         name, one = f"{under}{os.fsdecode(path)}/", await known(here, path, link)
         if one is not None and await one.own.has(one.known_head):
-            await _salvage(one, removal, name)
+            kept_ones.add(one.clone.git_dir)
+            await _salvage(one, removal, kept_ones, name)
         else:
             place = here.path / os.fsdecode(path)
             git_dir = None if one is None else one.clone.git_dir

@@ -142,6 +142,29 @@ async def test_a_submodule_that_only_set_up_has_cloned_keeps_its_stash_in_what_i
     assert shop.git("show", f"{ref}:lib.txt") == "precious"
 
 
+async def test_what_git_has_cloned_for_a_submodule_that_is_no_more_goes_to_the_trash(
+    shop: "Ground",
+) -> None:
+    shop.git("submodule", "--quiet", "deinit", "-f", LIB)
+    shutil.rmtree(module(shop))
+    made = await shop.prepare()
+    git(shop.workspace, "submodule", "--quiet", "update", "--init")
+    await shop.workspaces.ignore_new(shop.namespace, shop.assignment, made.head_commit)
+    lib = await set_up(shop)
+    (lib / "lib.txt").write_text("precious\n")
+    git(lib, "stash")
+    git(shop.workspace, "rm", "--quiet", "-f", LIB)
+    git(shop.workspace, "commit", "--quiet", "-m", "Do without it")
+    await shop.advance(await shop.snapshot())
+
+    kept = await shop.remove()
+
+    assert kept.trash is not None
+    clone = Path(kept.trash) / "git-modules" / LIB
+    commit = (clone / "logs" / "refs" / "stash").read_text().split()[1]
+    assert git(clone, "--git-dir=.", "--work-tree=.", "show", f"{commit}:lib.txt") == "precious"
+
+
 async def test_removing_again_after_each_half_loses_nothing(shop: "Ground") -> None:
     """Killed when the top was kept and its submodule was not."""
     lib = await set_up(shop)

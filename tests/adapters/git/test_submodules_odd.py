@@ -260,19 +260,6 @@ async def test_a_folder_that_became_a_link_is_not_followed(shop: "Ground") -> No
     assert (outside / "lib" / "lib.txt").read_text() == "outside\n"
 
 
-async def test_a_workspace_with_work_in_a_submodule_is_not_removed(shop: "Ground") -> None:
-    await shop.prepare()
-    await shop.advance(await shop.snapshot())
-    (shop.workspace / LIB / "lib.txt").write_text("unsaved\n")
-
-    with pytest.raises(Broken, match="changes that are nowhere else"):
-        await shop.remove()
-
-    shop.agent("-C", LIB, "commit", "--quiet", "-a", "-m", "Saved in there alone")
-    with pytest.raises(Broken, match="nowhere else"):
-        await shop.remove()
-
-
 @pytest.mark.parametrize("is_committed", [True, False])
 async def test_a_submodule_that_an_agent_moves_goes_on_where_it_is(
     shop: "Ground", is_committed: bool

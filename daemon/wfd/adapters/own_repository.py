@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import anyio
 
@@ -17,6 +17,9 @@ from wfd.adapters.plain_files import remove_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.domain.errors import Broken
 
+if TYPE_CHECKING:
+    from wfd.adapters.gitmodules import Named
+
 MAX_FACTS = 4096
 _LINK = b"160000 "  # the mode of a submodule
 MAX_TEXTS = 32  # of up to 64 KiB each
@@ -24,12 +27,17 @@ MAX_TEXTS = 32  # of up to 64 KiB each
 
 @dataclass
 class Known:
-    """What git has said in this life of the daemon and cannot change, or only we change."""
+    """What git has said in this life of the daemon and cannot change, or only we change.
+
+    Where the user has the submodules of a base is looked at again when it is not there any more.
+    """
 
     trees: dict[str, str] = field(default_factory=dict)  # of commits that were there
     texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
     links: dict[str, Mapping[bytes, str]] = field(default_factory=dict)  # submodules of commits
+    named: dict[str, Mapping[bytes, "Named"]] = field(default_factory=dict)  # in .gitmodules
+    homes: dict[tuple[str, bytes], UsersRepository] = field(default_factory=dict)
     modules: dict[str, "Known"] = field(default_factory=dict)  # of submodules, by folder
     opening: anyio.Lock = field(default_factory=anyio.Lock)
 

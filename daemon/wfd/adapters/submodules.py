@@ -166,19 +166,31 @@ async def _home(here: GitWorkspace, path: bytes) -> UsersRepository | None:
     base = here.assignment.base_commit
     if base is None:
         return None
-    named, links = await gitmodules.named_in(here.own, base), await here.own.links(base)
+    links = await here.own.links(base)
     if path in links:
-        return await gitmodules.users_own(here.users, path, named.get(path))
+        return await _users_own(here, base, path)
     record = folder_of(here.own, path) / "home"
     if record.is_file():
         return UsersRepository(*map(Path, json.loads(record.read_bytes())))
     for other in links if is_populated(here, path) else ():
-        theirs = await gitmodules.users_own(here.users, other, named.get(other))
+        theirs = await _users_own(here, base, other)
         if theirs is not None and clone_at(here, path, theirs).borrows():
             record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             record.write_text(json.dumps([str(theirs.git_dir), str(theirs.checkout)]), "ascii")
             return theirs
     return None
+
+
+async def _users_own(here: GitWorkspace, base: str, path: bytes) -> UsersRepository | None:
+    homes = here.own.known.homes
+    known = homes.get((base, path))
+    if known is not None and known.objects.is_dir():
+        return known
+    named = (await gitmodules.named_in(here.own, base)).get(path)
+    found = await gitmodules.users_own(here.users, path, named)
+    if found is not None:
+        homes[base, path] = found
+    return found
 
 
 async def _opened(

@@ -1,7 +1,6 @@
 """The daemon's own bare repository of a namespace: the only one that it runs git on beside
 a workspace. It borrows the user's objects and believes nothing of an agent's."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -49,6 +48,9 @@ class Known:
             self.trees.clear()
             self.staged.clear()
             self.links.clear()
+        if len(self.named) + len(self.homes) > MAX_FACTS:
+            self.named.clear()
+            self.homes.clear()
 
 
 @dataclass(frozen=True)
@@ -168,17 +170,26 @@ class OwnRepository:
 
 
 async def open_own(
-    folder: Path, users: UsersRepository, identity: tuple[str, str], known: Known
+    folder: Path,
+    users: UsersRepository,
+    identity: tuple[str, str],
+    known: Known,
+    shallow: bytes = b"",
 ) -> OwnRepository:
-    """The repository in `folder`, made if it is not there, lent the user's objects anew."""
+    """The repository in `folder`, made if it is not there, lent the user's objects anew.
+
+    `shallow` are more commits whose parents nobody has, a line each.
+    """
     git_dir = folder / "repo.git"
     if not (git_dir / "HEAD").is_file():
         await _make(git_dir, users)
     if not users.objects.is_dir():
         raise Broken(f"{users.git_dir} is no git folder any more; run wfd init in its checkout")
     _replace(git_dir / "objects" / "info" / "alternates", object_folder(users.objects) + "\n")
-    if (users.git_dir / "shallow").is_file():
-        shutil.copyfile(users.git_dir / "shallow", git_dir / "shallow")
+    with suppress(FileNotFoundError):
+        shallow += (users.git_dir / "shallow").read_bytes()
+    if shallow:
+        _replace(git_dir / "shallow", shallow.decode("ascii"))
     else:
         (git_dir / "shallow").unlink(missing_ok=True)
     known.bound()

@@ -69,6 +69,11 @@ class Submodule(GitWorkspace):
             return False
         return await self.own.take_any(commit, since, self.clone.objects)
 
+    @property
+    def is_shallow(self) -> bool:
+        """Its history ends early, and the repository around it must not be made to end so."""
+        return bool(self.apart) and (self.own.git_dir.parent / "shallow").is_file()
+
     async def keep_base(self) -> None:
         base = self.assignment.base_commit
         if base is not None and await self.own.has(base):
@@ -76,7 +81,11 @@ class Submodule(GitWorkspace):
 
     async def adopt(self) -> "Submodule | None":
         """Keep one that set-up or an agent has initialised; None if it cannot be had."""
-        head = self.clone.head()
+        head, shallow = self.clone.head(), self.clone.shallow()
+        if self.apart and shallow:
+            lines = b"".join(f"{commit}\n".encode() for commit in shallow)
+            for folder in (self.own.git_dir.parent, self.own.git_dir):
+                (folder / "shallow").write_bytes(lines)
         if head is None or not await self.takes(head):
             return None
         await self.takes(self.known_head)
@@ -198,9 +207,11 @@ async def _opened(
 ) -> Submodule:
     users, folder = theirs or here.users, folder_of(here.own, path)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = known_of(here.own, path)
+    known, shallow = known_of(here.own, path), b""
+    if theirs is None and (folder / "shallow").is_file():
+        shallow = (folder / "shallow").read_bytes()
     async with known.opening:  # lanes have the same submodules
-        own = await open_own(folder, users, here.own.identity, known)
+        own = await open_own(folder, users, here.own.identity, known, shallow)
     usable = here.filters
     if theirs is not None and usable.accepted:
         usable = filters(await users.config(), sorted(usable.accepted), usable.prefix,

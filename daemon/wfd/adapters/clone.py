@@ -64,6 +64,14 @@ class Clone:
             return False
         return lent.strip() == _line(self.users_objects).strip()
 
+    def shallow(self) -> list[str]:
+        """The commits whose parents it has not fetched."""
+        try:
+            text = plain_files.read(self.git_dir, "shallow", _MAX_PACKED_REFS)
+            return [line for line in text.decode().split() if refs.COMMIT.fullmatch(line)]
+        except (OSError, UnicodeDecodeError):
+            return []
+
     def lends_only_its_own(self) -> bool:
         """Its object folder holds no link, and borrows from nowhere but the user's objects."""
         if self.borrows() is False:

@@ -28,9 +28,13 @@ class Named:
     url: str = ""
 
 
-async def named_in(own: OwnRepository, commit: str) -> dict[bytes, Named]:
+async def named_in(own: OwnRepository, commit: str) -> Mapping[bytes, Named]:
     """The submodules that a commit names, by path; those with a name that git refuses are none."""
-    return _read(await own.git.ask(*_LIST, "--blob", f"{commit}:.gitmodules"))
+    named = own.known.named.get(commit)
+    if named is None:
+        named = _read(await own.git.ask(*_LIST, "--blob", f"{commit}:.gitmodules"))
+        own.known.named[commit] = named
+    return named
 
 
 async def named_by(own: OwnRepository, text: bytes) -> dict[bytes, Named]:
@@ -91,6 +95,9 @@ async def _checked_out(checkout: Path) -> UsersRepository | None:
 
 async def _put_away(users: UsersRepository, name: str) -> UsersRepository | None:
     """One that is initialised, and not checked out where the user stands now."""
+    around = (users.git_dir, *users.git_dir.glob("worktrees/*"))
+    if not any((folder / "modules" / name).is_dir() for folder in around):
+        return None
     if f"submodule.{name}.url" not in await users.config():
         return None
     is_there = users.checkout.is_dir() and not users.is_put_away

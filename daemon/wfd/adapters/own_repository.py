@@ -1,13 +1,12 @@
 """The daemon's own bare repository of a namespace: the only one that it runs git on beside
 a workspace. It borrows the user's objects and believes nothing of an agent's."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import anyio
 
@@ -17,6 +16,9 @@ from wfd.adapters.plain_files import remove_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.domain.errors import Broken
 
+if TYPE_CHECKING:
+    from wfd.adapters.gitmodules import Named
+
 MAX_FACTS = 4096
 _LINK = b"160000 "  # the mode of a submodule
 MAX_TEXTS = 32  # of up to 64 KiB each
@@ -24,12 +26,17 @@ MAX_TEXTS = 32  # of up to 64 KiB each
 
 @dataclass
 class Known:
-    """What git has said in this life of the daemon and cannot change, or only we change."""
+    """What git has said in this life of the daemon and cannot change, or only we change.
+
+    Where the user has the submodules of a base is looked at again when it is not there any more.
+    """
 
     trees: dict[str, str] = field(default_factory=dict)  # of commits that were there
     texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
     links: dict[str, Mapping[bytes, str]] = field(default_factory=dict)  # submodules of commits
+    named: dict[str, Mapping[bytes, "Named"]] = field(default_factory=dict)  # in .gitmodules
+    homes: dict[tuple[str, bytes], UsersRepository] = field(default_factory=dict)
     modules: dict[str, "Known"] = field(default_factory=dict)  # of submodules, by folder
     opening: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -41,6 +48,9 @@ class Known:
             self.trees.clear()
             self.staged.clear()
             self.links.clear()
+        if len(self.named) + len(self.homes) > MAX_FACTS:
+            self.named.clear()
+            self.homes.clear()
 
 
 @dataclass(frozen=True)
@@ -195,17 +205,26 @@ class OwnRepository:
 
 
 async def open_own(
-    folder: Path, users: UsersRepository, identity: tuple[str, str], known: Known
+    folder: Path,
+    users: UsersRepository,
+    identity: tuple[str, str],
+    known: Known,
+    shallow: bytes = b"",
 ) -> OwnRepository:
-    """The repository in `folder`, made if it is not there, lent the user's objects anew."""
+    """The repository in `folder`, made if it is not there, lent the user's objects anew.
+
+    `shallow` are more commits whose parents nobody has, a line each.
+    """
     git_dir = folder / "repo.git"
     if not (git_dir / "HEAD").is_file():
         await _make(git_dir, users)
     if not users.objects.is_dir():
         raise Broken(f"{users.git_dir} is no git folder any more; run wfd init in its checkout")
     _replace(git_dir / "objects" / "info" / "alternates", object_folder(users.objects) + "\n")
-    if (users.git_dir / "shallow").is_file():
-        shutil.copyfile(users.git_dir / "shallow", git_dir / "shallow")
+    with suppress(FileNotFoundError):
+        shallow += (users.git_dir / "shallow").read_bytes()
+    if shallow:
+        _replace(git_dir / "shallow", shallow.decode("ascii"))
     else:
         (git_dir / "shallow").unlink(missing_ok=True)
     known.bound()

@@ -69,6 +69,11 @@ class Submodule(GitWorkspace):
             return False
         return await self.own.take_any(commit, since, self.clone.objects)
 
+    @property
+    def is_shallow(self) -> bool:
+        """Its history ends early, and the repository around it must not be made to end so."""
+        return bool(self.apart) and (self.own.git_dir.parent / "shallow").is_file()
+
     async def keep_base(self) -> None:
         base = self.assignment.base_commit
         if base is not None and await self.own.has(base):
@@ -76,7 +81,11 @@ class Submodule(GitWorkspace):
 
     async def adopt(self) -> "Submodule | None":
         """Keep one that set-up or an agent has initialised; None if it cannot be had."""
-        head = self.clone.head()
+        head, shallow = self.clone.head(), self.clone.shallow()
+        if self.apart and shallow:
+            lines = b"".join(f"{commit}\n".encode() for commit in shallow)
+            for folder in (self.own.git_dir.parent, self.own.git_dir):
+                (folder / "shallow").write_bytes(lines)
         if head is None or not await self.takes(head):
             return None
         await self.takes(self.known_head)
@@ -166,14 +175,14 @@ async def _home(here: GitWorkspace, path: bytes) -> UsersRepository | None:
     base = here.assignment.base_commit
     if base is None:
         return None
-    named, links = await gitmodules.named_in(here.own, base), await here.own.links(base)
+    links = await here.own.links(base)
     if path in links:
-        return await gitmodules.users_own(here.users, path, named.get(path))
+        return await _users_own(here, base, path)
     record = folder_of(here.own, path) / "home"
     if record.is_file():
         return UsersRepository(*map(Path, json.loads(record.read_bytes())))
     for other in links if is_populated(here, path) else ():
-        theirs = await gitmodules.users_own(here.users, other, named.get(other))
+        theirs = await _users_own(here, base, other)
         if theirs is not None and clone_at(here, path, theirs).borrows():
             record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             record.write_text(json.dumps([str(theirs.git_dir), str(theirs.checkout)]), "ascii")
@@ -181,14 +190,28 @@ async def _home(here: GitWorkspace, path: bytes) -> UsersRepository | None:
     return None
 
 
+async def _users_own(here: GitWorkspace, base: str, path: bytes) -> UsersRepository | None:
+    homes = here.own.known.homes
+    known = homes.get((base, path))
+    if known is not None and known.objects.is_dir():
+        return known
+    named = (await gitmodules.named_in(here.own, base)).get(path)
+    found = await gitmodules.users_own(here.users, path, named)
+    if found is not None:
+        homes[base, path] = found
+    return found
+
+
 async def _opened(
     here: GitWorkspace, path: bytes, link: str, theirs: UsersRepository | None
 ) -> Submodule:
     users, folder = theirs or here.users, folder_of(here.own, path)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = known_of(here.own, path)
+    known, shallow = known_of(here.own, path), b""
+    if theirs is None and (folder / "shallow").is_file():
+        shallow = (folder / "shallow").read_bytes()
     async with known.opening:  # lanes have the same submodules
-        own = await open_own(folder, users, here.own.identity, known)
+        own = await open_own(folder, users, here.own.identity, known, shallow)
     usable = here.filters
     if theirs is not None and usable.accepted:
         usable = filters(await users.config(), sorted(usable.accepted), usable.prefix,

@@ -114,6 +114,10 @@ async def deliver_within(here: GitWorkspace, name: str, at: str, *, moves_branch
         one = await find(here, path, link)
         if one is None or not await one.own.has(link):
             raise _lost(here, path, link)
+        if one.is_shallow:
+            if not moves_branch:
+                continue  # the daemon has it, and no branch will name it
+            raise Broken(_shallow(one))
         await deliver_within(one, name, link, moves_branch=moves_branch)
         ours = [one.ref(name), *([one.ref("head")] if moves_branch else [])]
         others = [ref for kind in ("base", "linked") for ref in await one.own.refs(one.ref(kind))]
@@ -233,6 +237,15 @@ async def _history_stands(here: GitWorkspace, top: str) -> bool:
 
 def _is_folder(here: GitWorkspace, path: bytes) -> bool:
     return plain_files.is_folder_within(here.path, os.fsdecode(path))
+
+
+def _shallow(one: Submodule) -> str:
+    name = one.at.decode("utf-8", "backslashreplace")
+    return (
+        f"the submodule {name} was changed, and no repository of yours can take its commit: set-up"
+        f" has cloned it with a part of its history. Initialise it in your checkout:"
+        f" git -C {one.users.checkout} submodule update --init {name}"
+    )
 
 
 def _lost(here: GitWorkspace, path: bytes, link: str) -> Broken:

@@ -56,7 +56,9 @@ async def test_nothing_is_run_that_a_submodule_of_the_user_names_after_an_agent(
     assert git(module(shop), "show", "refs/wfd/A7/head:lib.txt") == "changed"
 
 
-@pytest.mark.parametrize("broken", ["gone", "link", "file", "file elsewhere", "no head", "linked"])
+@pytest.mark.parametrize(
+    "broken", ["gone", "link", "file", "file elsewhere", "no head", "linked", "pipe"]
+)
 async def test_a_submodule_whose_git_folder_is_broken_is_kept_and_mended(
     shop: "Ground", broken: str
 ) -> None:
@@ -77,6 +79,9 @@ async def test_a_submodule_whose_git_folder_is_broken_is_kept_and_mended(
         case "file elsewhere":
             shutil.rmtree(git_dir)
             git_dir.write_text(f"gitdir: {elsewhere}\n")
+        case "pipe":
+            shutil.rmtree(git_dir)
+            os.mkfifo(git_dir)
         case "no head":
             (git_dir / "HEAD").unlink()
         case "linked":
@@ -204,6 +209,53 @@ async def test_files_in_a_submodule_that_nobody_initialised_are_told(bare: "Grou
 
     assert [one.kind for one in taken.left_out] == ["submodules that are not kept"]
     assert f"{LIB}/ (1 files, 6 bytes)" in taken.left_out[0].text
+    kept = await bare.remove()
+    assert kept.trash is not None
+    assert (Path(kept.trash) / LIB / "workspace" / "lib.txt").read_text() == "fixed\n"
+
+
+async def test_a_shallow_submodule_of_set_up_needs_one_of_the_user_once_it_is_changed(
+    bare: "Ground",
+) -> None:
+    lib = bare.root / "lib"
+    (lib / "lib.txt").write_text("lib2\n")
+    git(lib, "commit", "--quiet", "-a", "-m", "Newer")
+    bare.git("update-index", "--cacheinfo", f"160000,{git(lib, 'rev-parse', 'HEAD')},{LIB}")
+    git(bare.checkout, "config", "--file", ".gitmodules", f"submodule.{LIB}.url", f"file://{lib}")
+    bare.git("add", ".gitmodules")
+    bare.git("commit", "--quiet", "-m", "Newer library")
+    made = await bare.prepare()
+    git(bare.workspace, "submodule", "--quiet", "update", "--init", "--depth=1")
+    await bare.restore(made.head_commit)
+    await bare.advance(await bare.snapshot())
+    (bare.workspace / LIB / "lib.txt").write_text("fixed\n")
+
+    taken = await bare.snapshot()
+    with pytest.raises(Broken, match=f"submodule update --init {LIB}"):
+        await bare.advance(taken)
+    assert not (bare.checkout / ".git" / "shallow").exists()
+
+    git(bare.checkout, "submodule", "--quiet", "update", "--init")
+    await bare.advance(taken)
+    assert git(module(bare), "show", "refs/wfd/A7/head:lib.txt") == "fixed"
+    assert not (module(bare) / "shallow").exists()
+    assert git(module(bare), "fsck", "--no-dangling") == ""
+
+
+async def test_a_submodule_whose_git_folder_an_agent_moved_to_the_one_around_it_goes_on(
+    shop: "Ground",
+) -> None:
+    await shop.prepare()
+    shop.agent("submodule", "absorbgitdirs")
+    (shop.workspace / LIB / "lib.txt").write_text("fixed\n")
+    shop.agent("-C", LIB, "commit", "--quiet", "-a", "-m", "Mended")
+
+    await shop.advance(await shop.snapshot())
+
+    assert git(module(shop), "log", "-1", "--format=%s", "refs/wfd/A7/head") == "Mended"
+    assert (shop.workspace / LIB / ".git").is_file()
+    assert shop.agent("status", "--porcelain") == ""
+    shop.agent("-C", LIB, "fsck", "--no-dangling")
 
 
 @pytest.mark.parametrize("is_committed", [True, False])

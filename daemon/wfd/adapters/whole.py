@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from wfd.adapters import gitmodules, plain_files, refs, told_of
+from wfd.adapters.belonging import folder_as
 from wfd.adapters.diff import changed, joined, write_diff
 from wfd.adapters.own_modules import moved_within, remove_beside
 from wfd.adapters.own_repository import OwnRepository
@@ -24,7 +25,6 @@ from wfd.adapters.submodules import (
     kept,
     populated,
 )
-from wfd.adapters.taking import folder_as
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId

@@ -64,7 +64,7 @@ async def test_a_file_never_goes_past_a_filter_that_is_not_accepted(
     if how == "macro":
         attributes.write_text("[attr]hidden filter=vault\na.txt hidden\n")
     if how == "attribute away":
-        attributes.unlink()
+        attributes.write_text("# no filter any more\n")
     (vault.workspace / name).write_text("token=abcdef\n")
 
     why = "'nobodys' is not defined" if how == "own attribute" else "'vault' is not accepted"
@@ -127,6 +127,16 @@ async def test_an_accepted_filter_runs_both_ways_in_containment(
     assert any(line.startswith(words) and line.endswith(vault.namespace.git_dir) for line in log)
     if level is not None:
         assert all(int(line.split()[-2]) < 20 for line in log), log
+
+
+async def test_a_filter_that_fails_is_named_without_its_command_line(vault: "Ground") -> None:
+    vault.git("config", "filter.vault.smudge", "echo no key >&2; exit 3")
+    accept(vault, "vault")
+
+    with pytest.raises(Broken, match=r"no key\n.*smudge filter vault failed") as raised:
+        await vault.prepare()
+
+    assert "unset" not in str(raised.value)
 
 
 async def test_one_line_of_a_filtered_file_is_one_line(vault: "Ground") -> None:

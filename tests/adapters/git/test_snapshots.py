@@ -99,8 +99,10 @@ async def test_where_all_is_taken_a_nested_repository_becomes_plain_files(
     (ground.workspace / "nested" / "work.py").write_text("worked, and more\n")
     (ground.workspace / "nested" / "deep" / "er.py").write_text("deeper\n")
 
-    files = ground.files((await ground.snapshot()).commit)
+    taken = await ground.snapshot()
 
+    files = ground.files(taken.commit)
+    assert "nested/ (" in told(taken)["nested repositories in the commit"]
     assert (files["nested/work.py"], files["nested/deep/er.py"]) == ("worked, and more", "deeper")
 
 

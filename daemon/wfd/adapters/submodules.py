@@ -45,7 +45,7 @@ class Submodule(GitWorkspace):
         return self.beside("index").is_file()
 
     async def make_clone(self, path: Path, config: Mapping[str, str]) -> None:
-        if self.apart:
+        if self.apart or "\n" in str(self.users.git_dir):  # git clone --shared would not find it
             await make_empty(self.users, path, self.own.identity, config)
             return
         await make_clone(self.users, path, self.own.identity, config)

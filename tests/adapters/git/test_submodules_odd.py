@@ -375,3 +375,47 @@ async def test_lanes_that_begin_side_by_side_have_their_submodules(shop: "Ground
 
     for n in range(4):
         assert (shop.state_dir / "ns" / "1" / f"A7-J{n}" / LIB / "lib.txt").exists()
+
+
+@pytest.mark.parametrize("path", ["-x", "a b/ü", "new\nline", "\udcff\udcfe", "a/*", "HEAD", '"q"'])
+async def test_a_submodule_may_lie_anywhere(ground: "Ground", path: str) -> None:
+    there = ground.checkout / path
+    there.mkdir(parents=True)
+    git(there, "init", "--quiet")
+    (there / "lib.txt").write_text("lib1\n")
+    git(there, "add", "lib.txt")
+    git(there, "commit", "--quiet", "-m", "A library")
+    ground.git("add", "-A")
+    ground.git("commit", "--quiet", "-m", "With a submodule")
+    made = await ground.prepare()
+    (ground.workspace / path / "lib.txt").write_text("fixed\n")
+
+    taken = await ground.snapshot()
+    await ground.advance(taken)
+    diff = await ground.workspaces.diff(
+        ground.namespace, made.base_commit, taken.commit, ground.root / "patch"
+    )
+    await ground.restore(made.base_commit)
+
+    assert git(there, "show", "refs/wfd/A7/head:lib.txt") == "fixed"
+    assert list(ground.files("refs/wfd/A7/submodules/changes").values()) == ["fixed"]
+    assert diff.files == 2
+    assert (ground.workspace / path / "lib.txt").read_text() == "lib1\n"
+
+
+async def test_repositories_of_the_other_hash_have_submodules_too(ground: "Ground") -> None:
+    other = ground.root / "sha256"
+    git(ground.root, "init", "--quiet", "--object-format=sha256", str(other))
+    git(other, "init", "--quiet", "--object-format=sha256", "lib")
+    (other / "lib" / "lib.txt").write_text("lib1\n")
+    git(other / "lib", "add", "-A")
+    git(other / "lib", "commit", "--quiet", "-m", "A library")
+    git(other, "add", "lib")
+    git(other, "commit", "--quiet", "-m", "First")
+    ground.namespace = replace(ground.namespace, git_dir=str(other / ".git"), checkout=str(other))
+    await ground.prepare()
+    (ground.workspace / "lib" / "lib.txt").write_text("fixed\n")
+
+    await ground.advance(await ground.snapshot())
+
+    assert git(other / "lib", "show", "refs/wfd/A7/head:lib.txt") == "fixed"

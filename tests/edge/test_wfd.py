@@ -507,3 +507,29 @@ def test_a_daemon_refuses_an_unknown_ai_at_its_start_and_at_a_reload(
     said = wfd("reload")
 
     assert (said.code, "did you mean 'sim'" in said.err) == (2, True)
+
+
+def test_init_and_doctor_name_the_submodules_that_are_not_initialised(
+    repository: Path, wfd: Call
+) -> None:
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    for path in ("libs/one", "libs/two"):
+        entry = f"160000,{head},{path}"
+        subprocess.run(["git", "update-index", "--add", "--cacheinfo", entry], check=True)
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "commit", "-qm", "Submodules"], check=True)
+    (repository / "libs" / "two").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "libs/two"], check=True)
+
+    told = wfd("init").out
+
+    findings = json.loads(wfd("doctor", "--json").out)["findings"]
+    found = [one for one in findings if one["what"] == "submodules"]
+    assert "workspaces do not have libs/one" in told
+    assert "run 'git submodule update --init' in it" in told
+    assert [(one["level"], one["detail"].split(",")[0]) for one in found] == [
+        ("ok", "1 submodule in each workspace"),
+        ("warn", "workspaces do not have libs/one"),
+    ]

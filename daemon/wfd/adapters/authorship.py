@@ -1,4 +1,5 @@
-"""Who stands in a commit: the daemon as its committer, and the daemon or the user as its author."""
+"""What a commit says, and who stands in it: the daemon as its committer, and as its author the
+daemon or the user."""
 
 from dataclasses import dataclass
 
@@ -11,6 +12,13 @@ _CRUD = " .,:;<>\"\\'\n\t"  # what git itself takes off both ends of a name
 class Person:
     name: str
     email: str
+
+
+@dataclass(frozen=True)
+class CommitWords:
+    message: str  # a subject and a body; the files that have changed follow it
+    trailers: str
+    author: Person | None = None  # None: the daemon
 
 
 async def user_of(git: Git) -> Person | None:

@@ -22,7 +22,7 @@ _MOST_LOOKED_AT = 20_000  # files of a nested repository, to tell how large it i
 async def leave_out(here: WorkTree, top: str, rules: SnapshotRules, content: Content) -> None:
     """Take out of the content what no rule lets in. Raises Broken where a person is to be asked."""
     nested = await _nested(here, content.new)
-    files = [path for path in content.new if not _is_in(path, nested)]
+    files = [path for path in content.new if not is_in(path, nested)]
     sizes = await anyio.to_thread.run_sync(_sizes, here.path, files)
     content.things += await _grown(here, rules, content.changed)
     beyond = await anyio.to_thread.run_sync(_nested_things, here.path, sorted(nested))
@@ -44,7 +44,7 @@ async def leave_out(here: WorkTree, top: str, rules: SnapshotRules, content: Con
         raise Broken(_asked(here.path, beyond))
     content.left = sorted(left)
     folders = {os.fsencode(path) for path in left if path.endswith("/")}
-    content.new = [p for p in files if os.fsdecode(p) not in left and not _is_in(p, folders)]
+    content.new = [p for p in files if os.fsdecode(p) not in left and not is_in(p, folders)]
 
 
 async def _grown(
@@ -86,14 +86,14 @@ async def _nested(here: WorkTree, new: Iterable[bytes]) -> set[bytes]:
     if maybe:
         tracked = await here.git.run("ls-files", "-z", "--", *(os.fsdecode(f) for f in maybe))
         nested |= {folder for folder in maybe if not _any_in(tracked, folder)}
-    return {folder for folder in nested if not _is_in(folder[:-1], nested)}
+    return {folder for folder in nested if not is_in(folder[:-1], nested)}
 
 
 def _any_in(said: Said, folder: bytes) -> bool:
     return any(name.startswith(folder) for name in said.names)
 
 
-def _is_in(path: bytes, folders: set[bytes]) -> bool:
+def is_in(path: bytes, folders: set[bytes]) -> bool:
     """Whether it is one of the folders, or beneath one."""
     if path in folders:
         return True
@@ -127,10 +127,11 @@ async def _files_in(here: WorkTree, new: Iterable[bytes]) -> list[bytes]:
 
 
 def _nested_things(root: Path, folders: Iterable[bytes]) -> list[Thing]:
-    return [_nested_thing(root, folder) for folder in folders]
+    return [folder_as(snapshot.NESTED, root, folder) for folder in folders]
 
 
-def _nested_thing(root: Path, folder: bytes) -> Thing:
+def folder_as(kind: str, root: Path, folder: bytes) -> Thing:
+    """A folder that is told of, with as much as is in it; its name ends with a slash."""
     path = os.fsdecode(folder)
     total = files = 0
     for at, _, names in os.walk(root / path):
@@ -139,7 +140,7 @@ def _nested_thing(root: Path, folder: bytes) -> Thing:
             total += size_of(Path(at, name))
         if files > _MOST_LOOKED_AT:
             break
-    return Thing(snapshot.NESTED, path, total, files)
+    return Thing(kind, path, total, files)
 
 
 def _asked(workspace: Path, beyond: Sequence[Thing]) -> str:

@@ -29,10 +29,11 @@ _HALF_DONE = frozenset((
 class Clone:
     workspace: Path
     users_objects: Path  # what it borrows
+    elsewhere: Path | None = None  # its git folder, if that is not among its files
 
     @property
     def git_dir(self) -> Path:
-        return self.workspace / ".git"
+        return self.elsewhere or self.workspace / ".git"
 
     @property
     def objects(self) -> Path:
@@ -53,15 +54,27 @@ class Clone:
             pass
         return None
 
-    def lends_only_its_own(self) -> bool:
-        """Its object folder holds no link, and borrows from nowhere but the user's objects."""
+    def borrows(self) -> bool | None:
+        """It borrows the user's objects and no others; None if it needs nobody's."""
         try:
             lent = plain_files.read(self.git_dir, "objects/info/alternates", _MAX_REF)
-            if lent.strip() != _line(self.users_objects).strip():
-                return False
         except FileNotFoundError:
-            pass  # an agent that repacked needs none
+            return None  # an agent that repacked needs none
         except OSError:
+            return False
+        return lent.strip() == _line(self.users_objects).strip()
+
+    def shallow(self) -> list[str]:
+        """The commits whose parents it has not fetched."""
+        try:
+            text = plain_files.read(self.git_dir, "shallow", _MAX_PACKED_REFS)
+            return [line for line in text.decode().split() if refs.COMMIT.fullmatch(line)]
+        except (OSError, UnicodeDecodeError):
+            return []
+
+    def lends_only_its_own(self) -> bool:
+        """Its object folder holds no link, and borrows from nowhere but the user's objects."""
+        if self.borrows() is False:
             return False
         return plain_files.is_folder(self.git_dir) and _holds_no_link(self.objects)
 
@@ -120,6 +133,18 @@ class Clone:
             raise
 
 
+async def make_empty(
+    users: UsersRepository, path: Path, identity: tuple[str, str], config: Mapping[str, str]
+) -> None:
+    """A repository at `path` without a remote, which shares the user's objects."""
+    form = await users.git.line("rev-parse", "--show-object-format")
+    git = in_checkout(path.parent).at(path.parent, GIT_DEFAULT_REF_FORMAT="files")
+    await git.run("init", "--quiet", "--template=", f"--object-format={form}", str(path))
+    for key, value in (_settings(identity) | dict(config)).items():
+        await git.at(path).run("config", key, value)
+    _lend(users, path)
+
+
 async def make_clone(
     users: UsersRepository, path: Path, identity: tuple[str, str], config: Mapping[str, str]
 ) -> None:
@@ -128,16 +153,30 @@ async def make_clone(
     `settle` has it stand on its branch; `git push` in it leads nowhere: results travel another
     way.
     """
-    name, email = identity
+    settings = _settings(identity) | dict(config)
     await in_checkout(path.parent).at(path.parent, GIT_DEFAULT_REF_FORMAT="files").run(
         "clone", "--quiet", "--shared", "--no-checkout", "--template=", "--origin=origin",
-        f"--config=user.name={name}", f"--config=user.email={email}",
-        "--config=commit.gpgSign=false", "--config=gc.auto=0", "--config=maintenance.auto=false",
-        "--config=remote.origin.pushurl=no-push://results-are-fetched-by-wfd",
-        *(f"--config={key}={value}" for key, value in config.items()),
+        *(f"--config={key}={value}" for key, value in settings.items()),
         str(users.git_dir), str(path),
     )  # fmt: skip
+    _lend(users, path)
+
+
+def _settings(identity: tuple[str, str]) -> dict[str, str]:
+    name, email = identity
+    return {
+        "user.name": name,
+        "user.email": email,
+        "commit.gpgSign": "false",
+        "gc.auto": "0",
+        "maintenance.auto": "false",
+        "remote.origin.pushurl": "no-push://results-are-fetched-by-wfd",
+    }
+
+
+def _lend(users: UsersRepository, path: Path) -> None:
     info = path / ".git" / "objects" / "info"
+    info.mkdir(exist_ok=True)
     (info / "alternates").write_bytes(_line(users.objects))
 
 

@@ -4,20 +4,25 @@ import tempfile
 
 from wfd.adapters import refs
 from wfd.adapters.git import GitFailed, together
+from wfd.adapters.submodule_changes import keep_changes
+from wfd.adapters.whole import deliver_within
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Conflict
 
 
-async def deliver(here: GitWorkspace, run_ref: str, commit: str, *, moves_branch: bool) -> None:
-    """Have the user's repository hold `commit` under `run_ref`, and the branch if it moves.
+async def deliver(here: GitWorkspace, name: str, commit: str, *, moves_branch: bool) -> None:
+    """Have the user's repository hold `commit` as the run's, by name, and the branch if it moves.
 
     Raises Conflict when the user moved the branch or stands on it; all other refs are set then.
     """
+    run_ref = here.ref(name)
+    await deliver_within(here, name, commit, moves_branch=moves_branch)
     here.own.keep(run_ref, commit)  # a merge is no snapshot, which has it already
     if not moves_branch:
         await _bring(here, commit, run_ref)
         await here.users.set_refs({run_ref: commit})
         return
+    await keep_changes(here, commit)
     kept = here.ref("head")
     here.own.keep(kept, commit)
     found = await together(_conflict(here, commit, kept), _bring(here, commit, run_ref, kept))

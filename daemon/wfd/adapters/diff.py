@@ -1,6 +1,7 @@
 """What two commits differ in: the whole patch in a file, and how much it is."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,16 +20,22 @@ async def changed(git: Git, old: str, new: str) -> list[str]:
     return [name.decode("utf-8", "backslashreplace") for name in said.names]
 
 
-async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
-    """Write the patch that leads from `old` to `new`, binary files included."""
+async def write_diff(git: Git, old: str, new: str, patch: Path, under: str = "") -> Diff:
+    """Write the patch that leads from `old` to `new`, binary files included.
+
+    `under` is where the files lie in what is around them, with a slash at its end.
+    """
     patch.parent.mkdir(parents=True, exist_ok=True)
-    plain = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
+    plain = ("diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color",
+             f"--src-prefix=a/{under}", f"--dst-prefix=b/{under}")  # fmt: skip
     with patch.open("wb") as file:
         _, said = await together(
             git.run(*plain, "-p", "--binary", "--full-index", old, new, stdout=file),
             git.run(*plain, f"--stat={_WIDTH}", old, new),
         )
     *rows, last = said.out.decode("utf-8", "replace").rstrip().split("\n")
+    name = under.encode("utf-8", "backslashreplace").decode()
+    rows = [f" {name}{row.removeprefix(' ')}" for row in rows]
     counts = {noun: int(number) for number, noun in _COUNTS.findall(last)}
     return Diff(
         patch=patch,
@@ -37,6 +44,27 @@ async def write_diff(git: Git, old: str, new: str, patch: Path) -> Diff:
         deletions=counts.get("deletion", 0),
         stat="\n".join([*_largest(rows), last]),
     )
+
+
+def joined(around: Diff, within: Diff) -> Diff:
+    """A diff and that of a submodule, whose patch is moved to the end of the first one."""
+    with around.patch.open("ab") as file, within.patch.open("rb") as more:
+        shutil.copyfileobj(more, file)
+    within.patch.unlink()
+    files = around.files + within.files
+    insertions = around.insertions + within.insertions
+    deletions = around.deletions + within.deletions
+    rows = [row for one in (around, within) for row in one.stat.split("\n")[:-1]]
+    stat = "\n".join([*rows, _summary(files, insertions, deletions)])
+    return Diff(around.patch, files, insertions, deletions, stat)
+
+
+def _summary(files: int, insertions: int, deletions: int) -> str:
+    """As git words it."""
+    counts = ((files, "file", " changed"), (insertions, "insertion", "(+)"),
+              (deletions, "deletion", "(-)"))  # fmt: skip
+    told = [f"{n} {noun}{'' if n == 1 else 's'}{end}" for n, noun, end in counts if n]
+    return " " + ", ".join(told)
 
 
 def _largest(rows: Sequence[str]) -> list[str]:

@@ -30,6 +30,7 @@ class Filters:
     defined: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
     options: tuple[str, ...] = ()  # as git takes them after -c
+    prefix: tuple[str, ...] = ()  # the first words of each command line
 
     def refusal(self, name: str, before: Collection[str] = ()) -> str:
         """Why a file that needs this filter is not written, with the way out.
@@ -71,7 +72,7 @@ def filters(
         for name in sorted(usable)
         for option in _options(name, defined[name], prefix, users_git_dir)
     )
-    return Filters(usable, frozenset(defined), frozenset(accepted), options)
+    return Filters(usable, frozenset(defined), frozenset(accepted), options, tuple(prefix))
 
 
 def for_agents(

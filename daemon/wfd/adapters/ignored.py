@@ -6,7 +6,8 @@ what marks itself by a CACHEDIR.TAG (https://bford.info/cachedir/).
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,33 @@ class Place:
     path: str  # from the workspace; a repository's ends with a slash
     size: int  # bytes
     files: int = 1
+
+
+_FEW = 8  # files of one folder that are each told
+
+
+def gathered(places: Iterable[Place], ignored: Iterable[str]) -> list[Place]:
+    """The same for words: a folder that git ignores as one, for many files in it.
+
+    So many files of a kind, such as packages, do not hide a single one elsewhere.
+    """
+    folders = sorted(name for name in ignored if name.endswith("/"))
+    inside: dict[str, list[Place]] = {}
+    for place in places:
+        inside.setdefault(_folder_of(place, folders) or place.path, []).append(place)
+    told: list[Place] = []
+    for name, found in inside.items():
+        if len(found) <= _FEW:
+            told += found
+        else:
+            size, files = sum(one.size for one in found), sum(one.files for one in found)
+            told.append(Place(name, size, files))
+    return told
+
+
+def _folder_of(place: Place, folders: Sequence[str]) -> str | None:
+    at = bisect_right(folders, place.path)
+    return folders[at - 1] if at and place.path.startswith(folders[at - 1]) else None
 
 
 def mark(stamp: Path) -> None:

@@ -3,6 +3,8 @@
 No work tree takes part: what stands in the way is told before anything has changed.
 """
 
+from wfd.adapters import whole
+from wfd.adapters.authorship import CommitWords
 from wfd.adapters.git import GitFailed
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
@@ -24,7 +26,8 @@ async def merge(
     trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
     here.need()
     # what a run that went wrong has left here is kept as the next job's snapshot would keep it
-    top = await here.commit("Keep what was left in the workspace", trailers, run_id)
+    words = CommitWords("Keep what was left in the workspace", trailers)
+    top = await whole.commit(here, words, run_id)
     said = await here.own.git.ask(
         "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", top, lane.head_commit
     )

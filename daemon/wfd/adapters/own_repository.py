@@ -1,13 +1,14 @@
 """The daemon's own bare repository of a namespace: the only one that it runs git on beside
 a workspace. It borrows the user's objects and believes nothing of an agent's."""
 
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+import anyio
 
 from wfd.adapters import refs
 from wfd.adapters.authorship import Person
@@ -16,30 +17,50 @@ from wfd.adapters.plain_files import remove_tree
 from wfd.adapters.users_repository import UsersRepository
 from wfd.domain.errors import Broken
 
+if TYPE_CHECKING:
+    from wfd.adapters.gitmodules import Named
+
 MAX_FACTS = 4096
+_LINK = b"160000 "  # the mode of a submodule
 MAX_TEXTS = 32  # of up to 64 KiB each
 
 
 @dataclass
 class Known:
-    """What git has said in this life of the daemon and cannot change, or only we change."""
+    """What git has said in this life of the daemon and cannot change, or only we change.
+
+    Where the user has the submodules of a base is looked at again when it is not there any more.
+    """
 
     trees: dict[str, str] = field(default_factory=dict)  # of commits that were there
     texts: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     staged: dict[Path, str] = field(default_factory=dict)  # the commit that an index holds
+    links: dict[str, Mapping[bytes, str]] = field(default_factory=dict)  # submodules of commits
+    named: dict[str, Mapping[bytes, "Named"]] = field(default_factory=dict)  # in .gitmodules
+    homes: dict[tuple[str, bytes], UsersRepository] = field(default_factory=dict)
+    modules: dict[str, "Known"] = field(default_factory=dict)  # of submodules, by folder
+    opening: anyio.Lock = field(default_factory=anyio.Lock)
 
     def forget(self) -> None:
         self.trees.clear()
         self.texts.clear()
         self.staged.clear()
+        self.links.clear()
+        self.named.clear()
+        self.homes.clear()
+        self.modules.clear()
 
     def bound(self) -> None:
         """Forget it all when it has become much: it can be asked again."""
         if len(self.texts) > MAX_TEXTS:
             self.texts.clear()
-        if len(self.trees) + len(self.staged) > MAX_FACTS:
+        if len(self.trees) + len(self.staged) + len(self.links) > MAX_FACTS:
             self.trees.clear()
             self.staged.clear()
+            self.links.clear()
+        if len(self.named) + len(self.homes) > MAX_FACTS:
+            self.named.clear()
+            self.homes.clear()
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,16 @@ class OwnRepository:
             tree = await self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
             self.known.trees[commit] = tree
         return tree
+
+    async def links(self, commit: str) -> Mapping[bytes, str]:
+        """The submodules of a commit: where each of them lies, and which commit it is at."""
+        links = self.known.links.get(commit)
+        if links is None:
+            said = await self.git.run("ls-tree", "-r", "-z", "--full-tree", commit)
+            entries = [name.partition(b"\t") for name in said.names if name.startswith(_LINK)]
+            links = {path: head.split()[2].decode() for head, _, path in entries}
+            self.known.links[commit] = links
+        return links
 
     async def has(self, commit: str) -> bool:
         return commit in self.known.trees or await self.git.has(commit)
@@ -127,12 +158,17 @@ class OwnRepository:
         What comes is packed there and hashed again here, so an object that lies about its name
         does not arrive. It stands if all that it needs is here and it descends from `since`.
         """
+        stands = await self.take_any(commit, since, objects)
+        return stands and await self.git.is_ancestor(since, commit)
+
+    async def take_any(self, commit: str, since: str | None, objects: Path) -> bool:
+        """The same for a commit that need not descend from `since`, which is here if it is said."""
         if not await self.has(commit):
             try:
                 await self._carry_over([commit], since, objects)
             except GitFailed:
                 return False
-        return await self.has(commit) and await self.git.is_ancestor(since, commit)
+        return await self.has(commit)
 
     async def take_commits(self, commits: Sequence[str], since: str, objects: Path) -> bool:
         """Bring over whatever else a foreign object folder has of these; whether all are here.
@@ -173,7 +209,7 @@ class OwnRepository:
         """Write what `commit` has and `since` has not."""
         await _pack(self.git, [commit], since, into)
 
-    async def _carry_over(self, commits: Sequence[str], since: str, objects: Path) -> None:
+    async def _carry_over(self, commits: Sequence[str], since: str | None, objects: Path) -> None:
         foreign = self.git.at(self.git_dir, GIT_ALTERNATE_OBJECT_DIRECTORIES=object_folder(objects))
         with tempfile.TemporaryFile(dir=self.git_dir) as pack:
             await _pack(foreign, commits, since, pack)
@@ -182,9 +218,16 @@ class OwnRepository:
 
 
 async def open_own(
-    folder: Path, users: UsersRepository, identity: tuple[str, str], known: Known
+    folder: Path,
+    users: UsersRepository,
+    identity: tuple[str, str],
+    known: Known,
+    shallow: bytes = b"",
 ) -> OwnRepository:
-    """The repository in `folder`, made if it is not there, lent the user's objects anew."""
+    """The repository in `folder`, made if it is not there, lent the user's objects anew.
+
+    `shallow` are more commits whose parents nobody has, a line each.
+    """
     git_dir = folder / "repo.git"
     if not (git_dir / "HEAD").is_file():
         await _make(git_dir, users)
@@ -196,17 +239,20 @@ async def open_own(
     lent = object_folder(users.objects) + "\n"
     if _replace(git_dir / "objects" / "info" / "alternates", lent):
         known.forget()  # the user's repository is another one, or elsewhere
-    if (users.git_dir / "shallow").is_file():
-        shutil.copyfile(users.git_dir / "shallow", git_dir / "shallow")
+    with suppress(FileNotFoundError):
+        shallow += (users.git_dir / "shallow").read_bytes()
+    if shallow:
+        _replace(git_dir / "shallow", shallow.decode("ascii"))
     else:
         (git_dir / "shallow").unlink(missing_ok=True)
     known.bound()
     return OwnRepository(git_dir, identity, known)
 
 
-async def _pack(git: Git, commits: Sequence[str], since: str, into: IO[bytes]) -> None:
+async def _pack(git: Git, commits: Sequence[str], since: str | None, into: IO[bytes]) -> None:
     with tempfile.TemporaryFile() as wanted:
-        wanted.write("\n".join([*commits, f"^{since}", ""]).encode())
+        beyond = [] if since is None else [f"^{since}"]
+        wanted.write("\n".join([*commits, *beyond, ""]).encode())
         wanted.seek(0)
         await git.run(
             "pack-objects", "--quiet", "--revs", "--stdout", "--no-use-bitmap-index",

@@ -91,6 +91,17 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_folder_within(root: Path, name: str) -> bool:
+    """A real folder beneath `root`, with no link on the way. Raises PermissionError."""
+    try:
+        with _folder(root, PurePosixPath(name).parts):
+            return True
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+
+
 def is_there(path: Path) -> bool:
     """Something has this name, be it a link to nowhere."""
     return os.path.lexists(path)

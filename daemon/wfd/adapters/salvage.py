@@ -6,16 +6,17 @@ after set-up go to the trash. What cannot be told apart, since an agent has spoi
 trash whole. Each step finds what an earlier try has done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import anyio.to_thread
 
 from wfd.adapters import plain_files, trash
+from wfd.adapters.git import GitFailed
 from wfd.adapters.taking import write_tree
-from wfd.adapters.tips import Tip, tips
-from wfd.adapters.trash import Trash
+from wfd.adapters.tips import tips
+from wfd.adapters.trash import Removal, Trash
 from wfd.adapters.unheld import unheld
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
@@ -23,28 +24,36 @@ from wfd.domain.kept import Kept
 from wfd.rules.snapshot import Beyond
 
 MOST_REFS = 200
-_GIT = ".git"
 _ASIDE = "git"  # its name in the trash, where no git takes it for a repository
 
 
-async def salvage(here: GitWorkspace, bin: Trash) -> None:
-    """Keep what is nowhere else. Raises OSError when the disk does not let us."""
+async def salvage(here: GitWorkspace, removal: Removal, under: str = "") -> bool:
+    """Keep what is nowhere else; False when it had to go to the trash whole, or is not there.
+
+    It lies `under` that folder of the whole workspace. Raises OSError when the disk does not let
+    us.
+    """
     if not here.is_there:
-        return
+        return False
     await anyio.to_thread.run_sync(plain_files.open_folders, here.path)
     try:
         await _keep_changes(here)
         names = [place.path for place in await here.ignored_since()]
         is_kept = await _keep_commits(here)
-    except Broken:  # also a repository that is gone: then its workspace is all there is
-        await anyio.to_thread.run_sync(_move_whole, here.path, bin.folder_for(here.name))
-        return
+        await _deliver(here)
+    except Broken as error:  # also a repository that is gone: then its workspace is all there is
+        if isinstance(error, GitFailed) and here.users.objects.is_dir():
+            raise  # a full disk, a lock: it can be kept another time
+        git_dir = here.clone.git_dir
+        await anyio.to_thread.run_sync(move_whole, here.path, git_dir, removal.folder(under))
+        return False
     spoiled = [*here.set_aside(), *([] if is_kept else [here.clone.git_dir])]
     if names or spoiled:
-        folder = bin.folder_for(here.name)
+        folder = removal.folder(under)
         await anyio.to_thread.run_sync(trash.move, here.path, names, folder)
         for number, git_dir in enumerate(filter(plain_files.is_there, spoiled)):
             git_dir.rename(folder / (_ASIDE if not number else f"{_ASIDE}-{number}"))
+    return True
 
 
 async def kept(here: GitWorkspace, bin: Trash) -> Kept:
@@ -64,14 +73,15 @@ async def kept(here: GitWorkspace, bin: Trash) -> Kept:
 async def _keep_changes(here: GitWorkspace) -> None:
     """What differs from each snapshot: set-up may have left it, or a run that was cut off."""
     rules = replace(here.rules, beyond=Beyond.LEAVE_OUT)
-    taken = await write_tree(here.tree, here.known_head, rules)
+    links = await here.own.links(here.known_head)  # each keeps what is in it itself
+    taken = await write_tree(here.tree, here.known_head, rules, links)
     here.ignore(taken.left)  # so that it goes to the trash
     held = await here.own.refs(f"refs/{here.assignment.branch}", "%(tree)")
     if taken.tree in {*held, await here.own.tree_of(here.known_head)}:
         return
     message = f"left in the workspace {here.name}"
     commit = await here.own.commit(taken.tree, here.known_head, message=message)
-    await _keep(here, {here.ref("kept/worktree"): commit})
+    await _keep(here, [("worktree", commit)])
 
 
 async def _keep_commits(here: GitWorkspace) -> bool:
@@ -87,29 +97,31 @@ async def _keep_commits(here: GitWorkspace) -> bool:
         return False
     heads = set(await here.own.heads_of(commits))
     found = [tip for tip in new if tip.commit in heads or not tip.is_past]
-    await _keep(here, _named(here, found[:MOST_REFS]))
+    await _keep(here, [(tip.name, tip.commit) for tip in found[:MOST_REFS]])
     return seen.is_whole and len(found) <= MOST_REFS
 
 
-def _named(here: GitWorkspace, found: Sequence[Tip]) -> dict[str, str]:
-    """A ref for each; two that would have the same name get a number."""
-    refs: dict[str, str] = {}
-    for tip in found:
-        name, number = tip.name, 2
-        while here.ref(f"kept/{name}") in refs:
-            name, number = f"{tip.name}-{number}", number + 1
-        refs[here.ref(f"kept/{name}")] = tip.commit
-    return refs
-
-
-async def _keep(here: GitWorkspace, refs: dict[str, str]) -> None:
-    for ref, commit in refs.items():
+async def _keep(here: GitWorkspace, commits: Iterable[tuple[str, str]]) -> None:
+    """A ref for each; where its name has another commit, of an earlier workspace, with a number."""
+    known = await here.own.refs(here.ref("kept"), "%(refname) %(objectname)")
+    refs = dict(zip(known[::2], known[1::2], strict=True))
+    for name, commit in commits:
+        ref, number = here.ref(f"kept/{name}"), 2
+        while refs.get(ref, commit) != commit:
+            ref, number = here.ref(f"kept/{name}-{number}"), number + 1
+        refs[ref] = commit
         here.own.keep(ref, commit)
-    await here.users.take(here.own.git_dir, *refs)
 
 
-def _move_whole(workspace: Path, folder: Path) -> None:
+async def _deliver(here: GitWorkspace) -> None:
+    """Have the user's repository hold all that is kept, also by an earlier try."""
+    kept = await here.own.refs(here.ref("kept"))
+    if kept:
+        await here.users.take(here.own.git_dir, *kept)
+
+
+def move_whole(workspace: Path, git_dir: Path | None, folder: Path) -> None:
     """Its files below a folder, its `.git` beside them."""
-    if plain_files.is_there(workspace / _GIT):
-        (workspace / _GIT).rename(folder / _ASIDE)
+    if git_dir is not None and plain_files.is_there(git_dir):
+        git_dir.rename(folder / _ASIDE)
     workspace.rename(folder / "workspace")

@@ -7,11 +7,14 @@ blob that it was; what no rule lets in stays where it is, and is told.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wfd.adapters.attributes import FILE, Attributes, attributes_of, may_have_any
-from wfd.adapters.belonging import leave_out
+from wfd.adapters.belonging import is_in, leave_out
 from wfd.adapters.content import Content, is_file, size_of, sorted_out
+from wfd.adapters.conversion import Change
 from wfd.adapters.git import on_a_line
+from wfd.adapters.plain_files import is_folder
 from wfd.adapters.work_tree import WorkTree, refuse_left_out, shown
 from wfd.domain.errors import Broken
 from wfd.rules import snapshot
@@ -19,6 +22,7 @@ from wfd.rules.clip import named
 from wfd.rules.snapshot import SnapshotRules, Thing
 
 FEW = 8  # files
+_GITLINK = b"160000"  # the mode of a submodule
 _MOST_TOLD = 10  # paths in an error
 
 
@@ -29,22 +33,46 @@ class Taken:
     left: tuple[str, ...] = ()  # the paths that are not in it
 
 
-async def write_tree(here: WorkTree, top: str, rules: SnapshotRules) -> Taken:
+async def write_tree(
+    here: WorkTree, top: str, rules: SnapshotRules, links: Mapping[bytes, str] | None = None
+) -> Taken:
     """The tree of all that is here, files that the commit `top` or nobody ignores.
 
-    A submodule of `top` stays a link. Raises Broken, naming it, for what cannot be read, what
-    would go past a filter, and, where the rules say so, for what nobody asked for.
+    A submodule of `top` stays a link, to the commit that `links` has for its path. Raises Broken,
+    naming it, for what cannot be read, what would go past a filter, and, where the rules say so,
+    for what nobody asked for.
     """
     await here.stage(top)
     changes, new = await here.differences()
-    if not changes and not new:
+    moved = await _moved(here, top, links or {})
+    changes = [one for one in changes if not _is_linked(here.path, one, links or {})]
+    if links:
+        within = {path + b"/" for path in links}
+        new = [path for path in new if not is_in(path, within)]
+    if not changes and not new and not moved:
         return Taken(await here.own.tree_of(top))
     content = sorted_out(here.path, changes, new)
+    content.entries += [(_GITLINK, commit, path) for path, commit in moved.items()]
     await leave_out(here, top, rules, content)
     attributes = await _convert(here, content)
     here.unstage()
     await _put_in(here, content, attributes, top)
     return Taken(await here.git.line("write-tree"), tuple(content.things), tuple(content.left))
+
+
+async def _moved(here: WorkTree, top: str, links: Mapping[bytes, str]) -> Mapping[bytes, str]:
+    """The submodules that are at another commit than `top` says."""
+    if not links:
+        return {}
+    before = await here.own.links(top)
+    return {path: commit for path, commit in links.items() if before.get(path) != commit}
+
+
+def _is_linked(root: Path, change: Change, links: Mapping[bytes, str]) -> bool:
+    """A submodule whose commit has been taken care of."""
+    return (
+        change.was_gitlink and change.path in links and is_folder(root / os.fsdecode(change.path))
+    )
 
 
 # --- what it is converted to -------------------------------------------------

@@ -58,6 +58,22 @@ class Trash:
         return gone
 
 
+@dataclass
+class Removal:
+    """What one removal of a workspace leaves: in one folder, which is made when it is needed."""
+
+    trash: Trash
+    place: str
+    _folder: Path | None = None
+
+    def folder(self, under: str) -> Path:
+        """Where what lay in a folder of the workspace goes; "" for its top."""
+        if self._folder is None:
+            self._folder = self.trash.folder_for(self.place)
+        (self._folder / under).mkdir(parents=True, exist_ok=True)
+        return self._folder / under
+
+
 def move(root: Path, names: Iterable[str], into: Path) -> None:
     """Move files and folders of `root` to the same paths below `into`. They are there or here."""
     for name in names:

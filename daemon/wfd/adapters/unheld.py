@@ -14,7 +14,7 @@ from wfd.rules.snapshot import COMMITS, IGNORED, Thing
 async def tell(here: GitWorkspace, run_id: RunId, commit: str) -> None:
     """Have the snapshot of a run, which is `commit`, tell of it beside what it left out itself."""
     known = {one.path for one in told_of.recall(here.beside("told"), run_id)}
-    places = [one for one in await here.ignored_since() if one.path not in known]
+    places = [one for one in await here.ignored_in_words() if one.path not in known]
     seen = await anyio.to_thread.run_sync(tips, here.clone.git_dir, here.assignment.branch)
     told_of.remember(
         here.beside("told"),

@@ -29,7 +29,14 @@ class UsersRepository:
 
     @property
     def git(self) -> Git:
+        if self.is_put_away:
+            return of_user(self.git_dir).at(self.git_dir, GIT_WORK_TREE=str(self.git_dir))
         return of_user(self.git_dir)
+
+    @property
+    def is_put_away(self) -> bool:
+        """A submodule's, which is not checked out where it says that it is."""
+        return self.checkout == self.git_dir
 
     @property
     def objects(self) -> Path:
@@ -47,13 +54,17 @@ class UsersRepository:
 
     async def config(self) -> dict[str, str]:
         """The user's git configuration as it counts in the checkout; the last word of each key."""
-        git = in_checkout(self.checkout) if self.checkout.is_dir() else self.git
+        is_there = self.checkout.is_dir() and not self.is_put_away
+        git = in_checkout(self.checkout) if is_there else self.git
         said = await git.run("config", "--null", "--list", "--includes")
         entries = (os.fsdecode(entry).partition("\n") for entry in said.names)
         return {key: value if is_said else "true" for key, is_said, value in entries}
 
-    async def excludes(self) -> bytes:
-        """The ignore rules that are the user's alone: info/exclude and core.excludesFile."""
+    async def excludes(self, *, everywhere: bool = False) -> bytes:
+        """The ignore rules that are the user's alone: info/exclude and core.excludesFile.
+
+        Those that hold in all repositories are in the latter.
+        """
         said = await self.git.ask("config", "--type=path", "--get", "core.excludesFile")
         named = os.fsdecode(said.out).strip()
         config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -61,7 +72,7 @@ class UsersRepository:
             Path(named) if named else config / "git" / "ignore",
             self.git_dir / "info" / "exclude",
         )
-        return b"\n".join(beginning(file) for file in files)
+        return b"\n".join(beginning(file) for file in (files[:1] if everywhere else files))
 
     async def tips(self) -> list[str]:
         """What all refs here name."""

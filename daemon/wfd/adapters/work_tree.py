@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import anyio.to_thread
@@ -135,7 +136,8 @@ class WorkTree:
             return
         # Attributes and ignore rules are those of `commit`, whatever an agent made of them.
         rules = [path for path in new if path.rpartition(b"/")[2] == attributes.FILE]
-        await anyio.to_thread.run_sync(self._remove, rules)
+        links = self._links_on_the_way([change for change in changes if change.was_gitlink])
+        await anyio.to_thread.run_sync(self._remove, [*rules, *links])
         await self.git.run("read-tree", "--reset", "-u", commit)
         new = (await self.ask_new(self.git)).names
         await anyio.to_thread.run_sync(self._remove, new)
@@ -145,6 +147,17 @@ class WorkTree:
         fine = await self.conversion.unchanged([change for change in left if change.is_file])
         if wrong := [change.path for change in left if change.path not in fine]:
             raise Broken(f"{shown(wrong[0])} in {self.path} could not be put back; remove it")
+
+    def _links_on_the_way(self, submodules: Iterable[Change]) -> set[bytes]:
+        """Links where a folder was with a submodule in it; git removes all others itself."""
+        found = set()
+        for change in submodules:
+            *folders, _ = change.path.split(b"/")
+            for folder in accumulate(folders, lambda above, name: above + b"/" + name):
+                if (self.path / os.fsdecode(folder)).is_symlink():
+                    found.add(folder)
+                    break  # what is beneath is elsewhere
+        return found
 
     def _remove(self, paths: Iterable[bytes]) -> None:
         for path in paths:

@@ -1,15 +1,16 @@
 """The workspace of an assignment or of one lane: the clone, and what the daemon keeps beside it,
 out of its reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import anyio.to_thread
 
 from wfd.adapters import copies, ignored, look, plain_files, refs, told_of
-from wfd.adapters.authorship import Person
+from wfd.adapters.authorship import CommitWords
 from wfd.adapters.changed_files import changed_files
 from wfd.adapters.clone import Clone, make_clone
 from wfd.adapters.filters import Filters, for_agents
@@ -79,12 +80,12 @@ class GitWorkspace:
         folder = self.own.git_dir.parent
         return folder / f"{self.name}.{kind}"
 
-    async def make(self, head: str) -> None:
-        """Make it at `head`, beside its place, and move it there whole."""
+    async def make_beside(self, head: str) -> Self:
+        """Make it at `head`, beside its place: it is moved there when it is whole."""
         fresh = await self._fresh_clone(head)
         await fresh.tree.check_out(head)
         fresh.clone.settle(self.assignment.branch, head, self.beside("index").read_bytes())
-        fresh.path.rename(self.path)
+        return fresh
 
     async def settle(self, commit: str) -> None:
         """Let the next agent find its clone on the branch at `commit`, whatever the last did."""
@@ -93,7 +94,8 @@ class GitWorkspace:
         try:
             self.clone.settle(self.assignment.branch, commit, index)
         except OSError:
-            self.clone.set_aside(self.beside(_BROKEN))
+            for _ in ("its git folder", "a file that names it"):
+                self.clone.set_aside(self.beside(_BROKEN))
             fresh = await self._fresh_clone(commit)
             fresh.clone.git_dir.rename(self.clone.git_dir)
             fresh.path.rmdir()
@@ -110,22 +112,21 @@ class GitWorkspace:
             await self.settle(self.known_head)
 
     async def commit(
-        self, message: str, trailers: str, run_id: RunId, author: Person | None = None
+        self, words: CommitWords, run_id: RunId, top: str, links: Mapping[bytes, str]
     ) -> str:
-        """A commit of what belongs in one, over the agent's own commits if they stand.
+        """A commit over `top` of what belongs in one, with its submodules at these commits.
 
         What is left out is ignored from now on, and `left_out` tells it. The files that have
         changed are named between the message and its trailers.
         """
-        top = await self._agents_head()
-        taken = await write_tree(self.tree, top, self.rules)
+        taken = await write_tree(self.tree, top, self.rules, links)
         told_of.remember(self.beside("told"), run_id, taken.things)
         self.ignore(taken.left)
         commit = top
         if taken.tree != await self.own.tree_of(top):
             files = await changed_files(self.own.git, top, taken.tree)
-            text = f"{message}\n\n{files}\n\n{trailers}"
-            commit = await self.own.commit(taken.tree, top, message=text, author=author)
+            text = f"{words.message}\n\n{files}\n\n{words.trailers}"
+            commit = await self.own.commit(taken.tree, top, message=text, author=words.author)
         self.tree.is_staged(commit)
         return commit
 
@@ -143,7 +144,8 @@ class GitWorkspace:
 
     def set_aside(self) -> list[Path]:
         """The `.git` folders that agents have spoiled here."""
-        return sorted(self.exclude.parent.glob(f"{self.name}.{_BROKEN}-*"))
+        spoiled = self.beside(_BROKEN)
+        return sorted(spoiled.parent.glob(f"{spoiled.name}-*"))
 
     def mark_set_up(self) -> None:
         """What git ignores from now on is not of set-up."""
@@ -151,9 +153,17 @@ class GitWorkspace:
 
     async def ignored_since(self) -> list[Place]:
         """What git ignores here, and came after set-up."""
+        return (await self._ignored_since())[0]
+
+    async def ignored_in_words(self) -> list[Place]:
+        """The same, with many files of one ignored folder told as that folder."""
+        return ignored.gathered(*await self._ignored_since())
+
+    async def _ignored_since(self) -> tuple[list[Place], list[str]]:
         names = await self.tree.ignored()
         stamp = self.beside("set-up")
-        return await anyio.to_thread.run_sync(ignored.since, self.path, names, stamp)
+        since = await anyio.to_thread.run_sync(ignored.since, self.path, names, stamp)
+        return since, names
 
     async def remove(self) -> None:
         """Remove it and all beside it. A half of it is never taken for a workspace."""
@@ -166,7 +176,7 @@ class GitWorkspace:
         for left in gone.parent.glob(f"{self.name}.*"):
             await anyio.to_thread.run_sync(plain_files.remove_tree, left)
 
-    async def _fresh_clone(self, head: str) -> "GitWorkspace":
+    async def _fresh_clone(self, head: str) -> Self:
         fresh = replace(self, path=self.beside("new"))
         await anyio.to_thread.run_sync(plain_files.remove_tree, fresh.path)
         self.own.keep(self.ref("head"), head)
@@ -177,12 +187,16 @@ class GitWorkspace:
             look.write(self.beside("look"), config)
         look.share_attributes(self.users.git_dir, self.own.git_dir)
         shown = self.tree.look.config | for_agents(config, self.filters.usable, self.users.git_dir)
-        await make_clone(self.users, fresh.path, self.own.identity, shown)
+        await self.make_clone(fresh.path, shown)
         look.share_attributes(self.users.git_dir, fresh.clone.git_dir)
         if not self.exclude.exists():
             self.exclude.write_bytes(await self.users.excludes())
         fresh.clone.exclude(self.exclude.read_bytes())
         return fresh
+
+    async def make_clone(self, path: Path, config: Mapping[str, str]) -> None:
+        """The clone that an agent works in, without any file yet."""
+        await make_clone(self.users, path, self.own.identity, config)
 
     async def _config_for(self, url: str) -> bytes:
         """The clone's configuration with another origin, written by git in a copy of it."""
@@ -194,7 +208,8 @@ class GitWorkspace:
         finally:
             copy.unlink()
 
-    async def _agents_head(self) -> str:
+    async def agents_head(self) -> str:
+        """What the agent has its HEAD on, if that goes on from the branch; else the branch."""
         known, head = self.known_head, self.clone.head()
         if head is None or head == known or not self.clone.lends_only_its_own():
             return known

@@ -7,25 +7,23 @@ lane J12 has `A7-J12` and the like.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from wfd.adapters import copies, plain_files
-from wfd.adapters.authorship import user_of
+from wfd.adapters import copies, leaving, plain_files, whole
+from wfd.adapters.authorship import CommitWords, user_of
 from wfd.adapters.delivery import deliver
-from wfd.adapters.diff import changed, write_diff
 from wfd.adapters.filters import Filters, filters
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
 from wfd.adapters.on_disk import workspaces_on_disk
 from wfd.adapters.own_repository import Known, OwnRepository, open_own
 from wfd.adapters.partial import complete
-from wfd.adapters.salvage import kept, salvage
 from wfd.adapters.trash import Trash
-from wfd.adapters.unheld import tell
 from wfd.adapters.users_repository import UsersRepository
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.assignment import Assignment
@@ -53,7 +51,6 @@ class GitWorkspaces:
         self._prefix = prefix
         self._trash = Trash(state_dir / "trash")
         self._identity = identity
-        self._opening: dict[NamespaceId, anyio.Lock] = {}
         self._known: dict[NamespaceId, Known] = {}
         self._pinning = anyio.Lock()  # lanes of one assignment begin side by side
 
@@ -73,11 +70,12 @@ class GitWorkspaces:
             await here.users.refuse_without_room(assignment.branch)
             is_new = not here.is_there
             if is_new:
-                await here.make(head)
+                begun = replace(here.assignment, base_commit=base)
+                await whole.make(replace(here, assignment=begun), head)
             elif not plain_files.is_folder(here.clone.git_dir):
                 await here.settle(head)
             else:
-                await here.follow()
+                await whole.follow(here, head)
             return Workspace(
                 path=here.path,
                 base_commit=base,
@@ -105,11 +103,12 @@ class GitWorkspaces:
                 here.need()
                 trailers = f"Wfd-Job: J{job_id}\nWfd-Run: R{run_id}"
                 author = await user_of(here.users.git) if by_user else None
-                commit = await here.commit(_printable(message), trailers, run_id, author)
-                await tell(here, run_id, commit)
+                words = CommitWords(_printable(message), trailers, author)
+                commit = await whole.commit(here, words, run_id)
+                await leaving.tell(here, run_id, commit)
                 here.own.keep(ref, commit)
             if here.is_there:
-                await here.settle(commit)
+                await whole.settle(here, commit)
             return Snapshot(
                 commit=commit,
                 tree=await here.own.tree_of(commit),
@@ -121,8 +120,7 @@ class GitWorkspaces:
     async def restore(self, namespace: Namespace, assignment: Assignment, commit: str) -> None:
         async with self._opened(namespace, assignment) as here:
             here.need()
-            await here.tree.restore(commit)
-            await here.settle(commit)
+            await whole.restore(here, commit)
 
     async def deliver(
         self,
@@ -138,7 +136,7 @@ class GitWorkspaces:
         refs/wfd/A7/R101 and refs/wfd/A7/head have the commit then.
         """
         async with self._opened(namespace, assignment) as here:
-            await deliver(here, here.ref(f"R{run_id}"), commit, moves_branch=moves_branch)
+            await deliver(here, f"R{run_id}", commit, moves_branch=moves_branch)
 
     async def merge(
         self,
@@ -153,11 +151,11 @@ class GitWorkspaces:
 
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
-        return await write_diff(own.git, old, new, patch)
+        return await whole.diff_with_submodules(own, old, new, patch)
 
     async def changed(self, namespace: Namespace, old: str, new: str) -> list[str]:
         own = await self._own(namespace)
-        return await changed(own.git, old, new)
+        return await whole.changed_with_submodules(own, old, new)
 
     async def text_at(
         self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int
@@ -188,19 +186,17 @@ class GitWorkspaces:
         """Ignore from now on what is new beside `commit`, such as what set-up has installed."""
         here = await self._workspace(namespace, assignment)
         here.need()
-        names = await here.tree.new_places(commit)
-        here.ignore(names)
-        return names
+        return await whole.ignore_new(here, commit)
 
     async def mark_set_up(self, namespace: Namespace, assignment: Assignment) -> None:
         here = await self._workspace(namespace, assignment)
-        here.mark_set_up()
+        await leaving.mark_set_up(here)
 
     async def remove(self, namespace: Namespace, assignment: Assignment) -> Kept:
         async with self._opened(namespace, assignment) as here:
-            await salvage(here, self._trash)
-            await here.remove()
-            return await kept(here, self._trash)
+            await leaving.salvage(here, self._trash)
+            await whole.remove(here)
+            return await leaving.kept(here, self._trash)
 
     async def sweep_trash(self, max_age_ms: int, max_bytes: int) -> list[Kept]:
         sweep = partial(self._trash.sweep, max_age_ms / 1000, max_bytes)
@@ -251,10 +247,10 @@ class GitWorkspaces:
 
     async def _own(self, namespace: Namespace) -> OwnRepository:
         folder = self._state_dir / "ns" / str(namespace.id)
-        async with self._opening.setdefault(namespace.id, anyio.Lock()):
-            for level in (self._state_dir, self._state_dir / "ns", folder):
-                level.mkdir(mode=0o700, parents=True, exist_ok=True)
-            known = self._known.setdefault(namespace.id, Known())
+        for level in (self._state_dir, self._state_dir / "ns", folder):
+            level.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = self._known.setdefault(namespace.id, Known())
+        async with known.opening:
             return await open_own(folder, UsersRepository.of(namespace), self._identity, known)
 
 

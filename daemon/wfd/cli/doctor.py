@@ -24,6 +24,7 @@ from wfd.cli.filters_found import filter_findings
 from wfd.cli.finding import Finding, Level
 from wfd.cli.in_use import InUse, in_use
 from wfd.cli.rules_found import rule_findings
+from wfd.cli.submodules_found import submodule_findings
 from wfd.config import Config
 from wfd.domain.errors import BadConfig, NotFound, WfdError
 from wfd.domain.namespace import Namespace
@@ -215,6 +216,7 @@ def _repository(where: Place, config: Config) -> Iterator[Finding]:
     yield Finding(Level.OK, "namespace", f"{namespace.name} ({namespace.checkout})")
     yield _trust(namespace)
     yield from filter_findings(UsersRepository.of(namespace), _accepted_filters(namespace, config))
+    yield from submodule_findings(Path(namespace.checkout))
 
 
 def _accepted_filters(namespace: Namespace, config: Config) -> Sequence[str]:

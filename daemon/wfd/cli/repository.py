@@ -16,6 +16,7 @@ from wfd.adapters.repository import Repository, find
 from wfd.adapters.users_repository import UsersRepository
 from wfd.cli.filters_found import filter_findings
 from wfd.cli.moving import moved_here, refuse_within
+from wfd.cli.submodules_found import submodule_findings
 from wfd.config import Config, RepositoryConfig
 from wfd.domain.errors import BadConfig, Conflict, NotAllowed, NotFound
 from wfd.domain.namespace import Namespace
@@ -105,8 +106,10 @@ def print_set_up(done: SetUp) -> None:
         click.echo(f"  {tame(said)}")
     if done.config.namespace not in (None, done.namespace):
         click.echo(f"  the name that it says does not count: it is '{done.namespace}' here")
-    for one in filter_findings(
-        UsersRepository(done.git_dir, done.checkout), done.config.workspace.filters
+    users = UsersRepository(done.git_dir, done.checkout)
+    for one in (
+        *filter_findings(users, done.config.workspace.filters),
+        *submodule_findings(done.checkout),
     ):
         if one.way_out:
             click.echo(f"  {tame(f'{one.what}: {one.detail}; {one.way_out}')}")

@@ -16,6 +16,9 @@ LARGE = "large files"
 MANY = "many new files"
 GROWN = "large files in the commit"
 MANY_TAKEN = "many files in the commit"
+WITHIN = "submodules in the commit"
+APART = "submodules without a repository of yours"
+UNSEEN = "submodules that are not kept"
 NOT_CONVERTED = "files that git cannot convert"
 IGNORED = "ignored files"
 COMMITS = "stashes and other commits"
@@ -34,6 +37,12 @@ _ABOUT = {
     IGNORED: "here since the set-up, in no commit, and yet the checks see them;"
     " they go to the trash when the workspace is removed",
     COMMITS: "not in the branch; kept below refs/wfd when the workspace is removed",
+    WITHIN: "each has a commit of its own, kept in your repository of it; take it along with"
+    " 'git -C <submodule> merge refs/wfd/A<number>/head'",
+    APART: "your checkout has not initialised them, so their commits are kept in the repository"
+    " around them, as refs/wfd/A<number>/submodules/<name>/head",
+    UNSEEN: "changes in them are in no commit: the repository of each cannot be had; initialise it"
+    " in your checkout, with 'git submodule update --init'",
     NOT_CONVERTED: "in the commit just as they are: their text is not what .gitattributes says",
 }
 
@@ -68,7 +77,7 @@ class Thing:
     kind: str
     path: str  # a folder's ends with a slash
     size: int = 0  # bytes
-    files: int = 1  # 0 for what is no file
+    files: int = 1  # 0 for what is no file, or is told by its name alone
 
     def __str__(self) -> str:
         name = self.path.encode("utf-8", "backslashreplace").decode()

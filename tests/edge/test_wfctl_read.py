@@ -282,7 +282,7 @@ def test_how_a_run_ended_is_not_said_of_the_one_that_follows_it(shelf: Shelf, wf
 def a_job_that_is_put_back(tx: Tx) -> None:
     tx.run(
         "put_back_job", id=1, outcome="auth", answer="", run_after=None, counter=None,
-        resume_session=None, waits_on=None, now=NOW,
+        resume_session=None, waits_on=None, finishes=None, now=NOW,
     )  # fmt: skip
 
 

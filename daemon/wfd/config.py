@@ -65,7 +65,7 @@ def _pairs(env: dict[str, str | None]) -> dict[str, str | None]:
 def _variables(names: list[str]) -> list[str]:
     if not all(map(is_variables, names)):
         raise ValueError(
-            "names of variables only, with * for any characters; a secret itself never stands here"
+            "names of variables only, with * for any characters; never put a secret itself here"
         )
     return names
 
@@ -73,8 +73,8 @@ def _variables(names: list[str]) -> list[str]:
 def _with_a_beginning(names: list[str]) -> list[str]:
     if any(name.startswith("*") for name in names):
         raise ValueError(
-            "a pattern begins with letters, such as DATABASE_*: what begins with * would let"
-            " through what nobody has thought of"
+            "a pattern begins with letters, such as DATABASE_*: one that begins with * would"
+            " let through variables that nobody thought of"
         )
     return names
 
@@ -212,11 +212,11 @@ def _problems(rule: NotificationConfig) -> Iterator[str]:
         if not is_known(wanted):
             yield f"{unknown('set of events', wanted, SETS)}, or a pattern such as 'assignment.*'"
     if rule.signing_key is not None and rule.to is not Channel.WEBHOOK:
-        yield "'signingKey' is of a webhook alone"
+        yield "only a webhook has a 'signingKey'"
     if rule.signing_key is not None and not is_place(rule.signing_key):
         yield "'signingKey' must name a variable of the daemon, or a file by its whole path"
     if (rule.url is None) != (rule.to is Channel.CONSOLE):
-        yield "'url' is of a webhook and of apprise, and they need one"
+        yield "only a webhook and apprise have a 'url', and they need one"
     if rule.url is not None and not is_place(rule.url) and not _is_plain(rule.to, rule.url):
         yield (
             "'url' must name a variable of the daemon, or a file by its whole path; a webhook's"

@@ -44,5 +44,5 @@ def send(place: Place, command: str, values: dict[str, object]) -> dict[str, obj
 
 def _answer(answer: object) -> dict[str, object]:
     if not isinstance(answer, dict):
-        raise WfdError(f"the daemon gave a strange answer: {answer!r}")
+        raise WfdError(f"the daemon gave an unexpected answer: {answer!r}")
     return answer

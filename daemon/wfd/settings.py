@@ -208,7 +208,7 @@ def _accepted(namespace: Namespace) -> _File:
             return _File(file, None)
         raise NotAllowed(
             f"{file} is gone, and it was accepted before; put it back,"
-            f" or run 'wfd trust' in {namespace.checkout} to go on without it"
+            f" or run 'wfd trust' in {namespace.checkout} to continue without it"
         )
     if hash_of(text) != namespace.trusted_hash:
         raise NotAllowed(

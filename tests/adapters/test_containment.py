@@ -23,7 +23,7 @@ from wfd.adapters.spawn import LocalProcess, LocalSpawner
 from wfd.domain.errors import Broken
 from wfd.ports import Command
 
-pytestmark = pytest.mark.skipif(not proc.is_there(), reason="PID namespaces are Linux's own")
+pytestmark = pytest.mark.skipif(not proc.is_there(), reason="only Linux has PID namespaces")
 
 ENV = {"PATH": os.environ["PATH"]}
 NAMESPACES = [Level.BWRAP, Level.UNSHARE]

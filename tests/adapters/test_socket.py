@@ -136,7 +136,7 @@ async def test_no_answer_in_time_is_try_later_and_the_command_goes_on(path: Path
         return None
 
     async with serving(path, slow):
-        with pytest.raises(TryLater, match=r"did not answer in 0\.1 s; it may still do it"):
+        with pytest.raises(TryLater, match=r"did not answer in 0\.1 s; it may still carry"):
             await call(path, "create", timeout_s=0.1)
         gate.set()
         with anyio.fail_after(60):

@@ -68,10 +68,10 @@ def test_an_ai_has_what_its_harness_is_set_to_where_it_says_nothing_itself(
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"name": "a,b"}, "no name for an AI"),
+        ({"name": "a,b"}, "not a valid name for an AI"),
         ({"name": "x", "harness": "clod"}, "no harness 'clod'"),
-        ({"name": "x", "harness": "sim", "account": "a b"}, "no name for an account"),
-        ({"name": "x", "harness": "sim", "labels": [""]}, "no name for a label"),
+        ({"name": "x", "harness": "sim", "account": "a b"}, "not a valid name for an account"),
+        ({"name": "x", "harness": "sim", "labels": [""]}, "not a valid name for a label"),
         ({"name": "x", "harness": "sim", "limit": 0}, "1 or more"),
     ],
 )
@@ -105,7 +105,7 @@ def test_only_one_that_is_registered_and_has_no_run_on_is_unregistered(ground: G
     ground.send("ai.register", name="spare", harness="sim")
     ground.create(type="plan", ai="spare")
     [lease] = ground.take().leases
-    with pytest.raises(Conflict, match="1 runs on"):
+    with pytest.raises(Conflict, match="1 runs in progress"):
         ground.send("ai.unregister", name="spare")
     end(ground, lease.run, Kind.SUCCEEDED)
     ground.send("ai.unregister", name="spare")

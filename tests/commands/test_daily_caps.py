@@ -59,7 +59,7 @@ def test_the_assignment_that_reaches_a_daily_cap_is_paused_and_says_until_when(
     assert one.state == "paused"
     assert one.resumes_at == next_day(ground.now)
     assert one.reason is not None
-    assert one.reason.startswith("the daily cap on tokens is reached: 1,000 of 1,000; it goes on")
+    assert one.reason.startswith("the daily cap on tokens is reached: 1,000 of 1,000; it resumes")
     assert "00:00 UTC" in one.reason
     assert "raise dailyCaps in .wfd/config.json" in one.reason
     told = ground.decisions(one.id)[-1]

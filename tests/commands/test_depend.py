@@ -125,7 +125,7 @@ def test_what_only_waits_for_a_failed_job_asks_and_does_not_look_busy(ground: Gr
     assignment = ground.assignment(1)
     assert assignment.state == "blocked"
     assert assignment.reason == (
-        f"it can go no further: J{later} comes after J1 (plan, failed); 'wfctl retry J1',"
+        f"it cannot continue: J{later} comes after J1 (plan, failed); 'wfctl retry J1',"
         f" 'wfctl depend J{later} --drop J1' or 'wfctl cancel J{later}'"
     )
     [asked] = [one for one in questions(ground) if one.state == "open"]
@@ -237,7 +237,7 @@ def test_what_has_begun_or_ended_comes_after_nothing_any_more(ground: Ground) ->
     with pytest.raises(NotAllowed, match="has begun already"):
         ground.send("depend", job=1, after=[other])
     ground.send("cancel_job", job=other)
-    with pytest.raises(NotAllowed, match="nothing comes before it any more"):
+    with pytest.raises(NotAllowed, match="its dependencies cannot change any more"):
         ground.send("depend", job=other, after=[1])
     with pytest.raises(BadInput, match="--after or --drop"):
         ground.send("depend", job=1)
@@ -246,7 +246,7 @@ def test_what_has_begun_or_ended_comes_after_nothing_any_more(ground: Ground) ->
 def test_a_pm_job_has_no_place_of_a_persons_choosing(ground: Ground) -> None:
     ground.create("one")
     ground.create("two", type="plan", context="x")
-    with pytest.raises(NotAllowed, match="whose turn the daemon chooses"):
+    with pytest.raises(NotAllowed, match="the daemon chooses when it runs"):
         ground.send("depend", job=1, after=[2])
 
 

@@ -126,7 +126,7 @@ def test_type_seq_counts_within_its_type(ground: Ground) -> None:
     ("values", "sentence"),
     [
         ({"type": "implment"}, r"no job type 'implment' \(did you mean 'implement'\?\); known:"),
-        ({"type": "pm"}, "pm jobs are the daemon's own"),
+        ({"type": "pm"}, "only the daemon inserts pm jobs"),
         ({"harness": "codx"}, r"no harness 'codx' \(did you mean 'codex'\?\); known: claude"),
         ({"context": " \n"}, "the context is empty; say what you want"),
         ({"context": "x" * (MAX_TEXT + 1)}, "200,001 characters .* name that file"),

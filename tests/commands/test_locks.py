@@ -265,7 +265,7 @@ def test_a_parallel_job_must_say_what_it_may_touch(ground: Ground) -> None:
 
 @pytest.mark.usefixtures("one")
 def test_merge_jobs_are_the_daemons_own(ground: Ground) -> None:
-    with pytest.raises(BadInput, match="merge jobs are the daemon's own"):
+    with pytest.raises(BadInput, match="only the daemon inserts merge jobs"):
         ground.insert(1, "merge")
 
 

@@ -55,7 +55,7 @@ def test_what_waited_for_the_configuration_goes_on_when_it_is_accepted(ground: G
     ground.create(type="implement")
     untrusted(ground)
     [asked] = questions(ground)
-    assert asked.text == "config.json has changed; run 'wfd trust'; it goes on then"
+    assert asked.text == "config.json has changed; run 'wfd trust'; it continues then"
     assert register(ground, "b")["goes_on"] == [], "another repository's"
     assert register(ground, "a", trusted_hash="abc")["goes_on"] == [1]
     [job], [asked], decision = ground.jobs(1), questions(ground), ground.decisions(1)[-1]

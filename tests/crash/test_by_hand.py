@@ -56,7 +56,7 @@ def test_a_claim_survives_a_kill_of_the_daemon(hand: "Daemon") -> None:
 
 def test_who_works_on_what_is_shown(hand: "Daemon") -> None:
     waits = json.loads(hand.wfctl("job", "J1", "--json").out)["waits"]
-    assert waits["released_by"] == "whoever types: wfctl claim J1"
+    assert waits["released_by"] == "a person: wfctl claim J1"
     claimed(hand, "--as", "ada\x1b[2J")
     [row] = hand.wfctl("queue").out.splitlines()
     assert "running" in row and "\thand\t" in row

@@ -97,7 +97,7 @@ def test_a_person_tries_a_rule_and_sees_how_it_goes(daemon: "Daemon", there: Hoo
     )
     daemon.start()
 
-    assert daemon.wfctl("notify", "test", "ops").out == "ops: the message was taken\n"
+    assert daemon.wfctl("notify", "test", "ops").out == "ops: the message was accepted\n"
     assert there.got[0].json["kind"] == "notification.test"
     failed = daemon.wfctl("notify", "test", "ops")
     assert (failed.code, failed.err) == (1, "ops: not delivered: it answered 403\n")

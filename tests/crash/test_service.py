@@ -127,7 +127,7 @@ def test_a_reload_is_told_and_a_bad_file_is_refused_and_shown(
     assert daemon.wfd("reload").code == 2
     shown = daemon.wfctl("config", "show", "--config", str(daemon.config_file))
     assert shown.code == 2
-    assert "the daemon refused it" in shown.err and "goes on with the last good one" in shown.err
+    assert "the daemon refused it" in shown.err and "keeps using the last good one" in shown.err
 
     again = json.loads(daemon.wfd("status", "--json").out)["config_refused"]
     assert again["since"] == refused["since"]

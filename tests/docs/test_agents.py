@@ -44,7 +44,7 @@ def test_the_versions_are_those_that_were_tried() -> None:
 def test_what_it_reports_and_takes_up_again_is_what_its_harness_says() -> None:
     for harness, told in _promises("reports cost"):
         assert _is_yes(told) is harness.reports_cost
-    for harness, told in _promises("goes on with a session"):
+    for harness, told in _promises("resumes a session"):
         assert _is_yes(told) is harness.resumes
     for harness, told in _promises("counts the tokens of"):
         assert told.startswith("the session") is harness.usage_spans_session

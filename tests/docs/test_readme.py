@@ -40,7 +40,7 @@ def test_what_follows_an_outcome_is_what_the_policy_says() -> None:
     rules = yaml.safe_load(text_of("policies/default.yaml"))["outcomes"]
     words = {
         "judge": "PM",
-        "retry": "retried|goes on at the next start",
+        "retry": "retried|resumes its session at the next start",
         "wait": "waits",
         "ask": "asks you|the same",
         "end": "nothing",

@@ -66,7 +66,7 @@ def test_create_without_a_text_opens_an_editor(shelf: Shelf, wfctl: Call, seen: 
 def test_an_editor_that_writes_nothing_makes_nothing(shelf: Shelf, wfctl: Call, seen: Path) -> None:
     code, shown = typed("create", writes="\n  \n", seen=seen)
 
-    assert (code, "nothing was made" in shown) == (1, True)
+    assert (code, "nothing was created" in shown) == (1, True)
     assert wfctl("assignments").out == ""
 
 

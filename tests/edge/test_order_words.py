@@ -133,7 +133,7 @@ def test_a_lane_whose_job_failed_says_that_it_is_halted_and_what_ends_that(
     insert(locks=("src/**",), parallel=True)
     assert halted(shelf) == [
         "lane\tJ2\topen\twfd/A1-J2",
-        "halted\tJ2 (implement) is failed: 'wfctl retry J2' goes on in it;"
+        "halted\tJ2 (implement) is failed: 'wfctl retry J2' continues in it;"
         " 'wfctl lane abandon A1 J2' closes it, and so does the end of A1",
     ]
     assert line(wfctl("assignment", "A1").out, "halted").startswith("halted\tJ2 (implement)")

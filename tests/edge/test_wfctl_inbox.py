@@ -118,7 +118,7 @@ def test_a_person_is_shown_the_whole_question_and_what_to_type(
         "The shop has \\u001b[2J both.",
         "EUR",
         "USD",
-        "then the PM chooses the safest way on",
+        "then the PM chooses the safest next step",
         "wfctl answer Q1 1",
         "wfctl reject Q1 --reason",
         "wfctl override Q1 --reason",

@@ -80,8 +80,8 @@ def test_init_tells_what_a_file_that_is_there_copies_and_lets_through(
 
     said = wfd("init")
 
-    assert "let through: the daemon's variable OPENAI_API_KEY" in said.out
-    assert "let through: the daemon's variable DB_*" in said.out
+    assert "passed through: the daemon's variable OPENAI_API_KEY" in said.out
+    assert "passed through: the daemon's variable DB_*" in said.out
     assert "copy: .env" in said.out
 
 
@@ -200,7 +200,7 @@ def test_trust_moves_a_registration_too_and_says_so(
 
     said = wfd("trust")
 
-    assert "goes on with the daemon's own settings" in said.out
+    assert "now uses the daemon's own settings" in said.out
     assert f"has moved from {linked}" in said.out
     assert checkout_of(place()) == str(repository)
 
@@ -219,7 +219,7 @@ def test_what_has_waited_for_the_configuration_is_named(
 
     write_alone(place().store_path, wait_for_it)
 
-    assert "A1 goes on\n" in wfd(command).out
+    assert "A1 continues\n" in wfd(command).out
     assert "goes on" not in wfd(command).out
 
 
@@ -268,7 +268,7 @@ def test_init_says_where_the_name_in_the_file_does_not_count(repository: Path, w
 
     said = wfd("init", "--name", "red")
 
-    assert "the name that it says does not count: it is 'red' here" in said.out
+    assert "the name in it is ignored: this repository is registered as 'red'" in said.out
 
 
 def test_doctor_tells_the_way_out_of_what_is_missing(
@@ -323,7 +323,7 @@ def test_init_and_doctor_name_the_filters_that_files_need(repository: Path, wfd:
     found = {one["what"]: one for one in json.loads(wfd("doctor", "--json").out)["findings"]}
 
     assert "filter absent: agents see 1 file as git stores them" in told
-    assert "the filter 'vault' is not accepted: accept it by" in told
+    assert "the filter 'vault' is not accepted: accept it with" in told
     assert '"filters": ["vault"]' in trusted
     assert found["filter vault"]["level"] == "ok"
     assert found["filter absent"]["level"] == "warn"
@@ -350,7 +350,7 @@ def test_doctor_refuses_an_accepted_configuration_that_counts_no_more(
         if one["what"] == "repository's configuration"
     ]
 
-    assert (found["level"], found["way_out"]) == ("fail", "mend it, then run: wfd trust")
+    assert (found["level"], found["way_out"]) == ("fail", "fix it, then run: wfd trust")
     assert "../evil" in found["detail"]
 
 

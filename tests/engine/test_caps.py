@@ -138,7 +138,7 @@ async def test_a_daily_cap_is_enforced_while_a_run_streams_and_its_pause_has_an_
         assert "the daily cap on tokens was reached while it ran" in str(run.message)
         paused = await engine.assignment(one)
         assert paused.resumes_at == next_day(run.ended_at or 0)
-        assert "it goes on by itself when the day ends" in str(paused.reason)
+        assert "it resumes by itself when the day ends" in str(paused.reason)
         assert bench.git("show", "wfd/A1:greeting.txt") == "hi"
 
 

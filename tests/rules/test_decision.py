@@ -101,7 +101,7 @@ def test_each_decision_is_allowed_where_nothing_speaks_against_it(decision: PmDe
     ("decision", "why"),
     [
         (InsertJob("implemnt", None, "x", "y"), "did you mean 'implement'?"),
-        (InsertJob("pm", None, "x", "y"), "the daemon's own"),
+        (InsertJob("pm", None, "x", "y"), "inserted by the daemon alone"),
         (InsertJob("implement", "codx", "x", "y"), "did you mean 'codex'?"),
         (InsertJob("implement", None, "", "y"), "context is empty"),
         (InsertJob("implement", None, "x" * (MAX_CONTEXT + 1), "y"), "20,001 characters"),

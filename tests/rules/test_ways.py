@@ -105,4 +105,4 @@ def test_what_is_offered_is_not_refused(one: Question) -> None:
 def test_who_says_yes_to_one_of_several_is_told_what_there_is() -> None:
     why_not = why_no_yes_or_no(asked(QuestionKind.QUESTION, "EUR", "USD"), is_yes=True)
     assert why_not is not None
-    assert "'yes' to Q5 would not say what is to be done: 'wfctl answer Q5 1'" in why_not
+    assert "'yes' to Q5 does not say what to do: 'wfctl answer Q5 1'" in why_not

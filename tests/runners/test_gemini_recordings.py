@@ -73,7 +73,7 @@ def test_a_result_of_a_status_that_nobody_knows_is_no_success() -> None:
         said = b'{"type":"message","role":"assistant","content":"Done."}'
         result = json.dumps({"type": "result", **status}).encode()
         outcome = conclude("gemini", [said, result], 0)[1].outcome
-        assert (outcome.kind, outcome.message) == (Kind.FAILED, "failed without a word")
+        assert (outcome.kind, outcome.message) == (Kind.FAILED, "failed without a message")
 
 
 @pytest.mark.parametrize(

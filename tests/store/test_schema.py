@@ -187,9 +187,7 @@ def test_a_store_is_not_brought_forward_without_room_for_what_it_was(
     third(path)
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("wfd.store.backup.shutil.disk_usage", lambda folder: usage)
-    with pytest.raises(
-        StoreDown, match=rf"no room .* bringing the store forward to schema {NEWEST}"
-    ):
+    with pytest.raises(StoreDown, match=rf"no room .* migrating the store to schema {NEWEST}"):
         open_writer(path)
     with closing(sqlite3.connect(path)) as store:
         assert store.execute("pragma user_version").fetchone() == (3,)

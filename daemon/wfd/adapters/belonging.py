@@ -146,8 +146,8 @@ def folder_as(kind: str, root: Path, folder: bytes) -> Thing:
 def _asked(workspace: Path, beyond: Sequence[Thing]) -> str:
     told = [f"{kind}: {text}" for kind, text in snapshot.told(beyond, about=False)]
     return (
-        f"{workspace} holds what nobody asked for, and no snapshot is taken before it is said"
-        " what becomes of it. Delete it there, or name it in .gitignore; or set"
+        f"{workspace} holds new files that nobody asked for, and no snapshot is taken until a"
+        " person decides about them. Delete them there, or name them in .gitignore; or set"
         ' "workspace": {"snapshot": {"beyond": "take"}}, or "leave_out", or higher limits, in'
         " .wfd/config.json and run 'wfd trust'.\n" + "\n".join(told)
     )

@@ -10,7 +10,7 @@ from wfd.domain import errors
 from wfd.domain.errors import BadInput, NotRunning, TryLater
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-_UNSURE = "it may still do it: look, with wfctl, before you try again"
+_UNSURE = "it may still carry the command out: check with wfctl before you try again"
 
 
 def call(

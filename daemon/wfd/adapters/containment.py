@@ -132,7 +132,7 @@ async def choose(wanted: Wanted) -> Containment:
 async def tried(level: Level) -> Containment | Missed:
     """A level with namespaces, or why it is not to be had."""
     if not sys.platform.startswith("linux"):
-        return Missed(level, "PID namespaces are Linux's own", "run wfd in a Linux machine")
+        return Missed(level, "only Linux has PID namespaces", "run wfd in a Linux machine")
     package, tools = _NEEDS[level]
     found = {tool: shutil.which(tool) for tool in tools}
     paths = {tool: path for tool, path in found.items() if path is not None}

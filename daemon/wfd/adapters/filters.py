@@ -40,14 +40,14 @@ class Filters:
         if name in self.accepted:
             return (
                 f"your git configuration does not define the filter '{name}' on this machine:"
-                " install what does, such as git-lfs or git-crypt"
+                " install the program that does, such as git-lfs or git-crypt"
             )
-        accept = f'accept it by "workspace": {{"filters": ["{name}"]}} in .wfd/config.json and'
+        accept = f'accept it with "workspace": {{"filters": ["{name}"]}} in .wfd/config.json and'
         if name in self.defined or name in before:
             return f"the filter '{name}' is not accepted: {accept} 'wfd trust'"
         return (
-            f"the filter '{name}' is not defined in your git configuration: install what defines"
-            f" it, such as git-lfs or git-crypt, then {accept} 'wfd trust'"
+            f"the filter '{name}' is not defined in your git configuration: install the program"
+            f" that defines it, such as git-lfs or git-crypt, then {accept} 'wfd trust'"
         )
 
 

@@ -112,7 +112,7 @@ def _script(
     for name in there:
         plain = only_looking(scripts[name])
         if plain is not None and not _NEVER_ENDS.search(plain) and not _CALLS.search(plain):
-            why = f"the {name} script of package.json changes files, and this is it without that"
+            why = f"the {name} script of package.json changes files, and this runs it without that"
             proposal.check(check, f"npx --no-install {plain}", why)
             return
     if there:

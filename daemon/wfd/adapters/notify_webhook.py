@@ -105,7 +105,7 @@ def _refused(answer: "httpx.Response", said: str) -> NotDelivered:
     code = answer.status_code
     reason = f"it answered {code}" + (f": {said}" if said else "")
     if answer.is_redirect:
-        reason = f"it answered {code} and leads elsewhere; name the address that it leads to"
+        reason = f"it answered {code} and redirects; name the address that it redirects to"
     return NotDelivered(
         reason,
         is_final=code < 500 and code not in _WORTH_A_RETRY,

@@ -233,8 +233,8 @@ async def open_own(
         await _make(git_dir, users)
     if not users.objects.is_dir():
         raise Broken(
-            f"{users.git_dir} is no git folder any more; if the repository has moved, go to where"
-            " it is now and run: wfd init"
+            f"{users.git_dir} is not a git folder any more; if the repository has moved, go to"
+            " where it is now and run: wfd init"
         )
     lent = object_folder(users.objects) + "\n"
     if _replace(git_dir / "objects" / "info" / "alternates", lent):

@@ -59,8 +59,8 @@ class Place:
         if left:
             raise DamagedStore(
                 f"the store {self.store_path} is gone, and {self.state_dir / left[0]} holds work"
-                f" that it knew of; wfctl restore FILE, with the newest backup of {self.backups},"
-                f" or move {self.state_dir} away to begin anew"
+                f" that was recorded in it; run wfctl restore FILE, with the newest backup of"
+                f" {self.backups}, or move {self.state_dir} away to start with an empty store"
             )
 
     def make_run_folder(self, run_id: int) -> RunFolder:

@@ -97,7 +97,7 @@ def _lock(opened: int, folder: Path) -> None:
         except BlockingIOError:
             if time.monotonic() > until:
                 raise Broken(
-                    f"somebody holds {folder}/lock; see who: fuser {folder}/lock"
+                    f"another process holds {folder}/lock; see which: fuser {folder}/lock"
                 ) from None
             time.sleep(_LOOK_S)
         else:

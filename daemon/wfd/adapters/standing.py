@@ -39,7 +39,7 @@ def start_at(checkout: Path, ref: str | None) -> Start:
     """
     git = in_checkout(checkout)
     if ref is not None and (not ref or ref.startswith("-")):
-        raise BadInput(f"'{ref}' is no branch, tag or commit; say one after --base")
+        raise BadInput(f"'{ref}' is not a branch, tag or commit; name one with --base")
     said = git.at_once("rev-parse", "--verify", "--quiet", f"{ref or 'HEAD'}^{{commit}}")
     if said.code != 0:
         if ref is not None:
@@ -48,7 +48,7 @@ def start_at(checkout: Path, ref: str | None) -> Start:
                 f" there: {typed('git', '-C', checkout, 'branch', '--all')}"
             )
         raise NotAllowed(
-            f"{checkout} stands on no commit yet; make one there, or name another with --base"
+            f"{checkout} has no commit yet; make one there, or name another with --base"
         )
     return Start(said.out.decode().strip(), _branch(git, ref or "HEAD"))
 

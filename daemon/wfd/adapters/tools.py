@@ -61,7 +61,7 @@ async def probe(
     if code != 0:
         return Probe(found, None, f"{path} ended with exit code {code}; it said: {said}")
     if version is None:
-        return Probe(found, None, f"{path} told no version; it said: {said}")
+        return Probe(found, None, f"{path} printed no version; it said: {said}")
     return Probe(found, version[1], None)
 
 

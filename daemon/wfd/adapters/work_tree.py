@@ -187,7 +187,7 @@ def refuse_left_out(said: Said, warning: str, workspace: Path) -> None:
     """git only warns of what it passes over; a snapshot without it would lose work."""
     for line in said.err.splitlines():
         if warning in line:
-            raise Broken(f"not everything in {workspace} can be kept: {line.strip()}; mend or "
+            raise Broken(f"not everything in {workspace} can be kept: {line.strip()}; repair or "
                          "remove it there")  # fmt: skip
 
 

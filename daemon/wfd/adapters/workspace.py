@@ -66,7 +66,7 @@ class GitWorkspace:
     @property
     def is_there(self) -> bool:
         if plain_files.is_there(self.path) and not plain_files.is_folder(self.path):
-            raise Broken(f"{self.path} should be a workspace and is none; move it away")
+            raise Broken(f"{self.path} should be a workspace and is not; move it away")
         return plain_files.is_folder(self.path)
 
     def need(self) -> None:

@@ -290,6 +290,6 @@ async def _pin_base(here: GitWorkspace, base: str) -> None:
 async def _need(here: GitWorkspace, commit: str) -> None:
     if not await here.own.has(commit):
         raise Broken(
-            f"commit {commit} of {here.name} is in {here.users.git_dir} no more;"
-            " fetch it there from wherever it still is"
+            f"commit {commit} of {here.name} is no longer in {here.users.git_dir};"
+            " fetch it there from a repository that still has it"
         )

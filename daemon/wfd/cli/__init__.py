@@ -34,11 +34,11 @@ def wfd_command() -> None:
 
 
 @wfd_command.command()
-@click.option("--detach", is_flag=True, help="Go on in the background.")
+@click.option("--detach", is_flag=True, help="Run in the background.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--jobs", type=click.IntRange(1), help="How many agents may run at once.")
 @click.option("--log-file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--quiet", is_flag=True, hidden=True, help="Log to the file alone.")
+@click.option("--quiet", is_flag=True, hidden=True, help="Log only to the file.")
 def start(
     detach: bool, config_file: Path | None, jobs: int | None, log_file: Path | None, quiet: bool
 ) -> int:
@@ -52,7 +52,7 @@ def start(
         click.echo(f"wfd runs (pid {started.pid}); its log is {started.log}")
         if started.refusal is not None:
             click.echo(f"wfd: no agent will be started: {started.refusal}", err=True)
-            click.echo("    see the way out: wfd doctor", err=True)
+            click.echo("    to see how to fix it: wfd doctor", err=True)
         return 0
     from wfd.app import serve
 
@@ -60,13 +60,13 @@ def start(
 
 
 @wfd_command.command()
-@click.option("--now", is_flag=True, help="Interrupt running work; it goes on at the next start.")
+@click.option("--now", is_flag=True, help="Interrupt running work; it resumes at the next start.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0), default=120, show_default=True,
-    metavar="SECONDS", help="How long to wait until it is gone.",
+    metavar="SECONDS", help="How long to wait for it to end.",
 )  # fmt: skip
 def stop(now: bool, timeout_s: float) -> None:
-    """Stop the daemon, and wait until it is gone."""
+    """Stop the daemon and wait for it to end."""
     from wfd.cli.daemon import stop_daemon
 
     refuse_in_a_run(os.environ)
@@ -90,7 +90,7 @@ def status(as_json: bool) -> None:
 
 @wfd_command.command()
 def reload() -> None:
-    """Have the daemon read its configuration again; a bad one is refused, the last one stays."""
+    """Have the daemon read its configuration again; an invalid one is refused."""
     from wfd.cli.daemon import ask
 
     refuse_in_a_run(os.environ)
@@ -100,10 +100,10 @@ def reload() -> None:
 
 
 @wfd_command.command()
-@click.option("--checks", "with_checks", is_flag=True, help="Run set-up and checks, too.")
+@click.option("--checks", "with_checks", is_flag=True, help="Also run set-up and checks.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(with_checks: bool, as_json: bool) -> int:
-    """Look whether all is there that wfd needs. Exit code 1 when something is missing.
+    """Check that everything wfd needs is installed. Exit code 1 when something is missing.
 
     --checks runs the set-up and the checks of the repository that you stand in once, in a fresh
     clone of HEAD, shows their output as it comes, and says what each took. Nothing of it is kept.
@@ -123,13 +123,13 @@ def doctor(with_checks: bool, as_json: bool) -> int:
 
 
 @wfd_command.command()
-@click.option("--name", help="Of the namespace; else that of the folder.")
-@click.option("--try", "with_trial", is_flag=True, help="Run set-up and checks once, too.")
+@click.option("--name", help="Name of the namespace; by default the folder's.")
+@click.option("--try", "with_trial", is_flag=True, help="Also run set-up and checks once.")
 def init(name: str | None, with_trial: bool) -> int:
     """Register the repository that you stand in, and propose its configuration.
 
-    Writes .wfd/config.json where there is none, and adds nothing to git. What the file says is
-    accepted by this; after an edit, 'wfd trust' accepts it anew.
+    Writes .wfd/config.json where there is none, and adds nothing to git. This also accepts what the
+    file says; after an edit, 'wfd trust' accepts it again.
 
     --try then runs set-up and checks in a fresh clone of HEAD, shows their output as it comes, and
     says what each took. Nothing of it is kept. Exit code 1 when one of them fails.
@@ -156,14 +156,14 @@ def trust() -> None:
 @click.option("--harness", default="sim", show_default=True, help="Which agent does the work.")
 @click.option("--plain", is_flag=True, help="Plain lines, without colours or a moving line.")
 def demo(harness: str, plain: bool) -> int:
-    """See the main job of wfd on a sample repository of its own; sim needs no account."""
+    """Show what wfd does, on a sample repository; the sim agent needs no account."""
     from wfd.cli.demo import run_demo
 
     return run_demo(harness, plain=plain)
 
 
 @wfd_command.command("install-service")
-@click.option("--system", is_flag=True, help="For the whole machine, run by you; systemd only.")
+@click.option("--system", is_flag=True, help="For the whole machine, running as you; systemd only.")
 @click.option("--print", "is_dry", is_flag=True, help="Show the unit, and write nothing.")
 @click.option("--for", "kind", type=click.Choice(["systemd", "launchd"]), hidden=True)
 def install_service(system: bool, is_dry: bool, kind: str | None) -> None:
@@ -179,7 +179,7 @@ def install_service(system: bool, is_dry: bool, kind: str | None) -> None:
 
 
 @wfd_command.command("uninstall-service")
-@click.option("--system", is_flag=True, help="The one for the whole machine.")
+@click.option("--system", is_flag=True, help="Remove the unit for the whole machine.")
 def uninstall_service(system: bool) -> None:
     """Stop the service and remove its unit. State, configuration and keys stay."""
     from wfd.cli.service import uninstall, unit_here
@@ -225,7 +225,7 @@ def _tell_progress(running: int) -> None:
 def _print_status(answer: dict[str, Any]) -> None:
     from wfd.store.alone import utc_ms
 
-    doing = "stopping, takes nothing new" if answer["draining"] else "running"
+    doing = "stopping, starts nothing new" if answer["draining"] else "running"
     refused = answer.get("config_refused")  # a daemon of before an update does not say
     if not is_terminal():
         rows = {
@@ -262,7 +262,7 @@ def _print_status(answer: dict[str, Any]) -> None:
     if refused:
         since = ago(refused["since"], utc_ms())
         click.secho(f"  the configuration on disk was refused {since}", fg="yellow", nl=False)
-        click.secho(f", the last good one counts: {tame(refused['error'])}", fg="yellow")
+        click.secho(f", the last good one is in effect: {tame(refused['error'])}", fg="yellow")
     for line in _warnings(answer):
         click.secho(f"  {tame(line)}", fg="red")
 
@@ -276,6 +276,6 @@ def _warnings(answer: dict[str, Any]) -> Iterator[str]:
     if trouble:
         yield f"no new work since {local_time(trouble['since'])}: {trouble['reason']}"
     if answer["disk"]["is_short"]:
-        yield "no new work: the disk has less room than limits.freeBytes wants"
+        yield "no new work: the disk has less free space than limits.freeBytes requires"
     for loop in answer["overdue"]:
-        yield f"the loop '{loop}' hangs: look into the log, then wfd stop --now and wfd start"
+        yield f"the loop '{loop}' hangs: read the log, then wfd stop --now and wfd start"

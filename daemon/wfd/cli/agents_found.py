@@ -53,7 +53,7 @@ def _agent(what: str, ai: Ai, contained: Containment, *, is_needed: bool) -> Fin
         if ai.origin is not Origin.REGISTERED
         else f"install it, or register {ai.name} with another --binary"
     )
-    return Finding(level, what, seen.error or "it told no version", way_out)
+    return Finding(level, what, seen.error or "it printed no version", way_out)
 
 
 def containment_finding(wanted: Wanted, contained: Containment) -> Finding:
@@ -68,7 +68,7 @@ def containment_finding(wanted: Wanted, contained: Containment) -> Finding:
     return Finding(level, "containment", detail, contained.way_out)
 
 
-_SWITCH_ON = "set containment to auto: a process that hides from its run's end is ended then, too"
+_SWITCH_ON = "set containment to auto, which also ends processes that leave their process group"
 
 
 def _found(
@@ -96,9 +96,12 @@ def _untried(harness: Harness, version: str) -> str:
     """What to say of a version outside the range that was tried; empty for one inside it."""
     oldest, newest = harness.tried[0], harness.tried[-1]
     if _parts(version) < _parts(oldest):
-        return f"older than what wfd was tried with ({oldest}): update it"
+        return f"older than the versions that wfd was tested with ({oldest}): update it"
     if _parts(version) > _parts(newest):
-        return f"newer than what wfd was tried with ({newest}): it should do; look at its first run"
+        return (
+            f"newer than the versions that wfd was tested with ({newest}): it should work; check"
+            " its first run"
+        )
     return ""
 
 

@@ -54,7 +54,7 @@ def ask(place: Place, command: str, **values: object) -> dict[str, object]:
     """The daemon's answer. Raises NotRunning, TryLater, or what the command raised."""
     answer = client.call(place.socket_path, command, values)
     if not isinstance(answer, dict):
-        raise WfdError(f"the daemon gave a strange answer to {command}: {answer!r}")
+        raise WfdError(f"the daemon gave an unexpected answer to {command}: {answer!r}")
     return answer
 
 
@@ -77,7 +77,7 @@ def stop_daemon(
             tell(running)
         if time.monotonic() > deadline:
             hint = "" if at_once else "; 'wfd stop --now' interrupts running work"
-            raise TryLater(f"wfd (pid {pid}) still stops after {timeout_s:g} s{hint}")
+            raise TryLater(f"wfd (pid {pid}) is still stopping after {timeout_s:g} s{hint}")
         time.sleep(_PAUSE_S)
     return pid or 0
 

@@ -69,7 +69,9 @@ def run_demo(harness: str, *, plain: bool) -> int:
     console = Console(highlight=False, soft_wrap=True, no_color=plain or None)
     if agent.login(os.environ) is None:
         # not refused: a keychain, or a helper of the CLI's own, is not to be seen from here
-        console.print(f"No login of {harness} is to be seen here; if it has none, this will block")
+        console.print(
+            f"No login of {harness} was found here; if it has none, the assignment will be blocked"
+        )
     home = Path(tempfile.mkdtemp(prefix="wfd-demo-")).resolve()
     repository = home / "sample"
     _make_repository(repository)
@@ -182,8 +184,8 @@ def _show_end(console: Console, here: Place, repository: Path, assignment: Assig
         _show_commands(console, here, repository)
     else:
         console.print(
-            "The demo's daemon has stopped. Once that is seen to, run the demo again; what this one"
-            f" left lies in {here.state_dir.parent}, to be looked at or deleted.",
+            "The demo's daemon has stopped. Once that is fixed, run the demo again; the files of"
+            f" this one are in {here.state_dir.parent}; delete them when you are done.",
             markup=False,
         )
 

@@ -114,7 +114,7 @@ def _sqlite() -> Finding:
     if sqlite3.sqlite_version_info < SQLITE_MENDED:
         way_out = (
             f"SQLite before {_dotted(SQLITE_MENDED)} can in rare races lose a commit when its"
-            " log is reset; a newer Python build carries a mended one"
+            " log is reset; a newer Python build has a fixed SQLite"
         )
         return Finding(Level.WARN, "sqlite", version, way_out)
     return Finding(Level.OK, "sqlite", version)
@@ -159,7 +159,7 @@ def _store(where: Place) -> Finding:
             count = len(read.all(Namespace, "namespaces"))
         damage = problem(where.store_path, within_s=CHECK_S)
     except (WfdError, OSError, sqlite3.Error) as error:
-        return Finding(Level.FAIL, "store", str(error), "look whether the disk is full or worn")
+        return Finding(Level.FAIL, "store", str(error), "check whether the disk is full or failing")
     if damage is not None:
         return Finding(Level.FAIL, "store", f"{where.store_path} is damaged: {damage}", RESTORE)
     return Finding(Level.OK, "store", f"{where.store_path}, {plural(count, 'namespace')}")
@@ -176,10 +176,12 @@ def _room(where: Place, wanted: int) -> Finding:
         parts.append(f"{what} {'' if found.is_all else 'over '}{size(found.bytes)}")
     detail = ", ".join(parts)
     if free < wanted:
-        way_out = "make room, such as with: wfctl prune --older-than 30d; else no new work is begun"
+        way_out = (
+            "free some space, for example: wfctl prune --older-than 30d; no new work starts before"
+        )
         return Finding(Level.FAIL, "room", detail, way_out)
     if free < max(2 * wanted, 3 * store):
-        way_out = "make room soon: wfctl prune --older-than 30d, and look through old backups"
+        way_out = "free some space soon: wfctl prune --older-than 30d, and delete old backups"
         return Finding(Level.WARN, "room", detail, way_out)
     return Finding(Level.OK, "room", detail)
 
@@ -247,7 +249,7 @@ def _trust(namespace: Namespace) -> Finding:
     return Finding(Level.OK, "repository's configuration", f"{file} is accepted")
 
 
-_MEND = "mend it, then run: wfd trust"
+_MEND = "fix it, then run: wfd trust"
 
 
 def _untrusted(detail: str) -> Finding:

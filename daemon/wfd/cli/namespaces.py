@@ -42,7 +42,7 @@ def namespace() -> None:
 @namespace.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_namespaces(as_json: bool) -> None:
-    """All of them, with where they are, and whether they are still there.
+    """List them all, with where they are, and whether they are still there.
 
     Columns: name, checkout, there or gone, trust, open assignments, assignments.
     """
@@ -84,11 +84,11 @@ def move(name: str, path: Path | None) -> None:
         "checkout": str(repository.checkout),
     }
     send(where, "namespace.move", values)
-    click.echo(f"'{name}' is {repository.checkout} now; it was {known.checkout}")
+    click.echo(f"'{name}' is at {repository.checkout} now; it was at {known.checkout}")
     if not _is_trusted(known.trusted_hash, repository.checkout):
         click.echo(
-            f"its {REPOSITORY_FILE} is not as you accepted it: {typed('cd', repository.checkout)}"
-            " && wfd trust"
+            f"its {REPOSITORY_FILE} has changed since you accepted it:"
+            f" {typed('cd', repository.checkout)} && wfd trust"
         )
 
 
@@ -99,7 +99,7 @@ def move(name: str, path: Path | None) -> None:
 def remove(name: str, cancel: bool, yes: bool) -> None:
     """Forget a namespace with all its assignments, jobs, runs and evidence.
 
-    Nothing in the repository changes: its branches wfd/… and refs stay, and it is said how to
+    Nothing in the repository changes: its branches wfd/… and refs stay, and the output says how to
     delete them. Refused while an assignment is open, unless you say --cancel.
     """
     refuse_in_a_run(os.environ)

@@ -105,7 +105,9 @@ def print_set_up(done: SetUp) -> None:
     for said in done.reasons or list(_commands(done.config)):
         click.echo(f"  {tame(said)}")
     if done.config.namespace not in (None, done.namespace):
-        click.echo(f"  the name that it says does not count: it is '{done.namespace}' here")
+        click.echo(
+            f"  the name in it is ignored: this repository is registered as '{done.namespace}'"
+        )
     users = UsersRepository(done.git_dir, done.checkout)
     for one in (
         *filter_findings(users, done.config.workspace.filters),
@@ -114,13 +116,13 @@ def print_set_up(done: SetUp) -> None:
         if one.way_out:
             click.echo(f"  {tame(f'{one.what}: {one.detail}; {one.way_out}')}")
     if not done.config.checks:
-        click.echo("  no checks yet: name in it the commands that tell good work from bad")
+        click.echo("  no checks yet: add the commands that tell good work from bad")
     for line in done.goes_on:
         click.echo(line)
     click.echo("Next:")
     click.echo("  edit the file if it proposes the wrong thing, then: wfd trust")
     click.echo("  add .wfd/config.json to git, if others are to share it")
-    click.echo("  wfd doctor              looks whether all is there")
+    click.echo("  wfd doctor              checks that everything is installed")
     click.echo("  wfd doctor --checks     runs set-up and checks once, in a fresh clone")
     click.echo("  wfd start --detach      starts the daemon")
     click.echo("  wfctl create 'what you want'")
@@ -143,8 +145,8 @@ def _moved_from(known: Namespace, repository: Repository) -> Path | None:
     way_out = f"; to move it here, first: {remove}" if is_linked else ""
     raise Conflict(
         f"this repository is registered as '{known.name}' with its checkout {there}, whose"
-        " .wfd/config.json counts: go there for 'wfd init' and 'wfd trust'; wfctl works here, too"
-        f"{way_out}"
+        " .wfd/config.json is in effect: go there for 'wfd init' and 'wfd trust'; wfctl works"
+        f" here, too{way_out}"
     )
 
 
@@ -157,7 +159,7 @@ def _text_here(known: Namespace | None, file: Path) -> tuple[str, list[str]]:
     text = _text_of(file)
     if known is not None and hash_of(text) != known.trusted_hash:
         raise NotAllowed(
-            f"{file} is not as it was accepted, and nothing is accepted now;"
+            f"{file} has changed since it was accepted, and init does not accept a change;"
             " 'wfd trust' shows what has changed and accepts it"
         )
     return text, []
@@ -173,7 +175,7 @@ def _new_text(
     if text is None:
         raise NotAllowed(
             f"{repository.checkout / REPOSITORY_FILE} is gone, and it was accepted before; put it"
-            " back, or run 'wfd trust' to go on without it"
+            " back, or run 'wfd trust' to continue without it"
         )
     return text, ["as it was accepted before"]
 
@@ -199,7 +201,7 @@ def _what_is_accepted(
     place: Place, namespace: Namespace, file: Path, text: str | None
 ) -> Iterator[str]:
     if text is None:
-        yield f"{file} is not there: '{namespace.name}' goes on with the daemon's own settings"
+        yield f"{file} is not there: '{namespace.name}' now uses the daemon's own settings"
         return
     config = _sound(place, text, file)
     if hash_of(text) == namespace.trusted_hash:
@@ -224,7 +226,7 @@ def _goes_on(answer: Mapping[str, object]) -> Iterator[str]:
     assignments = answer["goes_on"]
     assert isinstance(assignments, list)
     for one in assignments:
-        yield f"A{one} goes on"
+        yield f"A{one} continues"
 
 
 def _register(
@@ -293,7 +295,7 @@ def _text_of(file: Path) -> str:
 def _commands(config: RepositoryConfig) -> Iterator[str]:
     """All that the daemon runs, copies and lets through because the file names it."""
     for name in config.workspace.env:
-        yield f"let through: the daemon's variable {name}"
+        yield f"passed through: the daemon's variable {name}"
     for glob in config.workspace.copy_files:
         yield f"copy: {glob}"
     for command in config.workspace.setup:

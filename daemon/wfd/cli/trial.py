@@ -183,7 +183,7 @@ def _way_out(tried: Tried) -> str:
         return f"{said}install what is missing, or {CORRECT}"
     if tried.found.exit_code is None:
         return f"{said}raise its time limit, or {CORRECT}"
-    return f"{said}mend it in the repository, or {CORRECT}"
+    return f"{said}fix it in the repository, or {CORRECT}"
 
 
 def _at(commit: str) -> Assignment:
@@ -213,7 +213,9 @@ def _alone(place: Place) -> Iterator[Path]:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict("another trial of set-up and checks runs; wait for its end") from None
+            raise Conflict(
+                "another trial of set-up and checks is running; wait until it ends"
+            ) from None
         plain_files.remove_tree(folder)  # what a trial that was killed has left
         folder.mkdir(mode=0o700)
         try:

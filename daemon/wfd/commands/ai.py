@@ -22,7 +22,7 @@ from wfd.rules.route import Standing
 MAX_LET_GO = 3  # times that a job goes on by itself after an AI had blocked it
 MAX_COUNTED = 1000  # jobs that wait for the same AIs
 SPEND_OF = 5_000  # newest runs, whose cost a list adds up
-_CONFIGURED = "it stands in the daemon's configuration: change it there, under ais.{name}"
+_CONFIGURED = "it is defined in the daemon's configuration: change it there, under ais.{name}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class NamedAi:
 
 
 def register_ai(tx: Tx, house_of: HouseOf, want: RegisterAi) -> dict[str, object]:
-    """{"ai": name, "created": bool}. The same name again is defined anew."""
+    """{"ai": name, "created": bool}. The same name again has a new definition."""
     house = house_of(None)
     _check_names(want)
     if want.name in house.ais:
@@ -60,7 +60,7 @@ def register_ai(tx: Tx, house_of: HouseOf, want: RegisterAi) -> dict[str, object
     if harness not in house.harnesses:
         raise BadInput(unknown("harness", harness, house.harnesses))
     if want.limit is not None and want.limit < 1:
-        raise BadInput("a limit is 1 or more; 'wfctl ai disable' lets nothing start")
+        raise BadInput("a limit is 1 or more; 'wfctl ai disable' stops new runs")
     told = {key: value for key, value in vars(want).items() if key != "name" and value}
     was = tx.one(AiRow, "ai_by_name", name=want.name)
     definition = json.dumps({**told, "harness": harness})
@@ -106,12 +106,12 @@ def unregister_ai(tx: Tx, house_of: HouseOf, want: NamedAi) -> dict[str, object]
     if one.ai.origin is Origin.IMPLIED:
         raise NotAllowed(
             f"'{want.name}' is a harness and was never registered; 'wfctl ai disable {want.name}'"
-            " lets nothing start on it"
+            " stops new runs on it"
         )
     if one.running:
         raise Conflict(
-            f"'{want.name}' has {one.running} runs on; 'wfctl ai disable {want.name}' lets no other"
-            " start, and when these have ended it can be unregistered"
+            f"'{want.name}' has {one.running} runs in progress; 'wfctl ai disable {want.name}' lets"
+            " no other start, and when these have ended it can be unregistered"
         )
     tx.run("forget_ai", name=want.name)
     event_of_none(tx, "ai.unregistered", ai=want.name)
@@ -216,7 +216,7 @@ def let_go(tx: Tx, name: str, by: By = By.PERSON) -> list[int]:
     time, while the runs of others go well, waits for a person in the end.
     """
     if by is By.PERSON:
-        moved = release(tx, of_ai(name), f"{name} was seen to", by)
+        moved = release(tx, of_ai(name), f"a person released {name}", by)
     else:
         moved = release(tx, of_ai(name), f"{name} works again", by, may_go=partial(_may_go, tx))
     return [one.id for one in moved if one.state is AssignmentState.ACTIVE]
@@ -288,5 +288,5 @@ def _check_names(want: RegisterAi) -> None:
 def _check_name(what: str, text: str) -> None:
     if not is_name(text):
         raise BadInput(
-            f"'{text}' is no name for {what}: letters, digits and . _ - only, at most 64"
+            f"'{text}' is not a valid name for {what}: letters, digits and . _ - only, at most 64"
         )

@@ -175,6 +175,6 @@ def _refuse_at_cap(tx: Tx, house_of: HouseOf, asked: Question, assignment: Assig
     over = breach(assignment, caps_of(assignment, house.caps), adding=0)
     if over is not None:
         raise NotAllowed(
-            f"{over}; 'wfctl override Q{asked.id} --reason …' gives A{assignment.id} as much again,"
-            " or raise the cap in .wfd/config.json"
+            f"{over}; 'wfctl override Q{asked.id} --reason …' adds the same amount again"
+            " to that cap for A{assignment.id}; or raise the cap in .wfd/config.json"
         )

@@ -110,7 +110,7 @@ def _tell_dependents(tx: Tx, job_id: JobId, of: AssignmentId) -> None:
             others.add(job.assignment_id)
     for other in sorted(others - {of}):  # of its own the caller takes care
         promote_all(tx, other)
-        reason = f"what it came after, J{job_id}, ended"
+        reason = f"J{job_id}, which it came after, ended"
         pause_if_idle(tx, get_assignment(tx, other), reason, FOR_EVER)
 
 
@@ -137,8 +137,8 @@ def _ask_about(tx: Tx, job: Job, need: Need) -> None:
         return
     text = (
         f"J{job.id} ({job.type}) comes after {need}, and waits. 'wfctl retry J{need.id}' tries that"
-        f" again, 'wfctl depend J{job.id} --drop J{need.id}' lets it go on without,"
-        f" 'wfctl cancel J{job.id}' gives it up"
+        f" again, 'wfctl depend J{job.id} --drop J{need.id}' runs it without that,"
+        f" 'wfctl cancel J{job.id}' cancels it"
     )
     new = NewQuestion(
         QuestionKind.DEPENDENCY, Asker.POLICY, text, subject=f"J{need.id}", job_id=job.id

@@ -101,7 +101,7 @@ def _answer(assignment: Assignment, job_id: JobId, *, created: bool) -> dict[str
 def _check_start(want: Create) -> None:
     """What it begins from comes from outside, and goes into git's command lines and a ref."""
     if want.from_commit is not None and not _COMMIT.fullmatch(want.from_commit):
-        raise BadInput("'from_commit' is no commit: it takes the whole id, in lower case")
+        raise BadInput("'from_commit' is not a commit: it must be the whole id, in lower case")
     if want.from_branch is not None:
         text_of(want.from_branch, "branch", MAX_BRANCH)
         if want.from_commit is None:

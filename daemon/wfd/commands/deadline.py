@@ -31,7 +31,7 @@ def _go_without(tx: Tx, house_of: HouseOf, asked: Question, assignment: Assignme
     assert asked.at_deadline is not None, "the schema demands it"
     match asked.at_deadline:
         case AtDeadline.PROCEED:
-            reason = f"nobody answered Q{asked.id} in time: the PM chooses the safest way on"
+            reason = f"nobody answered Q{asked.id} in time: the PM chooses the safest next step"
             decision_id = _decide(tx, assignment, DecisionKind.ACTIVATE, reason, asked)
             moved = carry_on(tx, assignment, By.POLICY, decision_id, is_pm_first=True)
             pause_at_cap(tx, moved, house_of(namespace_of(tx, moved.namespace_id)))

@@ -98,9 +98,9 @@ def _refuse(job: Job, want: Depend) -> None:
     if not want.after and not want.drop:
         raise BadInput("say --after or --drop, and which job")
     if job.type in RESERVED:
-        raise NotAllowed(f"J{job.id} is a {job.type} job, whose turn the daemon chooses")
+        raise NotAllowed(f"J{job.id} is a {job.type} job, and the daemon chooses when it runs")
     if job.is_closed:
-        raise NotAllowed(f"J{job.id} is {job.state}: nothing comes before it any more")
+        raise NotAllowed(f"J{job.id} is {job.state}, so its dependencies cannot change any more")
     if job.has_begun:
         raise NotAllowed(f"J{job.id} has begun already; 'wfctl cancel J{job.id}' ends it")
     if job.id in want.after:

@@ -8,7 +8,7 @@ from wfd.domain.ids import JobId
 from wfd.domain.job import Job, JobState
 from wfd.ports import Read
 
-STUCK = "it can go no further: "  # how the reason of an assignment begins that only waits
+STUCK = "it cannot continue: "  # how the reason of an assignment begins that only waits
 
 
 def is_stuck(assignment: Assignment) -> bool:

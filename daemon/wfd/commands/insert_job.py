@@ -52,7 +52,7 @@ def insert_job(tx: Tx, house_of: HouseOf, want: InsertJob) -> dict[str, object]:
     context = text_of(want.context, "context", MAX_TEXT)
     locks = globs.normal(want.locks)
     if want.parallel and not locks:
-        raise BadInput("a parallel job must say what it may touch: --lock 'src/api/**'")
+        raise BadInput("a parallel job must declare its paths: --lock 'src/api/**'")
     known = earlier(tx, assignment.namespace_id, want.key)
     if known is not None:
         if known.assignment_id != assignment.id:
@@ -106,12 +106,12 @@ def check_type(name: str, house: House) -> None:
 def _refuse_reserved(job_type: str) -> None:
     if job_type == PM:
         raise BadInput(
-            "pm jobs are the daemon's own: 'wfctl note' tells the next one something, and"
+            "only the daemon inserts pm jobs: 'wfctl note' tells the next one something, and"
             " 'wfctl update-assignment … --status active' calls one when nothing is open"
         )
     if job_type == MERGE:
         raise BadInput(
-            "merge jobs are the daemon's own: one follows each parallel job that is done"
+            "only the daemon inserts merge jobs: one follows each parallel job that is done"
         )
 
 

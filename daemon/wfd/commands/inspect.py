@@ -159,7 +159,9 @@ def _reason(job: Job, before: list[Job]) -> str:
     if job.retry_of is not None:
         return f"J{job.retry_of} again"
     if job.merges is not None:
-        return f"what was done in the lane {job.merges} is to come into the assignment's branch"
+        return (
+            f"what was done in the lane {job.merges} is to be merged into the assignment's branch"
+        )
     if not before:
         if job.is_pm:
             return "the assignment was created: the PM chooses the first job"

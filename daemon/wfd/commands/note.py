@@ -1,4 +1,4 @@
-"""Tell an assignment something that its next prompts should know."""
+"""Add a note to an assignment, for its next prompts."""
 
 from dataclasses import dataclass
 

@@ -104,4 +104,4 @@ def _more(assignment: Assignment, caps: Caps) -> dict[str, float]:
 
 def _nothing_to_pass(asked: Question) -> str:
     typed = "; ".join(f"'{command}' {does}" for command, does in ways(asked))
-    return f"Q{asked.id} forbids nothing that could be gone past: {typed}"
+    return f"Q{asked.id} has nothing to override: {typed}"

@@ -81,7 +81,9 @@ def retry_job(tx: Tx, house_of: HouseOf, want: RetryJob) -> dict[str, object]:
 def _refuse_a_second_pm(tx: Tx, assignment: Assignment) -> None:
     for other in tx.all(Job, "open_jobs_of", assignment_id=assignment.id):
         if other.is_pm:
-            raise NotAllowed(f"J{other.id} is a PM job that is {other.state}; it decides already")
+            raise NotAllowed(
+                f"J{other.id} is a PM job that is {other.state}; it is already deciding"
+            )
 
 
 def _refuse_a_second_in_lane(tx: Tx, tried: Job) -> None:

@@ -36,11 +36,12 @@ def retry_step(tx: Tx, house_of: HouseOf, want: RetryStep) -> dict[str, object]:
         raise NotAllowed(f"{over}; raise it in .wfd/config.json, or complete A{assignment.id}")
     if assignment.state is AssignmentState.PAUSED:
         raise NotAllowed(
-            f"A{assignment.id} is paused ({assignment.reason}); J{job.id} goes on with its failed"
-            f" step when it is active: wfctl update-assignment A{assignment.id} --status active"
+            f"A{assignment.id} is paused ({assignment.reason}); J{job.id} does its failed step"
+            " again when the assignment is active:"
+            f" wfctl update-assignment A{assignment.id} --status active"
         )
     _answer(tx, assignment, job)
-    reason = f"a person has the failed step of J{job.id} done again"
+    reason = f"a person asked for the failed step of J{job.id} again"
     decision_id = decide(tx, assignment, By.PERSON, DecisionKind.RETRY, reason, job_id=job.id)
     moved = carry_on(tx, assignment, By.PERSON, decision_id, is_pm_first=False)
     return {"job": job.id, "assignment": moved.id, "state": moved.state}

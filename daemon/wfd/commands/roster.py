@@ -124,7 +124,7 @@ def _standing(ai: Ai, house: House, at: _Now) -> Standing:
     if hindered is not None and hindered.stand is not Stand.PROBE:
         return hindered
     if ai.limit is not None and running >= ai.limit:
-        return replace(plain, stand=Stand.FULL, why=f"{running} of {ai.limit} runs are on")
+        return replace(plain, stand=Stand.FULL, why=f"{running} of {ai.limit} runs are in progress")
     return hindered or plain
 
 
@@ -139,7 +139,9 @@ def _broken(plain: Standing, row: AiRow | None, house: House, at: _Now) -> Stand
     if row.broken_until > at.now:
         return broken
     if plain.ai.name in at.probing:
-        return replace(broken, until=None, why=f"one run tries whether it works ({broken.why})")
+        return replace(
+            broken, until=None, why=f"one run is testing whether it works ({broken.why})"
+        )
     return replace(broken, stand=Stand.PROBE)
 
 
@@ -154,5 +156,7 @@ def _held(plain: Standing, hold: Hold | None, house: House, at: _Now) -> Standin
     if hold.is_reset_known:
         return None  # it is over, and the next look of the worker lifts it
     if plain.ai.account in at.probing_accounts:
-        return replace(held, until=None, why=f"one run tries whether it is over ({hold.reason})")
+        return replace(
+            held, until=None, why=f"one run is testing whether the limit is over ({hold.reason})"
+        )
     return replace(held, stand=Stand.PROBE)

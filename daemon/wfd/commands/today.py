@@ -23,7 +23,7 @@ def pause_for_today(tx: Tx, assignment: Assignment, reached: str) -> Assignment:
     """Nobody has to come for it: it goes on by itself with the next day."""
     until = next_day(tx.now)
     reason = (
-        f"{reached}; it goes on by itself when the day ends, {day_words(until)}, or as soon as you"
+        f"{reached}; it resumes by itself when the day ends, {day_words(until)}, or as soon as you"
         " raise dailyCaps in .wfd/config.json and set it active"
     )
     decide(tx, assignment, By.POLICY, DecisionKind.PAUSE, reason, inputs={"until": until})

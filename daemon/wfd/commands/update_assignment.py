@@ -61,7 +61,7 @@ def update_assignment(tx: Tx, house_of: HouseOf, want: UpdateAssignment) -> dict
             return _answer(set_state(tx, assignment, want.status, reason))
         case AssignmentState.BLOCKED:
             if not want.reason:
-                raise BadInput("blocked needs --reason: what has to happen before it goes on")
+                raise BadInput("blocked needs --reason: what has to happen before it can continue")
             decide(tx, assignment, By.PERSON, DecisionKind.BLOCK, want.reason)
             return _answer(set_state(tx, assignment, want.status, want.reason))
         case AssignmentState.COMPLETE:
@@ -128,7 +128,7 @@ def _complete(
     left = _unmerged(tx, assignment)
     if left and not want.force:
         raise NotAllowed(
-            f"what these have done is not merged: {', '.join(left)}; 'wfctl retry' does it again,"
+            f"the work of these jobs is not merged: {', '.join(left)}; 'wfctl retry' does it again,"
             f" 'wfctl lane abandon A{assignment.id} J…' or --force leaves it on its own branch"
         )
     gates = gates_of(tx, assignment, house)

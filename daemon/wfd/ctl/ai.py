@@ -32,7 +32,7 @@ def ai() -> None:
 @ai.command("list")
 @json_option
 def list_ais(as_json: bool) -> None:
-    """All of them, with what holds them back.
+    """List them all, with what keeps jobs from each.
 
     Columns: name, harness, account, state, running, waiting jobs, labels and (capabilities),
     cost of recent runs, where it is defined.
@@ -47,12 +47,16 @@ def list_ais(as_json: bool) -> None:
 
 @ai.command()
 @click.argument("name")
-@click.option("--harness", help="claude, codex, gemini or sim; else the one of its name.")
-@click.option("--model", help="Instead of that of its harness.")
-@click.option("--account", help="The login whose limits it shares; else that of its harness.")
+@click.option(
+    "--harness", help="claude, codex, gemini or sim; by default the one that it is named after."
+)
+@click.option("--model", help="The model, instead of that of its harness.")
+@click.option(
+    "--account", help="The account whose limits it shares; by default that of its harness."
+)
 @click.option("--label", "labels", multiple=True, metavar="LABEL")
 @click.option("--capability", "capabilities", multiple=True, metavar="CAPABILITY")
-@click.option("--limit", type=click.IntRange(1), help="Runs at once.")
+@click.option("--limit", type=click.IntRange(1), help="The most runs at the same time.")
 @click.option(
     "--env", "env", multiple=True, metavar="A=B",
     help="The agent's variable A gets the value of the daemon's B; 'A=' withholds A.",
@@ -71,7 +75,7 @@ def register(
     binary: str | None,
     as_json: bool,
 ) -> None:
-    """Define an AI, or define it anew. No secret is told here, only names of variables."""
+    """Define an AI, or change its definition. Name variables here, never a secret itself."""
     answer = send_plain(
         "ai.register",
         name=name,
@@ -84,7 +88,7 @@ def register(
         env=dict(_pair(one) for one in env),
         binary=binary,
     )
-    told = f"{name} {'is registered' if answer['created'] else 'is defined anew'}"
+    told = f"{name} {'is registered' if answer['created'] else 'has a new definition'}"
     tell(answer, name, told, f"wfctl ai check {name}", as_json=as_json)
 
 
@@ -92,7 +96,7 @@ def register(
 @click.argument("name")
 @json_option
 def unregister(name: str, as_json: bool) -> None:
-    """Forget an AI that was registered and has no run on."""
+    """Forget an AI that was registered and has no run in progress."""
     answer = send_plain("ai.unregister", name=name)
     tell(answer, name, f"{name} is no longer registered", "wfctl ai list", as_json=as_json)
 
@@ -103,7 +107,7 @@ def unregister(name: str, as_json: bool) -> None:
 @click.option("--remove", multiple=True, metavar="LABEL")
 @json_option
 def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
-    """Give an AI labels, or take them away. Prints those that it has then."""
+    """Add labels to an AI, or remove them. Prints the labels that it then has."""
     if not add and not remove:
         raise BadInput("say --add LABEL or --remove LABEL")
     answer = send_plain("ai.label", name=name, add=list(add), remove=list(remove))
@@ -117,7 +121,7 @@ def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: boo
 @click.argument("name")
 @json_option
 def disable(name: str, as_json: bool) -> None:
-    """Let nothing new start on an AI. What runs goes on."""
+    """Start nothing new on an AI. Running work continues."""
     answer = send_plain("ai.disable", name=name)
     tell(answer, name, f"{name} is disabled", f"wfctl ai enable {name}", as_json=as_json)
 
@@ -135,10 +139,10 @@ def enable(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def resume(name: str, as_json: bool) -> None:
-    """Lift the hold of its account and take it for whole: what waits for it starts."""
+    """Clear its rate-limit hold and mark it healthy: jobs that wait for it start."""
     answer = send_plain("ai.resume", name=name)
-    done = ["its account is held no more"] if answer["holds"] else []
-    done += ["it is no longer broken"] if answer["was_broken"] else []
+    done = ["the hold of its account is cleared"] if answer["holds"] else []
+    done += ["it is marked healthy"] if answer["was_broken"] else []
     told = f"{name}: {' and '.join(done) or 'nothing held it back'}{goes_on_words(answer)}"
     tell(answer, name, told, "wfctl queue", as_json=as_json)
 
@@ -147,9 +151,9 @@ def resume(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def check(name: str, as_json: bool) -> None:
-    """Run an AI once with a tiny prompt in a scratch folder. A success closes its breaker.
+    """Run an AI once with a tiny prompt in a scratch folder. If it works, jobs may use it again.
 
-    It lifts no hold of its account, and enables nothing: what still keeps jobs from it is said.
+    It clears no hold and enables nothing, but says what still keeps jobs from the AI.
     Exit code 1 when it does not work. Needs the daemon, which has the agents' environment.
     """
     refuse_in_a_run(os.environ)

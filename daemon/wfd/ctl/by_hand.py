@@ -25,8 +25,10 @@ SLOW_S = 1.0  # a refusal is one transaction
 
 @click.command()
 @click.argument("job_id", metavar="[JOB]", type=ids.job_id, required=False)
-@click.option("--type", "job_type", metavar="TYPE", help="The first that is ready, of this type.")
-@click.option("--as", "by", metavar="NAME", help="Who works on it; else your user's name.")
+@click.option(
+    "--type", "job_type", metavar="TYPE", help="Take the first job of this type that is ready."
+)
+@click.option("--as", "by", metavar="NAME", help="Who works on it; by default your user name.")
 @namespace_option
 @json_option
 def claim(
@@ -34,12 +36,12 @@ def claim(
 ) -> None:
     """Take a job yourself, or for an agent that you run. Without JOB it is the first that is ready.
 
-    Prints run, job, workspace and prompt file. Keep it with 'wfctl heartbeat', end it with 'wfctl
-    finish': snapshot, checks and the PM follow as for any run. A claim that falls silent goes back
-    to the queue.
+    Prints run, job, workspace and prompt file. Extend the claim with 'wfctl heartbeat', end it
+    with 'wfctl finish': snapshot, checks and the PM follow as for any run. A claim that is not
+    extended in time goes back to the queue.
     """
     refuse_in_a_run(os.environ)
-    with _telling_if_slow("its workspace is made ready …"):
+    with _telling_if_slow("its workspace is being prepared …"):
         taken = _ask(
             "hand.claim",
             timeout_s=CLAIM_DEADLINE_S,
@@ -68,7 +70,7 @@ def claim(
 @click.argument("run_id", metavar="RUN", type=ids.run_id)
 @json_option
 def heartbeat(run_id: int, as_json: bool) -> None:
-    """Keep a job that you have claimed. Exit code 5 when it is lost: stop, write nothing more."""
+    """Extend your claim on a job. Exit code 5 when it is lost: stop, and write nothing more."""
     kept = _ask("hand.heartbeat", run=run_id)
     plain = iso(_until(kept))
     told = f"R{run_id} is yours until {_moment(kept)}"
@@ -78,10 +80,10 @@ def heartbeat(run_id: int, as_json: bool) -> None:
 @click.command()
 @click.argument("run_id", metavar="RUN", type=ids.run_id)
 @click.option("--result", required=True, metavar="TEXT|-", help="What was done, as a report.")
-@click.option("--failed", is_flag=True, help="You give it up; the result says why.")
+@click.option("--failed", is_flag=True, help="Give the job up; the result says why.")
 @json_option
 def finish(run_id: int, result: str, failed: bool, as_json: bool) -> None:
-    """End a job that you have claimed. Leave its workspace alone from then on.
+    """End a job that you have claimed. Do not change its workspace after that.
 
     A review or a uat ends its result with its verdict, as its prompt says. Exit code 5 when the
     job is not yours any more.
@@ -96,7 +98,7 @@ def _ask(control: str, *, timeout_s: float = 10.0, **values: object) -> dict[str
     refuse_in_a_run(os.environ)
     answer = client.call(place().socket_path, control, values, timeout_s=timeout_s)
     if not isinstance(answer, dict):
-        raise WfdError(f"the daemon gave a strange answer: {answer!r}")
+        raise WfdError(f"the daemon gave an unexpected answer: {answer!r}")
     return answer
 
 

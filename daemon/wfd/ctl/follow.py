@@ -63,7 +63,7 @@ def tail(
     """What a job's agent says and does in its newest run. Follows that to its end.
 
     While the run goes on, the output of its set-up and its checks is shown as it comes, too; of
-    what is there already when tail begins, the end.
+    older output, only the end.
 
     What a CLI says on stderr, such as that it tries again, is marked "stderr". While the run
     is followed it comes among the rest as it is written. What is there already when tail
@@ -99,15 +99,15 @@ def tail(
 
 
 @click.command()
-@click.option("-f", "--follow", "wants_follow", is_flag=True, help="Go on as lines come.")
+@click.option("-f", "--follow", "wants_follow", is_flag=True, help="Print new lines as they come.")
 @click.option("-n", "--lines", "count", type=click.IntRange(0), default=100, show_default=True)
 @click.option("--level", type=click.Choice(log_lines.LEVELS), default="debug", help="And above.")
 @click.option("--job", "job_id", type=ids.job_id, metavar="JOB", help="Of one job.")
-@click.option("--json", "as_json", is_flag=True, help="A document; with -f one per line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document; with -f one per line.")
 def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json: bool) -> None:
-    """The daemon's log: of the lines that are wanted, the last -n.
+    """Show the daemon's log: the last -n lines that match.
 
-    Exit code 3 for a job of which neither the log nor the store knows.
+    Exit code 3 for a job that is neither in the log nor in the store.
     """
     path = place().log_path
     if not path.exists() and not wants_follow:

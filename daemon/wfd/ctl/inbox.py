@@ -35,7 +35,9 @@ _MANY = 1000  # open questions
 
 
 @click.command()
-@click.option("--closed", "is_closed", is_flag=True, help="Those that are over, the newest first.")
+@click.option(
+    "--closed", "is_closed", is_flag=True, help="Show answered and closed ones, the newest first."
+)
 @list_options
 @watch_option
 def inbox(
@@ -46,9 +48,9 @@ def inbox(
     as_json: bool,
     watch_s: float | None,
 ) -> None:
-    """What waits for a person: questions, approvals, caps, and what stands still.
+    """What waits for a person: questions, approvals, caps, and what is stuck.
 
-    It shows this repository's and counts those of others.
+    Shows the questions of this repository, and counts those of others.
 
     Columns: question, assignment, namespace, kind, by, state, deadline, what happens then, made,
     text, answer.
@@ -97,7 +99,7 @@ _asked = click.argument("asked", metavar="QUESTION|ASSIGNMENT", type=_question_o
 def answer(asked: dict[str, int], text: str | None, namespace: str | None, as_json: bool) -> None:
     """Answer a question of the inbox: an option's number or words, or words of your own.
 
-    The assignment goes on, and all its later prompts hear the answer. Without TEXT your editor
+    The assignment continues, and all its later prompts contain the answer. Without TEXT your editor
     opens for it, with the question.
     """
     said = given_or_written(text, "the answer", *_asked_words(namespace, asked, text))
@@ -119,7 +121,7 @@ def _asked_words(namespace: str | None, asked: dict[str, int], text: str | None)
 
 @click.command()
 @_asked
-@click.option("--reason", metavar="TEXT|-", help="What more there is to say.")
+@click.option("--reason", metavar="TEXT|-", help="A comment for the PM.")
 @namespace_option
 @json_option
 def approve(
@@ -133,11 +135,11 @@ def approve(
 
 @click.command()
 @_asked
-@click.option("--reason", metavar="TEXT|-", required=True, help="Why; the PM hears it.")
+@click.option("--reason", metavar="TEXT|-", required=True, help="Why; the PM sees it.")
 @namespace_option
 @json_option
 def reject(asked: dict[str, int], reason: str, namespace: str | None, as_json: bool) -> None:
-    """Answer a question of the inbox with no. The PM hears why before anything goes on."""
+    """Answer a question of the inbox with no. The PM learns why before anything else runs."""
     done = send_command("reject", namespace, **asked, reason=text_or_stdin(reason))
     _tell(done, as_json=as_json)
 
@@ -148,9 +150,10 @@ def reject(asked: dict[str, int], reason: str, namespace: str | None, as_json: b
 @namespace_option
 @json_option
 def override(asked: dict[str, int], reason: str, namespace: str | None, as_json: bool) -> None:
-    """Go past what an open question says is forbidden: gates, a cap, or a loop. It is recorded.
+    """Override the gate, cap or loop limit that an open question is about. It is recorded.
 
-    Past gates the assignment is complete; past a cap it has as much again, for itself alone.
+    Overriding gates completes the assignment. Overriding a cap adds the same amount again, for
+    this assignment alone.
     """
     done = send_command("override", namespace, **asked, reason=text_or_stdin(reason))
     _tell(done, as_json=as_json)

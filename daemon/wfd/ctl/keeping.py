@@ -32,12 +32,12 @@ _NOT_IN_IT = "not in it: runs/ with the transcripts, workspaces, and your branch
 @click.option(
     "--to", "to", type=click.Path(path_type=Path), metavar="FILE", help="A file or a folder."
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @json_option
 def backup(to: Path | None, force: bool, as_json: bool) -> None:
     """Write a copy of the store, while it is in use or not. Prints the name of the file.
 
-    It holds all rows of one moment: assignments, jobs, runs, evidence, decisions, events. Not in
+    It holds all rows as of one moment: assignments, jobs, runs, evidence, decisions, events. Not in
     it are the folders of runs with their transcripts, workspaces, and your repositories.
     """
     from wfd.store.backup import backup as write_backup
@@ -66,9 +66,9 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
 def restore(file: Path, as_json: bool) -> None:
     """Put a backup in the place of the store. The daemon must be down.
 
-    The store before it is moved into 'backups' beside it. What was done since the backup is no
-    longer known; branches, snapshots and transcripts of it stay where they are, and no id is given
-    out twice. Runs that were open are lost, and their jobs are tried again.
+    The store before it is moved into 'backups' beside it. The store forgets what was done since
+    the backup; the branches, snapshots and transcripts of that stay where they are, and no id is
+    used twice. Runs that were open count as lost, and their jobs are tried again.
     """
     from wfd.restore import restore as put_back
 
@@ -85,10 +85,16 @@ def restore(file: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--older-than", metavar="SPAN", help="Since it ended: 12h, 30d, 2w.")
-@click.option("--transcripts-only", is_flag=True, help="Keep the rows: only folders of runs go.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--transcripts-only", is_flag=True, help="Delete only the folders of runs, and keep the rows."
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--vacuum", is_flag=True, help="Give free pages of the store back; daemon down.")
+@click.option(
+    "--vacuum",
+    is_flag=True,
+    help="Return free pages of the store to the disk; the daemon must be down.",
+)
 @json_option
 def prune(
     older_than: str | None,
@@ -100,18 +106,18 @@ def prune(
 ) -> None:
     """Forget assignments of all namespaces that were completed or cancelled long ago.
 
-    Their rows go, and the folders of their runs with the transcripts. What stays: all that is
-    open or that something open points at, branches and refs in your repositories, ids (none is
-    given out twice), what was spent on each day, and for 30 days the keys of --key.
+    Deletes their rows, and the folders of their runs with the transcripts. Keeps everything that
+    is open or that something open points at, branches and refs in your repositories, ids (none is
+    used twice), what was spent on each day, and for 30 days the keys of --key.
 
-    It says first what would go, and asks; where nobody can be asked, it wants --yes.
+    It first says what would be deleted, and asks; where it cannot ask, it needs --yes.
     """
     from wfd.prune import Wanted
     from wfd.prune import prune as make_room
 
     refuse_in_a_run(os.environ)
     if older_than is None and not vacuum:
-        raise BadInput("say what may go: --older-than 30d")
+        raise BadInput("say how old they must be: --older-than 30d")
     where, done, freed = place(), None, 0
     where.refuse_lost_store()
     if older_than is not None:

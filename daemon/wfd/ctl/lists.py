@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def queue(
     namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
 ) -> None:
-    """What is open, in the order in which it will be done.
+    """List the open jobs, in the order in which they will run.
 
     Columns: job, assignment, namespace, type, state, priority, harness, waits for, made, lane,
     locks.
@@ -136,7 +136,7 @@ def _ais_of(read: "Read", found: list[listing.QueuedJob]) -> "Ais":
 def locks(
     namespace: str | None, is_all: bool, limit: int, as_json: bool, watch_s: float | None
 ) -> None:
-    """Which jobs have paths of their own, and which wait for them.
+    """List which jobs hold path locks, and which wait for them.
 
     Columns: job, assignment, namespace, type, has or waits, lane, paths, waits for, made.
     """

@@ -25,13 +25,13 @@ def notify() -> None:
 @notify.command("list")
 @json_option
 def list_rules(as_json: bool) -> None:
-    """The rules, and whether they can tell anything.
+    """List the rules, and whether each can send messages.
 
     Columns: rule, where to, what, namespaces, how it goes.
     """
     rules = client.call(place().socket_path, "notify.list", {})
     if not isinstance(rules, list):
-        raise WfdError(f"the daemon gave a strange answer: {rules!r}")
+        raise WfdError(f"the daemon gave an unexpected answer: {rules!r}")
     if as_json:
         print_document(rules)
         return
@@ -49,15 +49,15 @@ def list_rules(as_json: bool) -> None:
 @click.argument("rule")
 @json_option
 def test_rule(rule: str, as_json: bool) -> int:
-    """Have the daemon send one real message by RULE. Exit code 1 when it did not arrive."""
+    """Have the daemon send one real message with RULE. Exit code 1 when it did not arrive."""
     refuse_in_a_run(os.environ)
     told = client.call(place().socket_path, "notify.test", {"rule": rule}, timeout_s=SLOWEST_S)
     if not isinstance(told, dict):
-        raise WfdError(f"the daemon gave a strange answer: {told!r}")
+        raise WfdError(f"the daemon gave an unexpected answer: {told!r}")
     if as_json:
         print_document(told)
     elif told["delivered"]:
-        click.echo(f"{rule}: the message was taken")
+        click.echo(f"{rule}: the message was accepted")
     else:
         click.echo(f"{rule}: not delivered: {tame(str(told['reason']))}", err=True)
     return 0 if told["delivered"] else 1

@@ -13,8 +13,12 @@ from wfd.edge.shell import Group
 
 @click.command()
 @click.argument("job_id", metavar="JOB", type=ids.job_id)
-@click.option("--after", metavar="JOB,…", type=many_jobs, default="", help="Once these are done.")
-@click.option("--drop", metavar="JOB,…", type=many_jobs, default="", help="No longer after these.")
+@click.option(
+    "--after", metavar="JOB,…", type=many_jobs, default="", help="Start after these jobs are done."
+)
+@click.option(
+    "--drop", metavar="JOB,…", type=many_jobs, default="", help="Remove these dependencies."
+)
 @if_failed_option
 @namespace_option
 @json_option
@@ -26,7 +30,7 @@ def depend(
     namespace: str | None,
     as_json: bool,
 ) -> None:
-    """Have a job that has not begun come after others, or no longer."""
+    """Add or remove dependencies of a job that has not begun."""
     answer = send_command(
         "depend",
         namespace,

@@ -56,7 +56,7 @@ def assignment(
 ) -> None:
     """One assignment: its intent, its state, and the chain of what was done and why.
 
-    In a workspace it need not be named: it is the one that the workspace belongs to.
+    Inside a workspace of wfd you need not name it.
     """
     of = assignment_here() if assignment_id is None else assignment_id
 
@@ -97,7 +97,7 @@ def job(job_id: int, namespace: str | None, as_json: bool) -> None:
 @namespace_option
 @json_option
 def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool) -> None:
-    """What the daemon saw of a job's runs; with NAME the whole output of that check.
+    """The evidence on a job's runs; with NAME the whole output of that check.
 
     Columns: run, kind, name, result, took, tree, file.
     """
@@ -156,7 +156,7 @@ def _standing(here: Scene, of: Assignment) -> _Standing:
     try:
         told = _told_by_the_daemon(here, of)
     except (BadConfig, NotAllowed) as error:
-        click.echo(f"wfctl: its gates and caps cannot be told: {error}", err=True)
+        click.echo(f"wfctl: its gates and caps cannot be shown: {error}", err=True)
         return _Standing()
     gates, left = told["open"], told["left"]
     assert isinstance(gates, list)
@@ -188,7 +188,7 @@ def _print_assignment_diff(here: Scene, of: Assignment, as_json: bool) -> None:
         assert git.stdout is not None
         is_empty = not _print_lines(git.stdout, {"assignment": to_json(of)}, "patch", as_json)
     if git.returncode != 0:
-        raise NotFound(f"git could not tell the difference in {here.namespace.git_dir}")
+        raise NotFound(f"git could not compute the diff in {here.namespace.git_dir}")
     if is_empty and is_terminal():
         click.echo(f"A{of.id} has changed nothing yet")
 

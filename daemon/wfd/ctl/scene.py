@@ -149,7 +149,7 @@ def namespace_option(command: Command) -> Command:
     option = click.option(
         "--namespace",
         metavar="NAME",
-        help="The repository that is meant; else that of the id, or of this folder.",
+        help="The namespace; by default that of the id, or of this folder.",
     )
     return option(command)
 
@@ -162,9 +162,15 @@ def list_options(command: Command) -> Command:
     """--namespace, --all, --limit and --json."""
     command = json_option(command)
     command = click.option(
-        "--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many."
+        "--limit",
+        type=click.IntRange(1),
+        default=100,
+        show_default=True,
+        help="Show at most this many.",
     )(command)
-    command = click.option("--all", "is_all", is_flag=True, help="Of all namespaces.")(command)
+    command = click.option("--all", "is_all", is_flag=True, help="Show those of all namespaces.")(
+        command
+    )
     return namespace_option(command)
 
 
@@ -184,7 +190,7 @@ def tell_daemon_is_down() -> None:
     from wfd.adapters.lock import holder
 
     if holder(place()) is None:
-        click.secho("the daemon is not running, so nothing moves: wfd start", fg="yellow")
+        click.secho("the daemon is not running, so no job starts: wfd start", fg="yellow")
 
 
 def tell_cut(shown: int, limit: int) -> None:

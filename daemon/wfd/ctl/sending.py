@@ -54,4 +54,4 @@ def unmerged_words(answer: dict[str, object]) -> str:
 def goes_on_words(answer: Mapping[str, object]) -> str:
     """Which assignments it has set going again."""
     found = answer.get("goes_on")
-    return "".join(f"\n  A{one} goes on" for one in found) if isinstance(found, list) else ""
+    return "".join(f"\\n  A{one} continues" for one in found) if isinstance(found, list) else ""

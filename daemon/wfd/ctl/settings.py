@@ -25,20 +25,23 @@ DEFAULT = "default"
 
 @click.group(cls=Group)
 def config() -> None:
-    """The configuration as it counts here."""
+    """The effective configuration."""
 
 
 @config.command("show")
-@click.option("--origin", "with_origin", is_flag=True, help="Where each value comes from.")
+@click.option("--origin", "with_origin", is_flag=True, help="Show where each value comes from.")
 @click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="As 'wfd start' was given."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="The file that 'wfd start' was given with --config.",
 )
 @click.option(
     "--assignment",
     "assignment_id",
     metavar="ASSIGNMENT",
     type=ids.assignment_id,
-    help="With what 'wfctl override' has added to its caps.",
+    help="Include what 'wfctl override' has added to its caps.",
 )
 @namespace_option
 @json_option
@@ -49,10 +52,10 @@ def show_config(
     namespace: str | None,
     as_json: bool,
 ) -> None:
-    """Every key and its value; within a namespace, those of its repository too.
+    """List every key and its value; within a namespace, those of its repository too.
 
-    Gates and caps are those that the daemon goes by: the policy's, with what the configuration
-    sets over them. Columns: key, value, and with --origin what set it.
+    Gates and caps are the effective ones: the policy's, changed by the
+    configuration. Columns: key, value, and with --origin what set it.
     """
     of = None if assignment_id is None else _assignment(assignment_id, namespace)
     values, origins = _effective(config_file, _namespace(namespace), of)
@@ -105,7 +108,7 @@ def _of_daemon() -> str:
         return ""
     refused = answer.get("config_refused") if isinstance(answer, dict) else None
     when = f" refused it {ago(refused['since'], utc_ms())} and" if refused else ""
-    return f"; the daemon{when} goes on with the last good one"
+    return f"; the daemon{when} keeps using the last good one"
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,9 @@ def _of_repository(
     except FileNotFoundError:
         return config, {}
     if hash_of(text) != namespace.trusted_hash:
-        click.echo(f"{file} is not accepted as it is, so it does not count: wfd trust", err=True)
+        click.echo(
+            f"{file} is not accepted in its present form, so it has no effect: wfd trust", err=True
+        )
         return config, {}
     return for_repository(config, text, str(file)), origins(
         [Layer(str(file), parse_json(text, str(file)))]

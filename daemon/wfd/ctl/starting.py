@@ -36,12 +36,12 @@ def start_options(command: Command) -> Command:
     command = click.option(
         "--with-changes",
         is_flag=True,
-        help="Begin with what is not committed yet, as a first commit. Ignored files stay out.",
+        help="Include your uncommitted changes as a first commit. Ignored files are left out.",
     )(command)
     return click.option(
         "--base",
         metavar="REF",
-        help="The branch, tag or commit to begin from; else the commit that you stand on.",
+        help="The branch, tag or commit to begin from; by default your current commit.",
     )(command)
 
 
@@ -87,7 +87,7 @@ def tell_left(left: Uncommitted) -> None:
     if left.files:
         click.echo(
             f"it begins without {plural(len(left.files), 'change')} that you have not committed:"
-            f" {_named(left.files)}; 'wfctl create --with-changes' takes such along",
+            f" {_named(left.files)}; 'wfctl create --with-changes' includes them",
             err=True,
         )
     if left.submodules:

@@ -25,29 +25,42 @@ from wfd.edge.take_branch import ways_to_take
 from wfd.edge.when import moment
 from wfd.store.alone import utc_ms
 
-_ABOUT_GOAL = """What do you want? The first line is its title in lists. Say what shall be so when
-it is done, and how one sees that; what must stay as it is; where to look."""
+_ABOUT_GOAL = """What do you want? The first line is its title in lists. Say what should be true
+when it is done, how to check it, what must not change, and where to look."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _new_job_options(command: Command) -> Command:
-    command = click.option("--key", help="The same key again makes nothing new.")(command)
-    command = click.option("--priority", type=int, default=0, help="Higher goes first.")(command)
+    command = click.option(
+        "--key", help="An idempotency key: the same key again creates nothing new."
+    )(command)
+    command = click.option("--priority", type=int, default=0, help="A higher number goes first.")(
+        command
+    )
     command = click.option(
         "--capability", "capabilities", multiple=True, help="That its AI must have."
     )(command)
     command = click.option("--label", "labels", multiple=True, help="That its AI must have.")(
         command
     )
-    command = click.option("--ai", "ai", metavar="NAME", help="The one AI that may do it.")(command)
-    return click.option("--harness", help="Instead of the default of its type.")(command)
+    command = click.option("--ai", "ai", metavar="NAME", help="The only AI that may do it.")(
+        command
+    )
+    return click.option("--harness", help="The harness, instead of the default of its type.")(
+        command
+    )
 
 
 @click.command()
 @click.argument("text", metavar="[TEXT|-]", required=False)
-@click.option("--type", "job_type", metavar="TYPE", help="The first job, instead of a PM's choice.")
-@click.option("--context", metavar="TEXT|-", help="What the first job is told.")
+@click.option(
+    "--type",
+    "job_type",
+    metavar="TYPE",
+    help="The type of the first job, instead of a PM's choice.",
+)
+@click.option("--context", metavar="TEXT|-", help="What the first job is asked to do.")
 @start_options
 @_new_job_options
 @namespace_option
@@ -108,12 +121,20 @@ def create(
 @click.command("insert-job")
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
 @click.option("--type", "job_type", metavar="TYPE", required=True)
-@click.option("--context", metavar="TEXT|-", help="What the job is told; else an editor opens.")
+@click.option(
+    "--context", metavar="TEXT|-", help="What the job is asked to do; without it an editor opens."
+)
 @click.option("--run-after", metavar="TIME", help="30m, 2h, 1d or 2026-11-21T02:00.")
-@click.option("--after", metavar="JOB,…", type=many_jobs, default="", help="Once these are done.")
+@click.option(
+    "--after", metavar="JOB,…", type=many_jobs, default="", help="Start after these jobs are done."
+)
 @if_failed_option
-@click.option("--lock", "locks", metavar="GLOB", multiple=True, help="A path that it may touch.")
-@click.option("--parallel", is_flag=True, help="In a lane of its own, merged when it is done.")
+@click.option("--lock", "locks", metavar="GLOB", multiple=True, help="A path that it may change.")
+@click.option(
+    "--parallel",
+    is_flag=True,
+    help="Run in a lane of its own, which is merged when the job is done.",
+)
 @_new_job_options
 @namespace_option
 @json_option
@@ -176,7 +197,7 @@ def insert_job(
 @click.command("update-assignment")
 @click.argument("assignment_id", metavar="ASSIGNMENT", type=ids.assignment_id)
 @click.option("--status", required=True, type=click.Choice([s.value for s in AssignmentState]))
-@click.option("--reason", help="Why; the next prompts hear it.")
+@click.option("--reason", help="Why; the next prompts contain it.")
 @click.option("--force", is_flag=True, help="Complete it past its open gates; it is recorded.")
 @namespace_option
 @json_option
@@ -220,7 +241,7 @@ def _next_steps(assignment_id: int) -> list[str]:
 @namespace_option
 @json_option
 def note(assignment_id: int, text: str | None, namespace: str | None, as_json: bool) -> None:
-    """Tell an assignment something that its next prompts should know.
+    """Add a note to an assignment, for its next prompts.
 
     Without TEXT your editor opens for it.
     """
@@ -234,7 +255,7 @@ def note(assignment_id: int, text: str | None, namespace: str | None, as_json: b
 
 @click.command()
 @click.argument("job_id", metavar="JOB", type=ids.job_id)
-@click.option("--changes", metavar="TEXT|-", help="What is to be different this time.")
+@click.option("--changes", metavar="TEXT|-", help="What must be different this time.")
 @namespace_option
 @json_option
 def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool) -> None:
@@ -250,9 +271,9 @@ def retry(job_id: int, changes: str | None, namespace: str | None, as_json: bool
 @namespace_option
 @json_option
 def retry_step(job_id: int, namespace: str | None, as_json: bool) -> None:
-    """Do the step again in which a job failed. Its agent does not run again."""
+    """Do the failed step of a job again. Its agent does not run again."""
     answer = send_command("retry_step", namespace, job=job_id)
-    told = f"J{job_id}: the step that failed is done again"
+    told = f"J{job_id}: its failed step will be done again"
     tell(answer, str(answer["state"]), told, f"wfctl job J{job_id}", as_json=as_json)
 
 

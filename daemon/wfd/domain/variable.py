@@ -9,7 +9,7 @@ _PATTERN = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
 # A message shows neither side of a bad pair, since either may be a secret.
 NO_PAIR = (
     "both sides must be names of variables, such as ANTHROPIC_API_KEY: letters, digits and _ only;"
-    " a secret itself never stands here"
+    " never put a secret itself here"
 )
 
 

@@ -21,7 +21,7 @@ def print_ais(ais: Sequence[Mapping[str, object]], now: int) -> None:
         Column("COST", can_wrap=True),
         Column("DEFINED", is_for_programs=True),
     ]
-    print_table(columns, [_row(one, now) for one in ais], empty="no AI is there")
+    print_table(columns, [_row(one, now) for one in ais], empty="no AI is defined")
 
 
 def _row(ai: Mapping[str, object], now: int) -> list[Cell]:

@@ -27,5 +27,5 @@ def given_or_written(text: str | None, missing: str, *about: str) -> str:
     written = click.edit(f"\n{_CUT}\n{note}\n#\n{below}\n", extension=".md") or ""
     kept = written.partition(_CUT)[0].strip()
     if not kept:
-        raise WfdError("nothing was written, so nothing was made")
+        raise WfdError("nothing was written, so nothing was created")
     return kept

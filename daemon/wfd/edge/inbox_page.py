@@ -18,7 +18,7 @@ from wfd.edge.words import ago, iso, one_line, tame
 from wfd.rules.ways import options_of, ways
 
 NOTHING_WAITS = (
-    "nothing waits for you.\n  wfctl inbox --closed   shows what did\n"
+    "nothing waits for you.\n  wfctl inbox --closed   shows closed questions\n"
     "  wfctl queue            what is open"
 )
 NOTHING_WAITS_HERE = "nothing waits for you in this repository"
@@ -103,7 +103,7 @@ def _question_lines(one: ListedQuestion, now: int, *, is_all: bool) -> Iterator[
 def _ways(one: ListedQuestion) -> Iterator[PageLine]:
     typed = [*ways(one)]
     if one.assignment_id is not None:
-        typed.append((f"wfctl assignment A{one.assignment_id}", "all that led here"))
+        typed.append((f"wfctl assignment A{one.assignment_id}", "shows everything that led here"))
     width = max(len(command) for command, _ in typed)
     for command, does in typed:
         yield line("way", Cell(f"{command:<{width}}", command), does, depth=1)
@@ -122,9 +122,9 @@ def _then(one: ListedQuestion) -> str:
         case None:
             return ""
         case AtDeadline.WAIT:
-            return "nothing happens then: it waits for you"
+            return "nothing happens then: it keeps waiting for you"
         case AtDeadline.PROCEED:
-            return "then the PM chooses the safest way on by itself"
+            return "then the PM chooses the safest next step by itself"
         case AtDeadline.CANCEL:
             return "then the assignment is cancelled; its branch is kept"
         case _:

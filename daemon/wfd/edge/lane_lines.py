@@ -19,7 +19,7 @@ def lane_lines(lane: Lane, assignment: Assignment, jobs: Sequence[Job]) -> Itera
 
 
 def _why(lane: Lane, by: Job) -> str:
-    again = "goes on in it" if by.merges is None else "does its work again in a new one"
+    again = "continues in it" if by.merges is None else "does its work again in a new one"
     of = by.assignment_id
     return (
         f"J{by.id} ({by.type}) is {by.state}: 'wfctl retry J{by.id}' {again};"

@@ -13,13 +13,11 @@ from wfd.rules.share import pm_share
 
 NOTHING_OPEN = (
     "nothing is open.\n  wfctl create 'what you want'   starts an assignment\n"
-    "  wfctl assignments              lists what there was"
+    "  wfctl assignments              lists all assignments"
 )
 NO_ASSIGNMENT = "no assignment here yet.\n  wfctl create 'what you want'   starts one"
-NO_LOCK = (
-    "no job has paths of its own, and none waits for any.\n  wfctl insert-job … --lock 'src/**'"
-)
-NO_JOB = "no such job here.\n  wfctl assignments   lists what there is to look into"
+NO_LOCK = "no job holds a path lock, and none waits for one.\n  wfctl insert-job … --lock 'src/**'"
+NO_JOB = "no such job here.\n  wfctl assignments   lists the assignments"
 
 
 def print_queue(jobs: Sequence[QueuedJob], now: int, ais: Ais, *, is_all: bool = False) -> None:

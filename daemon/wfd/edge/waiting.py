@@ -30,7 +30,7 @@ def wait_of(view: JobView, now: int, ais: Ais) -> Wait | None:
             return _for_assignment(view)
         case WaitsFor.AI:
             if job.waits_on == HAND:
-                return Wait("somebody who does it by hand", f"whoever types: wfctl claim J{job.id}")
+                return Wait("somebody who does it by hand", f"a person: wfctl claim J{job.id}")
             return Wait(hindrance(job.waits_on, ais, now), way_out(job.waits_on, ais))
         case WaitsFor.DEPENDENCY:
             return _for_dependencies(job, view.needs)

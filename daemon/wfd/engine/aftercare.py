@@ -115,7 +115,7 @@ def _write(tx: Tx, run: Run, row: AiRow | None, now: Health, policy: Policy) -> 
 
 def _ask(tx: Tx, run: Run, subject: str, words: str, way_out: str) -> None:
     """It belongs to no assignment: all that need it wait."""
-    text = f"{words}; see to it, then: {way_out}"
+    text = f"{words}; fix that, then: {way_out}"
     ask(tx, None, NewQuestion(QuestionKind.AI, Asker.POLICY, text, subject=subject, run_id=run.id))
 
 

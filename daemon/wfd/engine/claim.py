@@ -102,8 +102,8 @@ def _taken(tx: Tx, namespace: Namespace, want: Claim) -> Job:
 
 def _held(job: Job, other: Job) -> str:
     return (
-        f"J{job.id} waits for its paths, which J{other.id} ({other.type}, {other.state}) has;"
-        " 'wfctl locks' shows who has which"
+        f"J{job.id} waits for its paths, which J{other.id} ({other.type}, {other.state}) holds;"
+        " 'wfctl locks' shows who holds which"
     )
 
 

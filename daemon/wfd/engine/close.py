@@ -27,8 +27,8 @@ from wfd.rules.daily import Spend, day_of
 from wfd.rules.trouble import AT_ONCE
 
 _NOT_ACCEPTED = (
-    "the PM has decided, and it is not known by which gates: the .wfd/config.json that was"
-    " accepted is there no more; run 'wfd trust', and it decides again"
+    "the PM has decided, and its gates are not known: the .wfd/config.json that was accepted is"
+    " gone; run 'wfd trust', and the PM decides again"
 )
 
 
@@ -109,7 +109,7 @@ def _next(tx: Tx, over: Over, settings: Settings, roll: float) -> Next:
     if not isinstance(next_, Ask):
         return next_
     if over.closing.lacks_trust:
-        return Ask(f"{over.outcome.message}; it goes on then", TRUST)
+        return Ask(f"{over.outcome.message}; it continues then", TRUST)
     is_broken = over.closing.blames_ai and over.outcome.kind in AT_ONCE
     if is_broken and another_fits(tx, settings, job):
         return elsewhere(over.outcome, over.session)

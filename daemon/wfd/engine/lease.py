@@ -155,7 +155,7 @@ def _tell_failover(tx: Tx, assignment: Assignment, job: Job, run: Run, may: Go) 
         assignment,
         By.POLICY,
         DecisionKind.FAILOVER,
-        f"{run.ai} goes on with J{job.id}, since {was.ai.name} is {why}",
+        f"{run.ai} takes over J{job.id}: {was.ai.name} is {why}",
         run_id=run.id,
         job_id=job.id,
         inputs={"from": was.ai.name, "to": run.ai, "why": why, "until": was.until},

@@ -61,7 +61,7 @@ class Leftovers:
             parts.log.warning(
                 "workspace.unknown",
                 path=str(place.path),
-                reason="the store knows nothing of it: it was made after the backup that was"
+                reason="the store has no record of it: it was made after the backup that was"
                 " restored. Look in it; if nothing in it is needed, delete it and what lies"
                 f" beside it ({place.path.name}.*)",
             )

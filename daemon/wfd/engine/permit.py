@@ -98,7 +98,7 @@ class Desk:
             running=one.running + 1,
             last_used_at=self._now if go.had_choice else one.last_used_at,
             stand=Stand.FULL if is_full else one.stand,
-            why=f"{one.ai.limit} of {one.ai.limit} runs are on" if is_full else one.why,
+            why=f"{one.ai.limit} of {one.ai.limit} runs are in progress" if is_full else one.why,
         )
 
     def verdict(self, job: Job, before: Before | None = None) -> Verdict:

@@ -80,11 +80,11 @@ def refuse_without_room(parts: Parts) -> None:
     free, wanted = _free_and_wanted(parts)
     if free < wanted:
         raise TryLater(
-            f"no new work is begun: the disk of the state folder has {free} bytes free, and"
-            f" limits.freeBytes wants {wanted}"
+            f"no new work starts: the disk of the state folder has {free} bytes free, and"
+            f" limits.freeBytes requires {wanted}"
         )
     if parts.store.trouble is not None:
-        raise TryLater(f"no new work is begun: {parts.store.trouble.reason}")
+        raise TryLater(f"no new work starts: {parts.store.trouble.reason}")
 
 
 def _free_and_wanted(parts: Parts) -> tuple[int, int]:
@@ -106,7 +106,7 @@ class Room:
                 "disk.short",
                 free_bytes=free,
                 wanted_bytes=wanted,
-                reason="no new work is begun until there is room, or limits.freeBytes is less",
+                reason="no new work starts until there is room, or limits.freeBytes is less",
             )
         elif self._was_short and not is_short:
             self._parts.log.warning("disk.has_room", free_bytes=free)

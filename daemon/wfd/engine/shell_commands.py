@@ -100,7 +100,7 @@ def setup_failed(step: NewEvidence, timeout_ms: int) -> str:
     else:
         limit = ", the limit of workspace.timeoutMs" if took_ms >= timeout_ms else ""
         how = f"{name} was ended after {took_ms / 1000:.0f} s{limit}"
-    return f"{how}; its last words:\n{step.tail[-1500:]}"
+    return f"{how}; its last output:\n{step.tail[-1500:]}"
 
 
 def why_none_can_run(checks: Iterable[NewEvidence]) -> str | None:

@@ -60,7 +60,7 @@ def _outcome_by_hand(run: Run) -> Outcome:
         return Outcome(Kind.FAILED, f"{run.by_hand} gave it up")
     if run.spawned_at is None:
         return Outcome(Kind.INTERRUPTED, "the daemon died before it was handed over")
-    return Outcome(Kind.INTERRUPTED, f"nothing was heard of {run.by_hand} in time")
+    return Outcome(Kind.INTERRUPTED, f"{run.by_hand} sent no heartbeat in time")
 
 
 def _read(codec: Codec, folder: RunFolder) -> bool:

@@ -11,9 +11,9 @@ NOTHING_TO_CHANGE = "nothing_to_change"
 def why_no_job(facts: Facts) -> str | None:
     """Why no job may be inserted, of whatever type; None when one may."""
     if facts.breach:
-        return f"{facts.breach}; block, and ask a person for more room"
+        return f"{facts.breach}; block, and ask a person to raise the limit"
     if facts.stuck:
-        return f"{facts.stuck}; block, and ask a person how to go on"
+        return f"{facts.stuck}; block, and ask a person how to continue"
     return None
 
 
@@ -38,7 +38,7 @@ def why_not_proceed(facts: Facts) -> str | None:
     if not facts.open_jobs:
         return "no job is in line; insert one, complete, or block"
     if facts.stuck and not any(job.created_by is By.PERSON for job in facts.open_jobs):
-        return f"{facts.stuck}; block, and ask a person how to go on"
+        return f"{facts.stuck}; block, and ask a person how to continue"
     return None
 
 
@@ -49,7 +49,7 @@ def why_not_complete(facts: Facts) -> str | None:
         return f"other jobs are still open: {names}"
     if facts.unmerged:
         names = ", ".join(f"J{job.id} ({job.type})" for job in facts.unmerged)
-        return f"what these have done is not merged: {names}; retry it, or block"
+        return f"the work of these jobs is not merged: {names}; retry it, or block"
     if facts.gates_open:
         return "gates are open: " + "; ".join(str(gate) for gate in facts.gates_open)
     return None

@@ -177,7 +177,7 @@ def _sentence(error: ValidationError) -> str:
 def _refuse_job(decision: InsertJob, facts: Facts) -> str | None:
     known = ", ".join(facts.types)
     if decision.type in RESERVED:
-        return f"{decision.type} jobs are the daemon's own; known job types: {known}"
+        return f"{decision.type} jobs are inserted by the daemon alone; known job types: {known}"
     if decision.type not in facts.types:
         return unknown("job type", decision.type[:100], facts.types)
     if decision.harness is not None and decision.harness not in facts.harnesses:
@@ -195,7 +195,7 @@ def _judged_already(job_type: str, facts: Facts) -> str | None:
         return None
     return (
         f"{job_type} has failed this very tree and nothing has changed since: "
-        "have its findings mended first, or block"
+        "have its findings fixed first, or block"
     )
 
 

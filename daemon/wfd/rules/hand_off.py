@@ -24,19 +24,19 @@ def hand_off_words(hand_off: HandOff) -> str:
     who = "somebody who works by hand" if run.by_hand else f"another agent ({run.ai})"
     parts = [
         "## What another agent has begun",
-        f"You go on with work that {who} was given in the same words as you. It"
-        f" ended as {run.outcome or 'interrupted'} and does not come back; you do not see its"
+        f"You continue work that {who} was given in the same words as you. That run ended"
+        f" as {run.outcome or 'interrupted'} and will not be resumed; you cannot see its"
         " session. The workspace is the one that it worked in.",
     ]
     if run.message:
         parts += ["Why it ended:", quote(run.message, "message")]
     if run.answer and run.answer.strip():
         said = clip(run.answer, MAX_ANSWER)
-        parts += ["It said at last, which is a claim and no proof:", quote(said, "earlier answer")]
+        parts += ["Its last message, which is a claim and no proof:", quote(said, "earlier answer")]
     if hand_off.stat.strip():
         parts += ["The files that differ since this job began:"]
         parts += [quote(largest(hand_off.stat, MAX_STAT), "changed files")]
-        parts += ["What stands there, as a patch; the files themselves are in the workspace:"]
+        parts += ["These changes as a patch; the files themselves are in the workspace:"]
         parts += [quote(clip(hand_off.patch, MAX_PATCH), "patch")]
     else:
         parts += ["No change of it has been kept so far."]

@@ -21,7 +21,9 @@ def stuck(evidence: Iterable[Evidence], decisions: Iterable[Decision], most: int
         return None
     last = fails[-1]
     if len(fails) >= most:
-        return f"{len(fails)} verdicts have failed it since a person last spoke; the cap is {most}"
+        return (
+            f"{len(fails)} verdicts have failed it since a person last decided; the cap is {most}"
+        )
     places = _places(last)
     if places and sum(f.name == last.name and _places(f) == places for f in fails) >= SAME_PLACES:
         return f"{last.name} has complained of the same places {SAME_PLACES} times"

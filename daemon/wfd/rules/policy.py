@@ -84,7 +84,7 @@ class Caps:
     jobs: Count = 20  # the PM's own are not counted
     attempts: Count = 3  # of one job, along its retries
     no_work: Count = 2  # runs of one job, along its retries, that did nothing
-    reviews: Count = 5  # failed verdicts of whatever kind since a person last spoke
+    reviews: Count = 5  # failed verdicts of whatever kind since a person last decided something
     wall_ms: Millis = 28_800_000
     cost_usd: Annotated[float, Field(gt=0)] | None = 20.0  # on reported cost; None: no cap
     tokens: Count = 100_000_000  # in and out, what was cached included, as far as reported
@@ -227,7 +227,7 @@ def _unsound(policy: Policy) -> Iterator[str]:
         if kind is Kind.CANCELLED and rule.then is not Then.END:
             yield f"{where}.then: must be end; a person has decided"
         if kind is Kind.STEP_FAILED and rule.then is not Then.ASK:
-            yield f"{where}.then: must be ask; no agent can mend a step of the daemon's"
+            yield f"{where}.then: must be ask; no agent can fix a step of the daemon's own"
         if rule.counter in CAPPED and rule.limit is not None:
             yield f"{where}.limit: the limit of {rule.counter} is caps.{rule.counter}"
         if rule.then in (Then.RETRY, Then.WAIT):

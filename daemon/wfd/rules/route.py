@@ -135,7 +135,7 @@ def route(
     first = usuals or fitting
     free = [s for s in fitting if s.stand is Stand.FREE and s.ai.name == before]
     if free:
-        return _chosen(free[0], fitting, "it has the job's session")
+        return _chosen(free[0], fitting, "it resumes the job's earlier session")
     able = [s for s in first if s.stand in OPEN]
     if able:
         return _chosen(_least_loaded(able), fitting, _rule(needs, usuals, first, able, job_type))
@@ -235,7 +235,7 @@ def _rule(
 def _chosen(one: Standing, fitting: list[Standing], rule: str) -> Chosen:
     is_probe = one.stand is Stand.PROBE
     if is_probe:
-        rule = f"{rule}; it shows whether {one.ai.name} works again"
+        rule = f"{rule}; this run tests whether {one.ai.name} works again"
     passed = _passed(s for s in fitting if s.stand not in OPEN)
     return Chosen(one.ai, rule, passed, is_probe, had_choice=len(fitting) > 1)
 

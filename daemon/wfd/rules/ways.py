@@ -18,8 +18,8 @@ _JOB = re.compile(r"J[0-9]+")
 
 _PAST = {
     Forbidden.GATES: "completes it past its open gates",
-    Forbidden.CAP: "gives it as much again of what it has reached",
-    Forbidden.STUCK: "goes on, though it went in circles",
+    Forbidden.CAP: "adds the same amount again to the cap that it reached",
+    Forbidden.STUCK: "continues in spite of the loop",
 }
 
 
@@ -37,23 +37,23 @@ def ways(asked: Question) -> Iterator[tuple[str, str]]:
         yield f'wfctl answer {name} "…"', f"words for the PM; J{asked.job_id} still waits"
         return
     if asked.subject == TRUST:
-        yield "wfd trust", "shows what has changed, and accepts it: then it goes on"
+        yield "wfd trust", "shows what has changed, and accepts it: then it continues"
         return
     ai = ai_named_in(asked.subject)
     if ai is not None and asked.kind is QuestionKind.BLOCKED:
-        yield f"wfctl ai check {ai}", "tries it; when it works, all goes on that it has blocked"
+        yield f"wfctl ai check {ai}", "tests it; if it works, everything that it blocked continues"
     match asked.kind:
         case QuestionKind.AI:
-            yield f'wfctl answer {name} "…"', "puts this away, and does nothing to the AI"
+            yield f'wfctl answer {name} "…"', "closes this question, and leaves the AI as it is"
         case QuestionKind.CAP:
             yield from _past(asked)
-            yield f"wfctl approve {name}", "goes on, once the cap is raised in .wfd/config.json"
+            yield f"wfctl approve {name}", "continues, once the cap is raised in .wfd/config.json"
             stop = f"wfctl update-assignment A{asked.assignment_id} --status"
-            yield f"{stop} complete", "takes what there is, if its gates are closed"
-            yield f"{stop} cancelled", "gives it up; its branch is kept"
+            yield f"{stop} complete", "completes it as it is, if its gates are closed"
+            yield f"{stop} cancelled", "cancels it; its branch is kept"
         case _:
             yield from _answers(asked)
-            yield f'wfctl reject {name} --reason "…"', "no; the PM hears why, and decides"
+            yield f'wfctl reject {name} --reason "…"', "no; the PM sees why, and decides"
             yield from _past(asked)
 
 
@@ -69,7 +69,7 @@ def why_no_yes_or_no(asked: Question, *, is_yes: bool) -> str | None:
         return None
     said = YES if is_yes else "no"
     typed = "; ".join(f"'{command}' {does}" for command, does in ways(asked))
-    return f"'{said}' to Q{asked.id} would not say what is to be done: {typed}"
+    return f"'{said}' to Q{asked.id} does not say what to do: {typed}"
 
 
 def _is_clear(asked: Question, *, is_yes: bool) -> bool:
@@ -95,7 +95,7 @@ def _answers(asked: Question) -> Iterator[tuple[str, str]]:
 
 
 def _yes(asked: Question) -> str:
-    return "it is seen to: go on" if asked.kind is QuestionKind.BLOCKED else YES
+    return "I fixed it, continue" if asked.kind is QuestionKind.BLOCKED else YES
 
 
 def _past(asked: Question) -> Iterator[tuple[str, str]]:
@@ -106,5 +106,5 @@ def _past(asked: Question) -> Iterator[tuple[str, str]]:
 def _about_dependency(asked: Question) -> Iterator[tuple[str, str]]:
     waits, failed = f"J{asked.job_id}", asked.subject
     yield f"wfctl retry {failed}", f"tries that again; {waits} comes after it"
-    yield f"wfctl depend {waits} --drop {failed}", "lets it go on without"
+    yield f"wfctl depend {waits} --drop {failed}", "runs it without that"
     yield f"wfctl cancel {waits}", "gives it up"

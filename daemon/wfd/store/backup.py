@@ -69,13 +69,13 @@ def vacuum(path: Path) -> int:
     if not path.exists():
         raise NotFound(f"there is no store at {path} yet")
     before = path.stat().st_size
-    need_room(path.parent, 2 * before, "writing the store anew")
+    need_room(path.parent, 2 * before, "rewriting the store")
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("vacuum")
             connection.execute("pragma wal_checkpoint(truncate)")
     except sqlite3.Error as error:
-        raise failure(error, f"the store {path} could not be written anew") from error
+        raise failure(error, f"the store {path} could not be rewritten") from error
     return max(0, before - path.stat().st_size)
 
 

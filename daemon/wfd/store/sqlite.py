@@ -93,7 +93,7 @@ def _keep_before(connection: sqlite3.Connection, path: Path, schema: int) -> Non
     folder = path.parent / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     size = path.stat().st_size  # once for the backup, and twice for tables that are made anew
-    need_room(folder, 3 * size, f"bringing the store forward to schema {schema}")
+    need_room(folder, 3 * size, f"migrating the store to schema {schema}")
     copy(connection, folder / f"{path.name}.before-schema-{schema}")
     earlier = sorted(folder.glob(f"{path.name}.before-schema-*"), key=lambda f: f.stat().st_mtime)
     for old in earlier[:-BACKUPS_KEPT]:
@@ -144,7 +144,7 @@ def _refuse_older(version: int, path: Path) -> None:
     if version < newest:
         raise Broken(
             f"the store {path} has schema {version} and this wfd reads {newest};"
-            " the daemon brings it forward when it starts: wfd stop, then wfd start"
+            " the daemon migrates it when it starts: wfd stop, then wfd start"
         )
 
 

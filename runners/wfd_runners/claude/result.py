@@ -107,12 +107,12 @@ def _verdict(event: Mapping[str, object], before: Before, *, is_aborted: bool) -
     if is_aborted:
         # Nobody of ours sent the signal (or `conclude` decides otherwise): the run was cut
         # off, the agent did not fail, and a free retry could go on for ever.
-        return Kind.PROTOCOL, "broken off by a signal that was not ours"
+        return Kind.PROTOCOL, "ended by a signal that wfd did not send"
     if event.get("subtype") != "success":
         return _failure(event, _errors(event) or str(event.get("subtype")))
     answer = text(event, "result") or ""
     if event.get("is_error") is not False:
-        return _failure(event, answer or "failed without a word", before)
+        return _failure(event, answer or "failed without a message", before)
     if event.get("stop_reason") == "refusal":
         return Kind.FAILED, f"refused: {answer}"
     if event.get("structured_output") is not None:

@@ -227,7 +227,7 @@ def _complaint(message: str) -> Signal:
 
 
 def _failed(event: Mapping[str, object]) -> _Turn:
-    told = text(mapping(event, "error"), "message") or "failed without a word"
+    told = text(mapping(event, "error"), "message") or "failed without a message"
     return _Turn(by_words(told) or Kind.FAILED, clip(_readable(told), MAX_MESSAGE))
 
 

@@ -134,7 +134,7 @@ class GeminiCodec:
     def _verdict(self, event: Mapping[str, object], usage: Usage) -> tuple[Kind | None, str]:
         if event.get("status") != "success":
             told = text(mapping(event, "error"), "message") or self._complaint
-            message = readable(told) or "failed without a word"
+            message = readable(told) or "failed without a message"
             return by_words(told), clip(message, MAX_MESSAGE)
         # A loop is a success to the CLI, after one line that says what it was.
         if self._complaint:

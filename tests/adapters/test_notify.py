@@ -102,7 +102,7 @@ async def test_a_redirect_is_not_followed(there: Hook) -> None:
 
     failed = await Channels({}).send(webhook(there.url), NOTICE)
 
-    assert failed is not None and failed.is_final and "leads elsewhere" in failed.reason
+    assert failed is not None and failed.is_final and "redirects" in failed.reason
     assert len(there.got) == 1
 
 

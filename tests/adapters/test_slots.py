@@ -90,7 +90,7 @@ async def test_a_folder_that_somebody_holds_for_long_is_said(
     monkeypatch.setattr(slots, "_WAIT_S", 0.05)
     folder = tmp_path / "slots"
     folder.mkdir()
-    with slots._alone_in(folder), pytest.raises(Broken, match="somebody holds"):
+    with slots._alone_in(folder), pytest.raises(Broken, match="another process holds"):
         await FolderOfSlots(folder).of(workspace(tmp_path, "A1"))
 
 

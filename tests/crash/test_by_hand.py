@@ -95,7 +95,7 @@ def test_a_claim_that_takes_long_says_what_it_waits_for(daemon: "Daemon") -> Non
     daemon.create(harness="hand")
     daemon.until(lambda: daemon.jobs(1)[0].waits_for == "ai", "kept for a hand")
     terminal = Terminal("claim", "J1", "--namespace", "repo")
-    terminal.reads_until("its workspace is made ready")
+    terminal.reads_until("its workspace is being prepared")
     go.touch()
     shown = terminal.to_the_end()
     assert "is yours as R1" in shown

@@ -119,7 +119,7 @@ async def test_a_silent_claim_goes_back_to_the_queue_and_its_late_finish_is_refu
             while (await engine.jobs(one))[0].state is not JobState.WAITING:
                 await anyio.sleep(0.02)
         [run] = await engine.runs(one)
-        assert (run.outcome, run.message) == ("interrupted", "nothing was heard of ada in time")
+        assert (run.outcome, run.message) == ("interrupted", "ada sent no heartbeat in time")
         for late in (
             finishes(engine, group, taken["run"]),
             by_hand.keep(engine.parts, by_hand.Keep(run.id)),

@@ -97,7 +97,7 @@ async def test_nobody_answers_so_the_pm_is_told_and_goes_on(bench: "Bench") -> N
         await engine.settled(one)
         told = prompt(engine, (await engine.runs(one))[1])
         assert (await asked(engine, one))[0].state == "expired"
-    assert "Nobody answered in time. Take the safest way on" in told
+    assert "Nobody answered in time. Take the safest next step" in told
 
 
 async def test_an_assignment_is_cancelled_at_the_deadline_and_its_branch_is_kept(

@@ -103,7 +103,7 @@ def test_what_no_retry_mends_goes_to_another_ai_in_the_same_workspace(
     told = [(one.kind, one.reason) for one in ground.decisions(of)]
     assert told[0] == ("retry", f"{kind}: as it went; another AI fits")
     assert told[1][0] == "failover"
-    assert told[1][1].startswith("other goes on with J1, since sim is broken")
+    assert told[1][1].startswith("other takes over J1: sim is broken")
 
 
 def test_the_job_waits_for_another_ai_that_is_held_rather_than_ask(ground: Ground) -> None:

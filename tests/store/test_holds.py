@@ -142,7 +142,7 @@ def test_a_probe_that_meets_the_limit_extends_it_and_after_24_a_person_is_needed
     assert events(ground, "ai.needs_person") == ["ai.needs_person"]
     [asked] = asked_of_ais(ground)
     assert (asked.state, asked.subject) == ("open", "account sim")
-    assert asked.text.endswith("see to it, then: wfctl ai resume sim"), "a check lifts no hold"
+    assert asked.text.endswith("fix that, then: wfctl ai resume sim"), "a check lifts no hold"
     answer = ground.send("ai.resume", name="sim")
     assert answer == {"ai": "sim", "holds": 1, "was_broken": False, "goes_on": []}
     assert [one.state for one in asked_of_ais(ground)] == ["withdrawn"]

@@ -35,9 +35,20 @@ def wfd_command() -> None:
 
 @wfd_command.command()
 @click.option("--detach", is_flag=True, help="Run in the background.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A configuration file beside your own; its keys win.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="How many agents may run at once.")
-@click.option("--log-file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the log goes, instead of the state folder.",
+)
 @click.option("--quiet", is_flag=True, hidden=True, help="Log only to the file.")
 def start(
     detach: bool, config_file: Path | None, jobs: int | None, log_file: Path | None, quiet: bool
@@ -78,7 +89,7 @@ def stop(now: bool, timeout_s: float) -> None:
 @wfd_command.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def status(as_json: bool) -> None:
-    """Whether the daemon runs, and what it does. Exit code 6 when it does not run."""
+    """Show whether the daemon runs, and what it does. Exit code 6 when it does not run."""
     from wfd.cli.daemon import ask
 
     answer = ask(place(), "daemon.status")
@@ -190,14 +201,14 @@ def uninstall_service(system: bool) -> None:
 
 @wfd_command.command()
 def version() -> None:
-    """The version of wfd."""
+    """Print the version of wfd."""
     click.echo(wfd.__version__)
 
 
 @wfd_command.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """The shell's completion script: eval "$(wfd completion bash)"."""
+    """Print the shell's completion script: eval "$(wfd completion bash)"."""
     print_completion(wfd_command, "wfd", shell)
 
 

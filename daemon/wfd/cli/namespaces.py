@@ -36,7 +36,7 @@ _PAUSE_S = 0.2
 
 @click.group(cls=Group)
 def namespace() -> None:
-    """The repositories that are registered."""
+    """List, move or remove registered repositories."""
 
 
 @namespace.command("list")
@@ -62,9 +62,9 @@ def list_namespaces(as_json: bool) -> None:
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 def move(name: str, path: Path | None) -> None:
-    """Have a namespace follow its repository to PATH, or to the folder that you stand in.
+    """Point a namespace at its repository in PATH, or in the current folder.
 
-    The repository may have been moved, or cloned anew: it must have the commits that the open
+    The repository may have been moved, or be a fresh clone: it must have the commits that the open
     assignments of NAME need. Its branches and assignments stay as they are.
     """
     refuse_in_a_run(os.environ)

@@ -44,7 +44,7 @@ def wfctl() -> None:
 @wfctl.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """The shell's completion script: eval "$(wfctl completion bash)"."""
+    """Print the shell's completion script: eval "$(wfctl completion bash)"."""
     print_completion(wfctl, "wfctl", shell)
 
 

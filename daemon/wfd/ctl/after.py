@@ -20,6 +20,6 @@ def if_failed_option(command: Command) -> Command:
     option = click.option(
         "--if-failed",
         type=click.Choice([one.value for one in OnFailure]),
-        help="What then: wait for a person (the default), run all the same, or be cancelled.",
+        help="What happens when one of them fails: wait (the default), run, or cancel.",
     )
     return option(command)

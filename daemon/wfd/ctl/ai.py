@@ -26,7 +26,7 @@ CHECK_TIMEOUT_S = 200.0  # longer than the daemon lets a check take
 
 @click.group(cls=Group)
 def ai() -> None:
-    """The AIs: instances of a harness, each with an account whose limits it shares."""
+    """Manage AIs: instances of a harness, each with an account whose limits it shares."""
 
 
 @ai.command("list")
@@ -54,14 +54,22 @@ def list_ais(as_json: bool) -> None:
 @click.option(
     "--account", help="The account whose limits it shares; by default that of its harness."
 )
-@click.option("--label", "labels", multiple=True, metavar="LABEL")
-@click.option("--capability", "capabilities", multiple=True, metavar="CAPABILITY")
+@click.option(
+    "--label", "labels", multiple=True, metavar="LABEL", help="A label that jobs can ask for."
+)
+@click.option(
+    "--capability",
+    "capabilities",
+    multiple=True,
+    metavar="CAPABILITY",
+    help="A capability that jobs can ask for.",
+)
 @click.option("--limit", type=click.IntRange(1), help="The most runs at the same time.")
 @click.option(
     "--env", "env", multiple=True, metavar="A=B",
     help="The agent's variable A gets the value of the daemon's B; 'A=' withholds A.",
 )  # fmt: skip
-@click.option("--binary", metavar="PATH")
+@click.option("--binary", metavar="PATH", help="The program, instead of that of its harness.")
 @json_option
 def register(
     name: str,
@@ -103,8 +111,8 @@ def unregister(name: str, as_json: bool) -> None:
 
 @ai.command()
 @click.argument("name")
-@click.option("--add", multiple=True, metavar="LABEL")
-@click.option("--remove", multiple=True, metavar="LABEL")
+@click.option("--add", multiple=True, metavar="LABEL", help="A label to add.")
+@click.option("--remove", multiple=True, metavar="LABEL", help="A label to remove.")
 @json_option
 def label(name: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
     """Add labels to an AI, or remove them. Prints the labels that it then has."""

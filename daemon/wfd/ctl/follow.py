@@ -53,14 +53,20 @@ class _Heard:
 
 @click.command()
 @click.argument("job_id", metavar="JOB", type=ids.job_id)
-@click.option("-f/-n", "--follow/--no-follow", "wants_follow", default=None, help="Until it ends.")
+@click.option(
+    "-f/-n",
+    "--follow/--no-follow",
+    "wants_follow",
+    default=None,
+    help="Follow the run until it ends.",
+)
 @click.option("--raw", is_flag=True, help="The agent's stream as it came.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document per line.")
 @namespace_option
 def tail(
     job_id: int, wants_follow: bool | None, raw: bool, as_json: bool, namespace: str | None
 ) -> None:
-    """What a job's agent says and does in its newest run. Follows that to its end.
+    """Show what a job's agent says and does in its newest run, until it ends.
 
     While the run goes on, the output of its set-up and its checks is shown as it comes, too; of
     older output, only the end.
@@ -101,8 +107,10 @@ def tail(
 @click.command()
 @click.option("-f", "--follow", "wants_follow", is_flag=True, help="Print new lines as they come.")
 @click.option("-n", "--lines", "count", type=click.IntRange(0), default=100, show_default=True)
-@click.option("--level", type=click.Choice(log_lines.LEVELS), default="debug", help="And above.")
-@click.option("--job", "job_id", type=ids.job_id, metavar="JOB", help="Of one job.")
+@click.option(
+    "--level", type=click.Choice(log_lines.LEVELS), default="debug", help="The lowest level."
+)
+@click.option("--job", "job_id", type=ids.job_id, metavar="JOB", help="Only lines of this job.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document; with -f one per line.")
 def logs(wants_follow: bool, count: int, level: str, job_id: int | None, as_json: bool) -> None:
     """Show the daemon's log: the last -n lines that match.

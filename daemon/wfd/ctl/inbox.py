@@ -48,7 +48,7 @@ def inbox(
     as_json: bool,
     watch_s: float | None,
 ) -> None:
-    """What waits for a person: questions, approvals, caps, and what is stuck.
+    """List what waits for a person: questions, approvals, caps, and what is stuck.
 
     Shows the questions of this repository, and counts those of others.
 

@@ -35,7 +35,7 @@ _NOT_IN_IT = "not in it: runs/ with the transcripts, workspaces, and your branch
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @json_option
 def backup(to: Path | None, force: bool, as_json: bool) -> None:
-    """Write a copy of the store, while it is in use or not. Prints the name of the file.
+    """Write a copy of the store, even while it is in use. Prints the name of the file.
 
     It holds all rows as of one moment: assignments, jobs, runs, evidence, decisions, events. Not in
     it are the folders of runs with their transcripts, workspaces, and your repositories.
@@ -64,7 +64,7 @@ def backup(to: Path | None, force: bool, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @json_option
 def restore(file: Path, as_json: bool) -> None:
-    """Put a backup in the place of the store. The daemon must be down.
+    """Replace the store with a backup. The daemon must be down.
 
     The store before it is moved into 'backups' beside it. The store forgets what was done since
     the backup; the branches, snapshots and transcripts of that stay where they are, and no id is
@@ -84,7 +84,7 @@ def restore(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--older-than", metavar="SPAN", help="Since it ended: 12h, 30d, 2w.")
+@click.option("--older-than", metavar="SPAN", help="How long ago they ended: 12h, 30d, 2w.")
 @click.option(
     "--transcripts-only", is_flag=True, help="Delete only the folders of runs, and keep the rows."
 )
@@ -104,7 +104,7 @@ def prune(
     vacuum: bool,
     as_json: bool,
 ) -> None:
-    """Forget assignments of all namespaces that were completed or cancelled long ago.
+    """Delete assignments of all namespaces that were completed or cancelled long ago.
 
     Deletes their rows, and the folders of their runs with the transcripts. Keeps everything that
     is open or that something open points at, branches and refs in your repositories, ids (none is

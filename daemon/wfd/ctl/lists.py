@@ -69,7 +69,7 @@ def assignments(
     as_json: bool,
     watch_s: float | None,
 ) -> None:
-    """Assignments, the newest first.
+    """List assignments, the newest first.
 
     Columns: assignment, namespace, state, open jobs, jobs, cost, tokens, the PM's share,
     made, goal. A narrow terminal leaves some of them out, the goal never.
@@ -102,7 +102,7 @@ def jobs(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Jobs, the newest first; of one assignment where it is named.
+    """List jobs, the newest first; those of one assignment if it is named.
 
     Columns: job, assignment, namespace, type, state, outcome, attempt, by, made, took.
     """

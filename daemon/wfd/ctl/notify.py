@@ -19,7 +19,7 @@ SLOWEST_S = 60.0  # a chat service may take its time
 
 @click.group(cls=Group)
 def notify() -> None:
-    """The rules that tell you, or a program, what happens."""
+    """List and test the rules that notify you, or a program, of what happens."""
 
 
 @notify.command("list")

@@ -49,7 +49,7 @@ def depend(
 
 @click.group(cls=Group)
 def lane() -> None:
-    """Lanes: where parallel jobs work, each on a branch of its own."""
+    """Manage lanes, where parallel jobs work, each on a branch of its own."""
 
 
 @lane.command("abandon")

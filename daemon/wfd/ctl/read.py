@@ -54,7 +54,7 @@ from wfd.edge.watch import draw_or_watch
 def assignment(
     assignment_id: int | None, namespace: str | None, as_json: bool, watch_s: float | None
 ) -> None:
-    """One assignment: its intent, its state, and the chain of what was done and why.
+    """Show one assignment: its goal, its state, and the chain of what was done and why.
 
     Inside a workspace of wfd you need not name it.
     """
@@ -78,7 +78,7 @@ def assignment(
 @namespace_option
 @json_option
 def job(job_id: int, namespace: str | None, as_json: bool) -> None:
-    """One job: what it waits for and who can release it, its runs, and what came of them."""
+    """Show one job: what it waits for, who can release it, its runs and their results."""
     with scene_of(namespace, f"J{job_id}") as here:
         found = job_in(here.read, here.namespace.name, job_id)
         view = inspect.job(here.read, here.namespace, found)
@@ -97,7 +97,7 @@ def job(job_id: int, namespace: str | None, as_json: bool) -> None:
 @namespace_option
 @json_option
 def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool) -> None:
-    """The evidence on a job's runs; with NAME the whole output of that check.
+    """Show the evidence on a job's runs; with NAME the whole output of that check.
 
     Columns: run, kind, name, result, took, tree, file.
     """
@@ -117,7 +117,7 @@ def evidence(job_id: int, name: str | None, namespace: str | None, as_json: bool
 @namespace_option
 @json_option
 def diff(thing: tuple[str, int], namespace: str | None, as_json: bool) -> None:
-    """What a job changed, or all that an assignment changed since its base, as a patch."""
+    """Show as a patch what a job changed, or what an assignment changed since its base."""
     letter, number = thing
     with scene_of(namespace, f"{letter}{number}") as here:
         if letter == "A":

@@ -180,7 +180,7 @@ def watch_option(command: Command) -> Command:
         "watch_s",
         type=click.FloatRange(0.1),
         metavar="SECONDS",
-        help="Show it again every so often.",
+        help="Show it again every SECONDS.",
     )(command)
 
 

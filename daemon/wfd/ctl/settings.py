@@ -25,7 +25,7 @@ DEFAULT = "default"
 
 @click.group(cls=Group)
 def config() -> None:
-    """The effective configuration."""
+    """Show the effective configuration."""
 
 
 @config.command("show")

@@ -23,18 +23,20 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("file", type=_FILE)
-@click.option("--harness", required=True, help="Whose stream it is.")
-@click.option("--exit-code", type=int, help="Of the process; negative for a signal.")
+@click.option("--harness", required=True, help="The harness that wrote it.")
+@click.option("--exit-code", type=int, help="Exit code of the process; negative for a signal.")
 @click.option(
     "--stderr",
     "stderr_file",
     type=_FILE,
-    help="What the process wrote there; what it means stands first, out of its order.",
+    help="What the process wrote to stderr; its meaning is printed first, out of order.",
 )
 @click.option(
     "--ended-by", type=click.Choice([e.value for e in EndedBy]), default="none", show_default=True
 )
-@click.option("--at", "ended_at", metavar="TIME", help="When it ended; else the file's own time.")
+@click.option(
+    "--at", "ended_at", metavar="TIME", help="When it ended; by default the time of the file."
+)
 @json_option
 def transcript(
     file: Path,
@@ -45,7 +47,7 @@ def transcript(
     ended_at: str | None,
     as_json: bool,
 ) -> None:
-    """Read an agent's stream again and say what outcome it has."""
+    """Read a stored agent stream again, and print its outcome."""
     from wfd_runners import harnesses
     from wfd_runners.reading import conclude_file
 

@@ -39,11 +39,11 @@ def _new_job_options(command: Command) -> Command:
         command
     )
     command = click.option(
-        "--capability", "capabilities", multiple=True, help="That its AI must have."
+        "--capability", "capabilities", multiple=True, help="A capability that its AI must have."
     )(command)
-    command = click.option("--label", "labels", multiple=True, help="That its AI must have.")(
-        command
-    )
+    command = click.option(
+        "--label", "labels", multiple=True, help="A label that its AI must have."
+    )(command)
     command = click.option("--ai", "ai", metavar="NAME", help="The only AI that may do it.")(
         command
     )

@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from wfd.adapters import gitmodules, plain_files, refs, told_of
 from wfd.adapters.diff import changed, joined, write_diff
+from wfd.adapters.hiding import hidden, show
 from wfd.adapters.own_modules import moved_within, remove_beside
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.partial import complete
@@ -47,6 +48,7 @@ async def commit(here: GitWorkspace, message: str, run_id: RunId) -> str:
     """
     top = await here.agents_head()
     links = {**await here.own.links(top), **await added(here, top)}
+    show(here, links)
     unseen = []
     for path in [path for path in links if is_populated(here, path)]:
         one = await kept(here, path, links[path])
@@ -59,7 +61,8 @@ async def commit(here: GitWorkspace, message: str, run_id: RunId) -> str:
     if links and not await _history_stands(here, top):
         top = here.known_head
     there = {path: link for path, link in links.items() if _is_folder(here, path)}
-    return await here.commit(message, run_id, top, there)
+    with hidden(here, links):
+        return await here.commit(message, run_id, top, there)
 
 
 async def settle(here: GitWorkspace, at: str) -> None:
@@ -71,9 +74,10 @@ async def settle(here: GitWorkspace, at: str) -> None:
 
 async def restore(here: GitWorkspace, at: str) -> None:
     """Have the files of a commit, here and within, and nothing new that is not ignored."""
-    await here.tree.restore(at)
-    await here.settle(at)
     links = await here.own.links(at)
+    with hidden(here, {**links, **await here.own.links(here.known_head)}):
+        await here.tree.restore(at)
+    await here.settle(at)
     async for one, link in populated(here, at):
         await restore(one, link)
     await _fill(here, at, [path for path in links if not is_populated(here, path)])
@@ -117,8 +121,10 @@ async def deliver_within(here: GitWorkspace, name: str, at: str, *, moves_branch
 
 async def refuse_to_lose(here: GitWorkspace) -> None:
     """Raise Broken while something here or within is held by no ref."""
-    await here.refuse_to_lose()
-    for path, link in (await here.own.links(here.known_head)).items():
+    links = await here.own.links(here.known_head)
+    with hidden(here, links):
+        await here.refuse_to_lose()
+    for path, link in links.items():
         if is_populated(here, path):
             one = await kept(here, path, link)
             if one is None:

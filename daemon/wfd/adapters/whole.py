@@ -6,15 +6,12 @@ Within before around: a commit is made, kept and delivered before another one na
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import anyio.to_thread
 
 from wfd.adapters import gitmodules, plain_files, refs, told_of
-from wfd.adapters.diff import changed, joined, write_diff
 from wfd.adapters.hiding import hidden, show
-from wfd.adapters.own_modules import moved_within, remove_beside
-from wfd.adapters.own_repository import OwnRepository
+from wfd.adapters.own_modules import remove_beside
 from wfd.adapters.partial import complete
 from wfd.adapters.submodules import (
     Submodule,
@@ -29,7 +26,6 @@ from wfd.adapters.taking import folder_as
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId
-from wfd.ports import Diff
 from wfd.rules import snapshot
 from wfd.rules.snapshot import Thing
 
@@ -138,25 +134,6 @@ async def remove(here: GitWorkspace) -> None:
     """Remove it and all that is kept beside it and beside its submodules."""
     await here.remove()
     await anyio.to_thread.run_sync(remove_beside, here.own.git_dir.parent, here.name)
-
-
-async def diff_with_submodules(own: OwnRepository, old: str, new: str, patch: Path) -> Diff:
-    """The patch that leads from `old` to `new`, with what changed in each submodule after it."""
-    found = await write_diff(own.git, old, new, patch)
-    async for within, under, was, now in moved_within(own, old, new):
-        part = patch.with_name(f"{patch.name}.within")
-        found = joined(found, await write_diff(within.git, was, now, part, under))
-    return found
-
-
-async def changed_with_submodules(own: OwnRepository, old: str, new: str) -> list[str]:
-    """The paths in which two commits differ; of a submodule, the paths in it."""
-    names = await changed(own.git, old, new)
-    async for within, under, was, now in moved_within(own, old, new):
-        place = os.fsencode(under).decode("utf-8", "backslashreplace")
-        names.remove(place.removesuffix("/"))
-        names += [f"{place}{name}" for name in await changed(within.git, was, now)]
-    return names
 
 
 async def _fill(here: GitWorkspace, at: str, paths: Iterable[bytes] | None = None) -> None:

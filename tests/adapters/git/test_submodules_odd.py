@@ -11,6 +11,7 @@ import pytest
 from tests.adapters.git.test_hostile_clone import plant_everything
 from tests.adapters.git.test_submodules import LIB, add_submodule, git, link, module, origin
 
+from wfd.adapters import hiding
 from wfd.domain.errors import Broken
 
 if TYPE_CHECKING:
@@ -448,3 +449,27 @@ async def test_repositories_of_the_other_hash_have_submodules_too(ground: "Groun
     await ground.advance(await ground.snapshot())
 
     assert git(other / "lib", "show", "refs/wfd/A7/head:lib.txt") == "fixed"
+
+
+@pytest.mark.parametrize("path", [LIB, "libs/other"])
+async def test_what_a_crash_left_hidden_is_there_again(shop: "Ground", path: str) -> None:
+    await shop.prepare()
+    git(shop.workspace, "submodule", "--quiet", "add", str(origin(shop, "other")), "libs/other")
+    shop.agent("-C", path, "commit", "--quiet", "--allow-empty", "-m", "Own")
+    own = shop.agent("-C", path, "rev-parse", "HEAD")
+    with pytest.raises(SystemExit):
+        await _die_while_hidden(shop, path)
+    assert not (shop.workspace / path / ".git").exists()
+
+    await shop.advance(await shop.snapshot())
+
+    assert link(shop, "wfd/A7", path) == own
+
+
+async def _die_while_hidden(shop: "Ground", path: str) -> None:
+    """As a kill would leave it: nothing is put back."""
+    here = await shop.workspaces._workspace(shop.namespace, shop.assignment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hiding, "_show", lambda *_: None)
+        with hiding.hidden(here, [path.encode()]):
+            raise SystemExit

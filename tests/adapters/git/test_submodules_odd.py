@@ -457,6 +457,8 @@ async def test_what_a_crash_left_hidden_is_there_again(shop: "Ground", path: str
     git(shop.workspace, "submodule", "--quiet", "add", str(origin(shop, "other")), "libs/other")
     shop.agent("-C", path, "commit", "--quiet", "--allow-empty", "-m", "Own")
     own = shop.agent("-C", path, "rev-parse", "HEAD")
+    if path == LIB:
+        (shop.workspace / ".gitmodules").unlink()
     with pytest.raises(SystemExit):
         await _die_while_hidden(shop, path)
     assert not (shop.workspace / path / ".git").exists()

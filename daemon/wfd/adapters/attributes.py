@@ -10,6 +10,7 @@ from wfd.adapters.git import Git
 
 FILE = b".gitattributes"
 _CONVERTING = ("text", "crlf", "eol", "ident", "working-tree-encoding", "filter")
+_ALTERING = frozenset(("ident", "working-tree-encoding", "filter"))
 _NO = frozenset(("unspecified", "unset"))
 
 
@@ -18,6 +19,7 @@ class Attributes:
     filter: str | None = None
     encoding: str | None = None
     ident: bool = False
+    alters: bool = False  # a checkout may make something else of the blob
 
 
 async def attributes_of(
@@ -62,5 +64,6 @@ def _attributes(values: dict[str, str]) -> Attributes:
     return Attributes(
         filter=None if named == "set" else named,
         encoding=values.get("working-tree-encoding"),
-        ident=values.get("ident") == "set",
+        ident="ident" in values,
+        alters=bool(_ALTERING & set(values)) or values.get("eol") == "crlf",
     )

@@ -7,8 +7,9 @@ workspace. So a file is compared with what it was, and not with what git would m
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import anyio.to_thread
 
 from wfd.adapters import plain_files
 from wfd.adapters.attributes import Attributes
-from wfd.adapters.git import Git, GitFailed, on_a_line
+from wfd.adapters.encodings import in_utf8, is_utf8_instead
+from wfd.adapters.git import Git, on_a_line
 from wfd.adapters.lines import spliced
 
 _AT_ONCE = 1000  # files that are checked out beside the workspace
-_MAX_BYTES = 16 << 20  # of one file; a larger one is taken as git makes it
+_MAX_BYTES = 512 << 20  # of one file; a larger one is taken as git makes it
+_MAX_LINES_BYTES = 64 << 20  # the same where it is looked into line by line
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,20 @@ class Change:
 class Conversion:
     git: Git  # with the work tree and its index, which is that of the commit before
     root: Path
-    beside: Path  # a folder on the same disk, out of the agent's reach
+    beside: Path  # a place on the same disk, out of the agent's reach, for folders of its name
 
-    async def unchanged(self, changes: Sequence[Change]) -> set[bytes]:
-        """The paths whose files are their blobs, or what a checkout makes of these."""
+    async def unchanged(
+        self, changes: Sequence[Change], altered: Collection[bytes] | None = None
+    ) -> set[bytes]:
+        """The paths whose files are their blobs, or what a checkout makes of these.
+
+        `altered` are those of which a checkout may make something else; all of them for None.
+        """
         same = await anyio.to_thread.run_sync(self._equal_to_blobs, changes)
-        rest = iter(change for change in changes if change.path not in same)
+        others = (one for one in changes if one.path not in same)
+        rest = (one for one in others if altered is None or one.path in altered)
         while some := list(islice(rest, _AT_ONCE)):
-            with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+            with self._folder() as folder:
                 there = Path(folder)
                 await self._check_out([change.path for change in some], there)
                 same |= await anyio.to_thread.run_sync(self._equal_in, there, some)
@@ -63,15 +72,9 @@ class Conversion:
         """Whether a file has just the bytes of one of the blobs."""
         return any(self._is_blob(path, sha) for sha in shas)
 
-    def is_in_utf8(self, path: bytes, encoding: str) -> bool:
-        """Whether a file that should have characters of two or four bytes is in UTF-8 instead.
-
-        git would take its bytes two by two, and write nonsense.
-        """
-        if not encoding.upper().replace("-", "").startswith(("UTF16", "UTF32")):
-            return False
-        data = self._read(path)
-        return bool(data) and data is not None and b"\0" not in data and _is_utf8(data)
+    def is_utf8_instead(self, path: bytes, encoding: str) -> bool:
+        """Whether a file has UTF-8 where it should have characters of two or four bytes."""
+        return is_utf8_instead(self._read(path) or b"", encoding)
 
     async def hashed(self, paths: Sequence[bytes]) -> dict[bytes, str]:
         """The blobs that git would make of files, by name; nothing is stored."""
@@ -87,18 +90,15 @@ class Conversion:
 
         Only for old blobs that git would not have made: mode, object and path of each.
         """
-        paths = iter(p for p in changes if attributes.get(p, Attributes()).encoding is None)
+        told = {path: attributes.get(path, Attributes()) for path in changes}
+        paths = iter(await anyio.to_thread.run_sync(self._odd, told))
         made: list[tuple[bytes, str, bytes]] = []
         while some := list(islice(paths, _AT_ONCE)):
-            blobs = await self._contents(changes[path].sha for path in some)
-            odd = {
-                path: blob
-                for path in some
-                if (blob := blobs.get(changes[path].sha)) is not None
-                and (b"\r\n" in blob or b"$Id:" in blob)
-            }
+            shas = {path: changes[path].sha for path in some}
+            blobs = await self._contents(shas.values())
+            odd = {path: blobs[sha] for path, sha in shas.items() if _is_odd(blobs.get(sha))}
             if odd:
-                made += await self._mended(odd, top)
+                made += await self._mended(odd, told, top)
         return made
 
     async def as_they_are(self, paths: Sequence[bytes]) -> dict[bytes, str]:
@@ -109,7 +109,9 @@ class Conversion:
                                    "--stdin-paths", end=b"\n")  # fmt: skip
         return dict(zip(paths, said.out.decode().split(), strict=True))
 
-    async def _mended(self, odd: Mapping[bytes, bytes], top: str) -> list[tuple[bytes, str, bytes]]:
+    async def _mended(
+        self, odd: Mapping[bytes, bytes], told: Mapping[bytes, Attributes], top: str
+    ) -> list[tuple[bytes, str, bytes]]:
         said = await self.git.run(
             "diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", top
         )
@@ -121,17 +123,24 @@ class Conversion:
         }
         cleaned = await self._contents(sha for _, sha in staged.values())
         better: dict[bytes, bytes] = {}
-        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+        with self._folder() as folder:
             await self._check_out(list(staged), Path(folder), top)
             for path, (_, sha) in staged.items():
-                was, now = _file(Path(folder), path), self._read(path)
+                encoding = told[path].encoding
+                was = in_utf8(_file(Path(folder), path) or b"", encoding)
+                now = in_utf8(self._read(path) or b"", encoding)
                 if was is None or now is None or sha not in cleaned:
                     continue
-                new = await anyio.to_thread.run_sync(spliced, odd[path], was, now, cleaned[sha])
+                splice = partial(spliced, has_ident=told[path].ident)
+                new = await anyio.to_thread.run_sync(splice, odd[path], was, now, cleaned[sha])
                 if new != cleaned[sha]:
                     better[path] = new
         shas = await self._store(better)
         return [(staged[path][0], sha, path) for path, sha in shas.items()]
+
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        """One that goes with the workspace if this life of the daemon ends before it is empty."""
+        return tempfile.TemporaryDirectory(dir=self.beside.parent, prefix=f"{self.beside.name}-")
 
     async def _check_out(self, paths: Sequence[bytes], folder: Path, top: str = "") -> None:
         """Fill an empty folder as a checkout of the staged commit, or of `top`, would."""
@@ -141,9 +150,7 @@ class Conversion:
         if top:
             git = git.at(files, GIT_INDEX_FILE=str(folder / "index"))
             await git.run("read-tree", top)
-        said = await git.ask_with(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
-        if said.code != 0 and "filter" in said.err:
-            raise GitFailed("checkout-index", self.root, said.code, said.err)
+        await git.feed(paths, "checkout-index", "--force", "--quiet", "-z", "--stdin")
 
     async def _contents(self, shas: Iterable[str]) -> dict[str, bytes]:
         """The blobs by name, but for those that are too large to look into."""
@@ -151,7 +158,7 @@ class Conversion:
         said = await self.git.feed((sha.encode() for sha in wanted), "cat-file", "--batch-check",
                                    end=b"\n")  # fmt: skip
         rows = (line.split() for line in said.out.decode().splitlines())
-        small = [row[0] for row in rows if row[1] == "blob" and int(row[2]) <= _MAX_BYTES]
+        small = [row[0] for row in rows if row[1] == "blob" and int(row[2]) <= _MAX_LINES_BYTES]
         said = await self.git.feed((sha.encode() for sha in small), "cat-file", "--batch",
                                    end=b"\n")  # fmt: skip
         return dict(_batch(said.out))
@@ -159,7 +166,7 @@ class Conversion:
     async def _store(self, blobs: Mapping[bytes, bytes]) -> dict[bytes, str]:
         if not blobs:
             return {}
-        with tempfile.TemporaryDirectory(dir=self.beside, prefix="looks-") as folder:
+        with self._folder() as folder:
             for number, data in enumerate(blobs.values()):
                 Path(folder, str(number)).write_bytes(data)
             there = self.git.at(Path(folder), GIT_WORK_TREE=folder)
@@ -167,6 +174,11 @@ class Conversion:
             said = await there.feed(names, "hash-object", "-w", "--no-filters", "--stdin-paths",
                                     end=b"\n")  # fmt: skip
         return dict(zip(blobs, said.out.decode().split(), strict=True))
+
+    def _odd(self, told: Mapping[bytes, Attributes]) -> list[bytes]:
+        """The files that may have lines of which git would make others."""
+        files = ((path, one, self._read(path, _MAX_LINES_BYTES)) for path, one in told.items())
+        return [path for path, one, data in files if data and _is_odd(in_utf8(data, one.encoding))]
 
     def _equal_to_blobs(self, changes: Sequence[Change]) -> set[bytes]:
         return {change.path for change in changes if self._is_blob(change.path, change.sha)}
@@ -190,18 +202,14 @@ class Conversion:
             return None
 
 
+def _is_odd(data: bytes | None) -> bool:
+    return data is not None and (b"\r\n" in data or b"$Id:" in data)
+
+
 def _blob_name(data: bytes, like: str) -> str:
     """What git calls a blob with this content, in the hash that `like` is of."""
     new = hashlib.sha1 if len(like) == 40 else hashlib.sha256
     return new(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _file(folder: Path, path: bytes) -> bytes | None:

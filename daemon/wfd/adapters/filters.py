@@ -8,7 +8,7 @@ objects and its server, git-crypt its keys.
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,6 @@ _NOT_THEIRS = (
 )  # fmt: skip
 _THEIRS = ("HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME")
 
-Definitions = Mapping[str, Mapping[str, str]]
-
 
 @dataclass(frozen=True)
 class Filters:
@@ -34,15 +32,18 @@ class Filters:
     options: tuple[str, ...] = ()  # as git takes them after -c
     prefix: tuple[str, ...] = ()  # the first words of each command line
 
-    def refusal(self, name: str) -> str:
-        """Why a file that needs this filter is not written, with the way out."""
+    def refusal(self, name: str, before: Collection[str] = ()) -> str:
+        """Why a file that needs this filter is not written, with the way out.
+
+        `before` are filters that were defined when the workspace was made.
+        """
         if name in self.accepted:
             return (
                 f"your git configuration does not define the filter '{name}' on this machine:"
                 " install what does, such as git-lfs or git-crypt"
             )
         accept = f'accept it by "workspace": {{"filters": ["{name}"]}} in .wfd/config.json and'
-        if name in self.defined:
+        if name in self.defined or name in before:
             return f"the filter '{name}' is not accepted: {accept} 'wfd trust'"
         return (
             f"the filter '{name}' is not defined in your git configuration: install what defines"
@@ -74,13 +75,19 @@ def filters(
     return Filters(usable, frozenset(defined), frozenset(accepted), options, tuple(prefix))
 
 
-def silenced(defined: Definitions, usable: frozenset[str]) -> dict[str, str]:
-    """Settings by which the agent's git leaves files alone that the daemon's leaves alone."""
-    off: dict[str, str] = {}
+def for_agents(
+    config: Mapping[str, str], usable: frozenset[str], users_git_dir: Path
+) -> dict[str, str]:
+    """Settings by which the agent's git sees files as the daemon's does, filtered or not."""
+    defined = definitions(config)
+    options = filters(config, sorted(usable), (), users_git_dir).options
+    told = {key: value for key, _, value in (option.partition("=") for option in options)}
     for name in sorted(set(defined) - usable):
-        off |= {f"filter.{name}.{kind}": "" for kind in ("clean", "smudge", "process")}
-        off[f"filter.{name}.required"] = "false"
-    return off
+        told |= {f"filter.{name}.{kind}": "" for kind in ("clean", "smudge", "process")}
+        told[f"filter.{name}.required"] = "false"
+    if "lfs" in usable:
+        told["lfs.storage"] = str(Path(users_git_dir, config.get("lfs.storage", "lfs")))
+    return told
 
 
 def _options(

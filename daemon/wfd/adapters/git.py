@@ -26,6 +26,7 @@ GIT_NEEDED = (2, 38)  # the first with merge-tree --write-tree
 DEADLINE_S = 120.0
 NOT_THERE = ""  # to update-ref, the old value of a ref that must not exist yet
 _STDERR_CHARS = 800
+_FILTERS_LINE = "error: external filter '"
 _PASSED = ("PATH", "TMPDIR", "TZ")
 _TO_SERVERS = (
     "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
@@ -69,7 +70,9 @@ _USERS_CONFIG = {
 
 class GitFailed(Broken):
     def __init__(self, verb: str, where: Path, code: int, stderr: str) -> None:
-        said = stderr.strip()[-_STDERR_CHARS:] or "it said nothing"
+        # git shows the whole command line of a filter, and names the filter itself below it
+        rows = [row for row in stderr.splitlines() if not row.startswith(_FILTERS_LINE)]
+        said = "\n".join(rows).strip()[-_STDERR_CHARS:] or "it said nothing"
         super().__init__(f"git {verb} failed in {where} (exit {code}): {said}")
         self.code = code
         self.stderr = stderr

@@ -4,17 +4,22 @@ git's conversions of line ends and of `$Id$` leave lines where they are. So a li
 was checked out is taken from the old blob, whatever git would make of it now.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+_ID = re.compile(rb"\$Id:[^$\n]*\$")
 _MOST_PAIRS = 1_000_000  # lines before times lines after, of what is compared closely
 
 
-def spliced(blob: bytes, checked_out: bytes, now: bytes, cleaned: bytes) -> bytes:
+def spliced(
+    blob: bytes, checked_out: bytes, now: bytes, cleaned: bytes, *, has_ident: bool = False
+) -> bytes:
     """The blob of a file that is `now`, of which git would make `cleaned`.
 
     A changed line is git's, but keeps the end that it has in the file where the old blob keeps
-    such ends too. It is `cleaned` whole where lines do not stay in their places.
+    such ends too. It is `cleaned` whole where lines do not stay in their places. With `has_ident`,
+    what a checkout has written into `$Id$` counts for nothing.
     """
     old, before = _lines(blob), _lines(checked_out)
     after, clean = _lines(now), _lines(cleaned)
@@ -23,12 +28,17 @@ def spliced(blob: bytes, checked_out: bytes, now: bytes, cleaned: bytes) -> byte
     keeps_ends = b"\r\n" in blob
     made: list[bytes] = []
     at = 0
-    for begin, end, since in _equal(before, after):
+    words = (_without_ids(before), _without_ids(after)) if has_ident else (before, after)
+    for begin, end, since in _equal(*words):
         changed = zip(after[at:begin], clean[at:begin], strict=True)
         made += [_ended(line, of_git) if keeps_ends else of_git for line, of_git in changed]
         made += old[since : since + end - begin]
         at = end
     return b"".join(made)
+
+
+def _without_ids(lines: Sequence[bytes]) -> list[bytes]:
+    return [_ID.sub(b"$Id$", line) for line in lines]
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wfd.adapters import plain_files
+from wfd.adapters.filters import definitions
+from wfd.adapters.users_repository import beginning
 
-_MAX_BYTES = 1 << 20
 _VALUES = ("core.autocrlf", "core.eol")
 _OFF = ("core.filemode", "core.symlinks")  # what the disk can do, unless a person says no
 
@@ -21,6 +22,7 @@ _OFF = ("core.filemode", "core.symlinks")  # what the disk can do, unless a pers
 class Look:
     settings: Mapping[str, str] = field(default_factory=dict)
     attributes: Path | None = None  # a copy of the user's own, beside those of the repository
+    filters: frozenset[str] = frozenset()  # those that the user's configuration defined
 
     @property
     def config(self) -> dict[str, str]:
@@ -38,32 +40,41 @@ class Look:
         """Files without any attribute are converted, too."""
         return self.settings.get("core.autocrlf", "false") != "false"
 
+    @property
+    def alters_all(self) -> bool:
+        """A checkout may make CRLF of any line end."""
+        ends = self.settings.get("core.autocrlf"), self.settings.get("core.eol")
+        return ends[0] == "true" or ends[1] == "crlf"
+
 
 def write(beside: Path, config: Mapping[str, str]) -> None:
     """Keep what a user's configuration says, in `beside` and next to it."""
     settings = {key: config[key].lower() for key in _VALUES if key in config}
     settings |= {key: "false" for key in _OFF if _is_no(config.get(key))}
-    own = _text(Path("/etc/gitattributes")) + b"\n" + _text(_users_attributes(config))
+    own = beginning(Path("/etc/gitattributes")) + b"\n" + beginning(_users_attributes(config))
     if own.strip():
         _copy(beside).write_bytes(own)
     if settings.get("core.autocrlf") not in (None, "input"):
         settings["core.autocrlf"] = "false" if _is_no(settings["core.autocrlf"]) else "true"
-    beside.write_text(json.dumps(settings), encoding="utf-8")
+    fresh = beside.with_suffix(".look-new")
+    told = {"settings": settings, "filters": sorted(definitions(config))}
+    fresh.write_text(json.dumps(told), encoding="ascii")
+    fresh.rename(beside)  # last: it says that all is there
 
 
 def read(beside: Path) -> Look:
     """What was kept there; a workspace of an earlier version has none, and shows blobs."""
     try:
-        settings = json.loads(beside.read_bytes())
+        told = json.loads(beside.read_bytes())
     except (OSError, ValueError):
         return Look()
     copy = _copy(beside)
-    return Look(settings, copy if copy.exists() else None)
+    return Look(told["settings"], copy if copy.exists() else None, frozenset(told["filters"]))
 
 
 def share_attributes(users_git_dir: Path, git_dir: Path) -> None:
     """Let a repository have the attributes that the user's one keeps beside its files."""
-    wanted = _text(users_git_dir / "info" / "attributes")
+    wanted = beginning(users_git_dir / "info" / "attributes")
     if wanted and not plain_files.holds(git_dir, "info/attributes", wanted):
         plain_files.write(git_dir, "info/attributes", wanted)
     elif not wanted:
@@ -84,11 +95,3 @@ def _copy(beside: Path) -> Path:
 
 def _is_no(value: str | None) -> bool:
     return value is not None and value.lower() in ("false", "no", "off", "0", "")
-
-
-def _text(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_MAX_BYTES)
-    except OSError:
-        return b""

@@ -12,7 +12,7 @@ from wfd.domain.assignment import Assignment
 from wfd.domain.errors import Broken, Conflict
 from wfd.domain.namespace import Namespace
 
-_MAX_EXCLUDE = 1 << 20
+_MAX_TEXT = 1 << 20
 MAX_UNPACKED = 1 << 20  # bytes; a larger pack is kept as one
 
 
@@ -70,7 +70,7 @@ class UsersRepository:
             Path(named) if named else config / "git" / "ignore",
             self.git_dir / "info" / "exclude",
         )
-        return b"\n".join(_beginning(file) for file in (files[:1] if everywhere else files))
+        return b"\n".join(beginning(file) for file in (files[:1] if everywhere else files))
 
     async def refuse_foreign(self, assignment: Assignment) -> None:
         """Raise Conflict if something here already has the names of a new assignment."""
@@ -169,7 +169,7 @@ class UsersRepository:
             return True  # its HEADs are elsewhere
         heads = (self.git_dir / "HEAD", *self.git_dir.glob("worktrees/*/HEAD"))
         return any(
-            f"refs/heads/{branch}" in _beginning(head).decode(errors="replace") for head in heads
+            f"refs/heads/{branch}" in beginning(head).decode(errors="replace") for head in heads
         )
 
     def stood_on(self, branch: str, folder: Path, kept: str) -> Conflict:
@@ -190,9 +190,10 @@ def _is_of(ref: str, branch: str) -> bool:
     return ref == f"refs/heads/{branch}" or ref.startswith(f"refs/{branch}/")
 
 
-def _beginning(file: Path) -> bytes:
+def beginning(file: Path) -> bytes:
+    """A file of the user's as far as it may matter; nothing where it cannot be read."""
     try:
         with file.open("rb") as opened:
-            return opened.read(_MAX_EXCLUDE)
+            return opened.read(_MAX_TEXT)
     except OSError:
         return b""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import anyio.to_thread
 
 from wfd.adapters import gitmodules, plain_files, refs, told_of
+from wfd.adapters.belonging import folder_as
 from wfd.adapters.hiding import hidden, show
 from wfd.adapters.own_modules import remove_beside
 from wfd.adapters.partial import complete
@@ -22,7 +23,6 @@ from wfd.adapters.submodules import (
     kept,
     populated,
 )
-from wfd.adapters.taking import folder_as
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId

@@ -86,7 +86,7 @@ class WorkTree:
 
     @property
     def conversion(self) -> Conversion:
-        return Conversion(self.git, self.path, self.index.parent)
+        return Conversion(self.git, self.path, self.index.with_suffix(".looks"))
 
     async def _load(self, commit: str) -> None:
         self._staged.pop(self.index, None)

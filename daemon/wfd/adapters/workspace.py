@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from wfd.adapters import copies, look, plain_files, refs, told_of
 from wfd.adapters.clone import Clone, make_clone
-from wfd.adapters.filters import Filters, definitions, silenced
+from wfd.adapters.filters import Filters, for_agents
 from wfd.adapters.own_repository import OwnRepository
 from wfd.adapters.taking import EVERYTHING, write_tree
 from wfd.adapters.users_repository import UsersRepository
@@ -157,10 +157,7 @@ class GitWorkspace:
         if not self.beside("look").exists():
             look.write(self.beside("look"), config)
         look.share_attributes(self.users.git_dir, self.own.git_dir)
-        defined = definitions(config)
-        shown = self.tree.look.config | silenced(defined, self.filters.usable)
-        if self.filters.usable:
-            shown["lfs.storage"] = config.get("lfs.storage") or str(self.users.git_dir / "lfs")
+        shown = self.tree.look.config | for_agents(config, self.filters.usable, self.users.git_dir)
         await self.make_clone(fresh.path, shown)
         look.share_attributes(self.users.git_dir, fresh.clone.git_dir)
         if not self.exclude.exists():

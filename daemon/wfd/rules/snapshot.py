@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
@@ -20,6 +20,7 @@ WITHIN = "submodules in the commit"
 APART = "submodules without a repository of yours"
 UNSEEN = "submodules that are not kept"
 NOT_CONVERTED = "files that git cannot convert"
+NESTED_TAKEN = "nested repositories in the commit"
 LEFT_OUT = frozenset((NESTED, LARGE, MANY))
 
 _ABOUT = {
@@ -28,7 +29,8 @@ _ABOUT = {
     " 'git add -f' and 'git commit' there take one in",
     MANY: "left out of the commit, and still in the workspace;"
     " 'git add -f' and 'git commit' there take them in",
-    GROWN: "in the commit, since git tracks them",
+    GROWN: "in the commit",
+    NESTED_TAKEN: "in the commit as plain files",
     MANY_TAKEN: "new and in the commit, beside files that were there before",
     WITHIN: "each has a commit of its own, kept in your repository of it; take it along with"
     " 'git -C <submodule> merge refs/wfd/A<number>/head'",
@@ -105,6 +107,12 @@ def too_many(
         together = sum(stay.pop(path) for path in inside)
         left.append(Thing(MANY, folder, together, len(inside)))
     return left
+
+
+def as_taken(things: Iterable[Thing]) -> list[Thing]:
+    """The same, where the rules say that all is taken."""
+    kinds = {LARGE: GROWN, MANY: MANY_TAKEN, NESTED: NESTED_TAKEN}
+    return [replace(one, kind=kinds.get(one.kind, one.kind)) for one in things]
 
 
 def told(things: Iterable[Thing], *, about: bool = True) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from wfd.adapters import containment
 from wfd.adapters.containment import Containment
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken
-from wfd.rules.snapshot import WorkspaceRules
+from wfd.rules.snapshot import SnapshotRules, WorkspaceRules
 
 if TYPE_CHECKING:
     from tests.adapters.git.conftest import Ground
@@ -20,7 +20,7 @@ ROT13 = "tr a-z n-za-m"
 
 
 def accept(ground: "Ground", *names: str, prefix: tuple[str, ...] = ()) -> None:
-    rules = WorkspaceRules(filters=names)
+    rules = WorkspaceRules(SnapshotRules(max_file_bytes=5000), filters=names)
     ground.workspaces = GitWorkspaces(ground.state_dir, rules_of=lambda _: rules, prefix=prefix)
 
 
@@ -64,10 +64,11 @@ async def test_a_file_never_goes_past_a_filter_that_is_not_accepted(
     if how == "macro":
         attributes.write_text("[attr]hidden filter=vault\na.txt hidden\n")
     if how == "attribute away":
-        attributes.unlink()
+        attributes.write_text("# no filter any more\n")
     (vault.workspace / name).write_text("token=abcdef\n")
 
-    with pytest.raises(Broken, match=rf"{name}: the filter '\w+' is not (accepted|defined)"):
+    why = "'nobodys' is not defined" if how == "own attribute" else "'vault' is not accepted"
+    with pytest.raises(Broken, match=f"{name}: the filter {why}"):
         await vault.snapshot()
 
     objects = subprocess.run(  # noqa: ASYNC221
@@ -110,6 +111,8 @@ async def test_an_accepted_filter_runs_both_ways_in_containment(
     accept(vault, "vault", prefix=prefix)
     await vault.prepare()
     assert (vault.workspace / "prod.secret").read_text() == "password\n"
+    assert vault.agent("status", "--porcelain") == ""
+    vault.marker.unlink()
     assert (await vault.snapshot()).is_empty
     (vault.workspace / "it's % new.secret").write_text("token\n")
 
@@ -124,6 +127,16 @@ async def test_an_accepted_filter_runs_both_ways_in_containment(
     assert any(line.startswith(words) and line.endswith(vault.namespace.git_dir) for line in log)
     if level is not None:
         assert all(int(line.split()[-2]) < 20 for line in log), log
+
+
+async def test_a_filter_that_fails_is_named_without_its_command_line(vault: "Ground") -> None:
+    vault.git("config", "filter.vault.smudge", "echo no key >&2; exit 3")
+    accept(vault, "vault")
+
+    with pytest.raises(Broken, match=r"no key\n.*smudge filter vault failed") as raised:
+        await vault.prepare()
+
+    assert "unset" not in str(raised.value)
 
 
 async def test_one_line_of_a_filtered_file_is_one_line(vault: "Ground") -> None:
@@ -154,15 +167,16 @@ async def test_lfs_finds_and_leaves_its_objects_where_the_users_own_git_does(
     assert (ground.workspace / "a.psd").read_bytes() == b"picture" * 100
     assert ground.agent("status", "--porcelain") == ""
     assert (await ground.snapshot()).is_empty
-    (ground.workspace / "b.psd").write_bytes(b"another" * 100)
+    (ground.workspace / "b.psd").write_bytes(b"another" * 1000)
     (ground.workspace / "a.psd").rename(ground.workspace / "c.psd")
 
     taken = await ground.snapshot()
     await ground.advance(taken)
     await ground.remove()
+    assert not taken.left_out
 
     ground.git("checkout", "--quiet", "wfd/A7")
-    assert (ground.checkout / "b.psd").read_bytes() == b"another" * 100
+    assert (ground.checkout / "b.psd").read_bytes() == b"another" * 1000
     assert (ground.checkout / "c.psd").read_bytes() == b"picture" * 100
     assert ground.git("show", "HEAD:b.psd").startswith("version https://git-lfs")
     assert ground.git("status", "--porcelain") == ""

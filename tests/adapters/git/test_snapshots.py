@@ -1,9 +1,12 @@
 """What belongs in a snapshot, and what is left out of it and told."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.adapters.git.conftest import git
 
 from wfd.adapters.workspaces import GitWorkspaces
 from wfd.domain.errors import Broken
@@ -95,8 +98,10 @@ async def test_where_all_is_taken_a_nested_repository_becomes_plain_files(
     (ground.workspace / "nested" / "work.py").write_text("worked, and more\n")
     (ground.workspace / "nested" / "deep" / "er.py").write_text("deeper\n")
 
-    files = ground.files((await ground.snapshot()).commit)
+    taken = await ground.snapshot()
 
+    files = ground.files(taken.commit)
+    assert "nested/ (" in told(taken)["nested repositories in the commit"]
     assert (files["nested/work.py"], files["nested/deep/er.py"]) == ("worked, and more", "deeper")
 
 
@@ -225,17 +230,59 @@ async def test_one_line_stays_one_line(ground: "Ground") -> None:
     spoil(ground)
     await ground.prepare()
     for name in ("run.bat", "mixed.txt", "id.c"):
-        file = ground.workspace / name
-        file.write_bytes(file.read_bytes().replace(b"two", b"2"))
+        edit(ground.workspace / name, b"two", b"2")
+    wide = ground.workspace / "wide.sql"
+    wide.write_bytes(wide.read_bytes().decode("utf-16").replace("two", "2").encode("utf-16"))
 
     taken = await ground.snapshot()
     await ground.advance(taken)
     again = await ground.snapshot()
 
     stat = ground.git("diff", "--numstat", taken.parent_commit, taken.commit)
-    assert sorted(stat.splitlines()) == ["1\t1\tid.c", "1\t1\tmixed.txt", "1\t1\trun.bat"]
+    names = ["id.c", "mixed.txt", "run.bat", "wide.sql"]
+    assert sorted(stat.splitlines()) == [f"1\t1\t{name}" for name in names]
     assert again.is_empty
     await ground.restore(taken.commit)
+    assert (await ground.snapshot()).is_empty
+
+
+async def test_lanes_that_edit_odd_files_come_together_line_by_line(ground: "Ground") -> None:
+    spoil(ground)
+    await ground.prepare()
+    base = ground.assignment.base_commit
+    assert base is not None
+    lane = replace(ground.assignment, lane="J1", head_commit=base)
+    beside = replace(ground, assignment=lane)
+    made = await beside.prepare()
+    edit(made.path / "run.bat", b"one", b"1")
+    await beside.advance(await beside.snapshot())
+    edit(ground.workspace / "run.bat", b"three", b"3")
+    ground.runs += 10
+    await ground.advance(await ground.snapshot())
+
+    merged = await ground.workspaces.merge(
+        ground.namespace, ground.assignment, beside.assignment, JobId(50), RunId(150)
+    )
+
+    assert isinstance(merged, Snapshot)
+    await ground.restore(merged.commit)
+    assert (ground.workspace / "run.bat").read_bytes() == b"1\r\ntwo\r\n3\r\n"
+    await ground.advance(merged)
+    assert ground.git("diff", "--numstat", base, merged.commit) == "2\t2\trun.bat"
+    ground.runs += 100
+    assert (await ground.snapshot()).is_empty
+
+
+async def test_what_a_linked_worktree_alone_configures_counts(ground: "Ground") -> None:
+    ground.git("config", "extensions.worktreeConfig", "true")
+    linked = ground.root / "linked"
+    ground.git("worktree", "add", "--quiet", str(linked))
+    ground.namespace = replace(ground.namespace, checkout=str(linked))
+    git(linked, "config", "--worktree", "core.autocrlf", "true")
+
+    await ground.prepare()
+
+    assert (ground.workspace / "README").read_bytes() == b"a shop\r\n"
     assert (await ground.snapshot()).is_empty
 
 
@@ -384,18 +431,26 @@ async def test_a_sparse_checkout_has_whole_workspaces(ground: "Ground") -> None:
     assert (await ground.snapshot()).is_empty
 
 
+def edit(file: Path, old: bytes, new: bytes) -> None:
+    file.write_bytes(file.read_bytes().replace(old, new))
+
+
 def spoil(ground: "Ground") -> None:
     """Commit files that are not what their attributes make of them."""
     files = {
         "run.bat": b"one\r\ntwo\r\nthree\r\n",
         "mixed.txt": b"one\r\ntwo\nthree\r\n",
-        "id.c": b"/* $Id: shop.c,v 1.2 ada $ */\none\ntwo\n",
+        "id.c": b"/* $Id: shop.c,v 1.2 ada $ */\none $Id$\ntwo\n",
+        "wide.sql": b"one\r\ntwo\nthree\r\n",
     }
     for name, data in files.items():
         (ground.checkout / name).write_bytes(data)
     ground.git("add", "-A")
     ground.git("commit", "--quiet", "-m", "Odd")
-    attributes = "*.bat text eol=crlf\n*.txt text\n*.c ident\n"
+    attributes = (
+        "*.bat text eol=crlf\n*.txt text\n*.c ident\n"
+        "*.sql text working-tree-encoding=UTF-16LE-BOM eol=crlf\n"
+    )
     (ground.checkout / ".gitattributes").write_text(attributes)
     ground.git("add", ".gitattributes")
     ground.git("commit", "--quiet", "-m", "Attributes")

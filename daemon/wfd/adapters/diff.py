@@ -1,17 +1,39 @@
 """What two commits differ in: the whole patch in a file, and how much it is."""
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from wfd.adapters.git import Git, together
+from wfd.adapters.own_modules import moved_within
+from wfd.adapters.own_repository import OwnRepository
 from wfd.ports import Diff
 
 MOST_ROWS = 100
 _WIDTH = "100,70"  # of a row, and of the name in it
 _BYTES_A_LINE = 40
 _COUNTS = re.compile(r"(\d+) (file|insertion|deletion)")
+
+
+async def diff_with_submodules(own: OwnRepository, old: str, new: str, patch: Path) -> Diff:
+    """The patch that leads from `old` to `new`, with what changed in each submodule after it."""
+    found = await write_diff(own.git, old, new, patch)
+    async for within, under, was, now in moved_within(own, old, new):
+        part = patch.with_name(f"{patch.name}.within")
+        found = _joined(found, await write_diff(within.git, was, now, part, under))
+    return found
+
+
+async def changed_with_submodules(own: OwnRepository, old: str, new: str) -> list[str]:
+    """The paths in which two commits differ; of a submodule, the paths in it."""
+    names = await changed(own.git, old, new)
+    async for within, under, was, now in moved_within(own, old, new):
+        place = os.fsencode(under).decode("utf-8", "backslashreplace")
+        names.remove(place.removesuffix("/"))
+        names += [f"{place}{name}" for name in await changed(within.git, was, now)]
+    return names
 
 
 async def changed(git: Git, old: str, new: str) -> list[str]:
@@ -46,7 +68,7 @@ async def write_diff(git: Git, old: str, new: str, patch: Path, under: str = "")
     )
 
 
-def joined(around: Diff, within: Diff) -> Diff:
+def _joined(around: Diff, within: Diff) -> Diff:
     """A diff and that of a submodule, whose patch is moved to the end of the first one."""
     with around.patch.open("ab") as file, within.patch.open("rb") as more:
         shutil.copyfileobj(more, file)

@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from wfd.adapters import plain_files, trash
 from wfd.adapters.git import GitFailed
+from wfd.adapters.hiding import hidden, show
 from wfd.adapters.taking import write_tree
 from wfd.adapters.tips import tips
 from wfd.adapters.trash import Removal, Trash
@@ -74,7 +75,9 @@ async def _keep_changes(here: GitWorkspace) -> None:
     """What differs from each snapshot: set-up may have left it, or a run that was cut off."""
     rules = replace(here.rules, beyond=Beyond.LEAVE_OUT)
     links = await here.own.links(here.known_head)  # each keeps what is in it itself
-    taken = await write_tree(here.tree, here.known_head, rules, links)
+    show(here, links)
+    with hidden(here, links):
+        taken = await write_tree(here.tree, here.known_head, rules, links)
     here.ignore(taken.left)  # so that it goes to the trash
     held = await here.own.refs(f"refs/{here.assignment.branch}", "%(tree)")
     if taken.tree in {*held, await here.own.tree_of(here.known_head)}:

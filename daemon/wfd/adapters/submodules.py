@@ -15,6 +15,7 @@ from wfd.adapters import gitmodules, look, plain_files
 from wfd.adapters.clone import Clone, make_clone, make_empty
 from wfd.adapters.filters import filters
 from wfd.adapters.git import in_checkout
+from wfd.adapters.hiding import show
 from wfd.adapters.own_modules import folder_of, known_of
 from wfd.adapters.own_repository import open_own
 from wfd.adapters.users_repository import UsersRepository
@@ -146,7 +147,9 @@ async def added(here: GitWorkspace, top: str) -> dict[bytes, str]:
     except OSError:
         return {}
     links, found = await here.own.links(top), {}
-    for path in await gitmodules.named_by(here.own, text):
+    named = await gitmodules.named_by(here.own, text)
+    show(here, named)
+    for path in named:
         above = {path[:at] for at, byte in enumerate(path) if byte == ord("/")}
         if path in links or above & set(links) or not is_populated(here, path):
             continue

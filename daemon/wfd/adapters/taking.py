@@ -44,9 +44,10 @@ async def write_tree(
     """
     await here.stage(top)
     changes, new = await here.differences()
-    moved = await _moved(here, top, links or {})
-    changes = [one for one in changes if not _is_linked(here.path, one, links or {})]
+    moved: Mapping[bytes, str] = {}
     if links:
+        moved = await _moved(here, top, links)
+        changes = [one for one in changes if not _is_linked(here.path, one, links)]
         within = {path + b"/" for path in links}
         new = [path for path in new if not is_in(path, within)]
     if not changes and not new and not moved:
@@ -62,8 +63,6 @@ async def write_tree(
 
 async def _moved(here: WorkTree, top: str, links: Mapping[bytes, str]) -> Mapping[bytes, str]:
     """The submodules that are at another commit than `top` says."""
-    if not links:
-        return {}
     before = await here.own.links(top)
     return {path: commit for path, commit in links.items() if before.get(path) != commit}
 

@@ -13,9 +13,8 @@ import anyio.to_thread
 from wfd.adapters import gitmodules, plain_files, refs, told_of
 from wfd.adapters.authorship import CommitWords
 from wfd.adapters.belonging import folder_as
-from wfd.adapters.diff import changed, joined, write_diff
-from wfd.adapters.own_modules import moved_within, remove_beside
-from wfd.adapters.own_repository import OwnRepository
+from wfd.adapters.hiding import hidden, show
+from wfd.adapters.own_modules import remove_beside
 from wfd.adapters.partial import complete
 from wfd.adapters.submodules import (
     Submodule,
@@ -29,7 +28,6 @@ from wfd.adapters.submodules import (
 from wfd.adapters.workspace import GitWorkspace
 from wfd.domain.errors import Broken
 from wfd.domain.ids import RunId
-from wfd.ports import Diff
 from wfd.rules import snapshot
 from wfd.rules.snapshot import Thing
 
@@ -55,6 +53,7 @@ async def commit(here: GitWorkspace, words: CommitWords, run_id: RunId) -> str:
     """
     top = await here.agents_head()
     links = {**await here.own.links(top), **await added(here, top)}
+    show(here, links)
     unseen = []
     for path in [path for path in links if is_populated(here, path)]:
         one = await kept(here, path, links[path])
@@ -67,7 +66,8 @@ async def commit(here: GitWorkspace, words: CommitWords, run_id: RunId) -> str:
     if links and not await _history_stands(here, top):
         top = here.known_head
     there = {path: link for path, link in links.items() if _is_folder(here, path)}
-    return await here.commit(words, run_id, top, there)
+    with hidden(here, links):
+        return await here.commit(words, run_id, top, there)
 
 
 async def settle(here: GitWorkspace, at: str) -> None:
@@ -81,7 +81,8 @@ async def restore(here: GitWorkspace, at: str) -> None:
     """Have the files of a commit, here and within, and nothing new that is not ignored."""
     links = await here.own.links(at)
     await anyio.to_thread.run_sync(_make_way, here.path, links)
-    await here.tree.restore(at)
+    with hidden(here, {**links, **await here.own.links(here.known_head)}):
+        await here.tree.restore(at)
     await here.settle(at)
     async for one, link in populated(here, at):
         await restore(one, link)
@@ -139,25 +140,6 @@ async def remove(here: GitWorkspace) -> None:
     """Remove it and all that is kept beside it and beside its submodules."""
     await here.remove()
     await anyio.to_thread.run_sync(remove_beside, here.own.git_dir.parent, here.name)
-
-
-async def diff_with_submodules(own: OwnRepository, old: str, new: str, patch: Path) -> Diff:
-    """The patch that leads from `old` to `new`, with what changed in each submodule after it."""
-    found = await write_diff(own.git, old, new, patch)
-    async for within, under, was, now in moved_within(own, old, new):
-        part = patch.with_name(f"{patch.name}.within")
-        found = joined(found, await write_diff(within.git, was, now, part, under))
-    return found
-
-
-async def changed_with_submodules(own: OwnRepository, old: str, new: str) -> list[str]:
-    """The paths in which two commits differ; of a submodule, the paths in it."""
-    names = await changed(own.git, old, new)
-    async for within, under, was, now in moved_within(own, old, new):
-        place = os.fsencode(under).decode("utf-8", "backslashreplace")
-        names.remove(place.removesuffix("/"))
-        names += [f"{place}{name}" for name in await changed(within.git, was, now)]
-    return names
 
 
 async def _fill(here: GitWorkspace, at: str, paths: Iterable[bytes] | None = None) -> None:

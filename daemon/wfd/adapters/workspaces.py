@@ -17,6 +17,7 @@ import anyio.to_thread
 from wfd.adapters import copies, leaving, plain_files, whole
 from wfd.adapters.authorship import CommitWords, user_of
 from wfd.adapters.delivery import deliver
+from wfd.adapters.diff import changed_with_submodules, diff_with_submodules
 from wfd.adapters.filters import Filters, filters
 from wfd.adapters.git import GitFailed
 from wfd.adapters.merging import merge
@@ -151,11 +152,11 @@ class GitWorkspaces:
 
     async def diff(self, namespace: Namespace, old: str, new: str, patch: Path) -> Diff:
         own = await self._own(namespace)
-        return await whole.diff_with_submodules(own, old, new, patch)
+        return await diff_with_submodules(own, old, new, patch)
 
     async def changed(self, namespace: Namespace, old: str, new: str) -> list[str]:
         own = await self._own(namespace)
-        return await whole.changed_with_submodules(own, old, new)
+        return await changed_with_submodules(own, old, new)
 
     async def text_at(
         self, namespace: Namespace, commit: str, names: Sequence[str], max_bytes: int

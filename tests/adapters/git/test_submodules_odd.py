@@ -11,6 +11,7 @@ import pytest
 from tests.adapters.git.test_hostile_clone import plant_everything
 from tests.adapters.git.test_submodules import LIB, add_submodule, git, link, module, origin
 
+from wfd.adapters import hiding
 from wfd.domain.errors import Broken
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ async def test_nothing_is_run_that_a_submodule_of_the_user_names_after_an_agent(
     assert git(module(shop), "show", "refs/wfd/A7/head:lib.txt") == "changed"
 
 
-@pytest.mark.parametrize(
-    "broken", ["gone", "link", "file", "file elsewhere", "no head", "linked", "pipe"]
-)
+BROKEN = ("gone", "link", "file", "file elsewhere", "no head", "linked", "pipe", "a pipe as head",
+          "configuration", "a pipe as configuration", "moved and broken")  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 async def test_a_submodule_whose_git_folder_is_broken_is_kept_and_mended(
     shop: "Ground", broken: str
 ) -> None:
@@ -79,9 +82,22 @@ async def test_a_submodule_whose_git_folder_is_broken_is_kept_and_mended(
         case "file elsewhere":
             shutil.rmtree(git_dir)
             git_dir.write_text(f"gitdir: {elsewhere}\n")
+        case "moved and broken":
+            shop.agent("submodule", "absorbgitdirs")
+            config = shop.workspace / ".git" / "modules" / LIB / "config"
+            config.unlink()
+            config.symlink_to("/dev/zero")
         case "pipe":
             shutil.rmtree(git_dir)
             os.mkfifo(git_dir)
+        case "a pipe as head":
+            (git_dir / "HEAD").unlink()
+            os.mkfifo(git_dir / "HEAD")
+        case "configuration":
+            (git_dir / "config").write_text("[[[")
+        case "a pipe as configuration":
+            (git_dir / "config").unlink()
+            os.mkfifo(git_dir / "config")
         case "no head":
             (git_dir / "HEAD").unlink()
         case "linked":
@@ -92,9 +108,10 @@ async def test_a_submodule_whose_git_folder_is_broken_is_kept_and_mended(
     await shop.advance(taken)
 
     assert git(module(shop), "show", "refs/wfd/A7/head:lib.txt") == "fixed"
-    assert shop.agent("-C", LIB, "rev-parse", "HEAD") == link(shop, "wfd/A7")
-    assert shop.agent("status", "--porcelain") == ""
     assert sorted((p, p.lstat().st_mtime_ns) for p in elsewhere.rglob("*")) == before
+    if broken != "configuration":  # that is for the next agent to mend, as in any clone
+        assert shop.agent("-C", LIB, "rev-parse", "HEAD") == link(shop, "wfd/A7")
+        assert shop.agent("status", "--porcelain") == ""
 
 
 async def test_what_set_up_alone_has_initialised_is_kept_in_the_repository_around_it(
@@ -287,6 +304,7 @@ async def test_a_name_that_leads_out_of_the_repository_is_none(ground: "Ground",
     ground.git("add", ".gitmodules")
     ground.git("commit", "--quiet", "-m", "Hostile")
     ground.git("config", f"submodule.{name}.url", "anything")
+    (ground.checkout / ".git" / "modules" / "a").mkdir(parents=True)
     evil = Path(os.path.normpath(ground.checkout / ".git" / "modules" / name))
     if evil.is_relative_to(ground.root):
         git(ground.root, "clone", "--quiet", "--bare", str(ground.checkout), str(evil))
@@ -419,3 +437,29 @@ async def test_repositories_of_the_other_hash_have_submodules_too(ground: "Groun
     await ground.advance(await ground.snapshot())
 
     assert git(other / "lib", "show", "refs/wfd/A7/head:lib.txt") == "fixed"
+
+
+@pytest.mark.parametrize("path", [LIB, "libs/other"])
+async def test_what_a_crash_left_hidden_is_there_again(shop: "Ground", path: str) -> None:
+    await shop.prepare()
+    git(shop.workspace, "submodule", "--quiet", "add", str(origin(shop, "other")), "libs/other")
+    shop.agent("-C", path, "commit", "--quiet", "--allow-empty", "-m", "Own")
+    own = shop.agent("-C", path, "rev-parse", "HEAD")
+    if path == LIB:
+        (shop.workspace / ".gitmodules").unlink()
+    with pytest.raises(SystemExit):
+        await _die_while_hidden(shop, path)
+    assert not (shop.workspace / path / ".git").exists()
+
+    await shop.advance(await shop.snapshot())
+
+    assert link(shop, "wfd/A7", path) == own
+
+
+async def _die_while_hidden(shop: "Ground", path: str) -> None:
+    """As a kill would leave it: nothing is put back."""
+    here = await shop.workspaces._workspace(shop.namespace, shop.assignment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hiding, "_show", lambda *_: None)
+        with hiding.hidden(here, [path.encode()]):
+            raise SystemExit

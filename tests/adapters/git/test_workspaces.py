@@ -633,7 +633,7 @@ async def test_a_base_that_is_lost_while_the_daemon_lives_is_named(ground: "Grou
     with pytest.raises(Broken):
         await ground.snapshot()
 
-    with pytest.raises(Broken, match=f"commit {made.base_commit} of A7 is in .* no more"):
+    with pytest.raises(Broken, match=f"commit {made.base_commit} of A7 is no longer in .*"):
         await ground.prepare()
 
 

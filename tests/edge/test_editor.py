@@ -59,7 +59,7 @@ def test_create_without_a_text_opens_an_editor(shelf: Shelf, wfctl: Call, seen: 
     assert (code, "A1 is created" in shown) == (0, True)
     assert "# What do you want?" in seen.read_text()
     told = wfctl("assignment", "A1").out
-    assert "north_star\t# Totals\n" in told, "a heading of Markdown is no comment"
+    assert "goal\t# Totals\n" in told, "a heading of Markdown is no comment"
     assert "What do you want" not in told
 
 

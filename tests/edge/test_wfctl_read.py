@@ -351,8 +351,8 @@ def test_an_assignments_chain_tells_who_decided_each_step_and_why(
     tags = [line.split("\t")[0] for line in lines]
 
     assert lines[0].startswith("assignment\tA1\tactive\tblue\t")
-    assert "north_star\tgreen" in lines
-    assert "north_star\tand clean" in lines
+    assert "goal\tgreen" in lines
+    assert "goal\tand clean" in lines
     assert "note\tmind the tests" in lines
     assert any(line.startswith("open_gate\treview\t") for line in lines)
     jobs = [line for line in lines if line.startswith("job\t")]

@@ -1,4 +1,4 @@
-"""One assignment: its north star, its state, and its chain in order."""
+"""One assignment: its goal, its state, and its chain in order."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ def chain_page(
         chain.namespace.name,
         cell(ago(assignment.created_at, now), iso(assignment.created_at)),
     )
-    yield from passage("north_star", assignment.north_star)
+    yield from passage("goal", assignment.north_star)
     yield from _facts(assignment)
     for cap in left:
         yield fact("left", one_line(cap))

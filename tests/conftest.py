@@ -1,7 +1,7 @@
-"""For all tests: a busy machine is no failure of a property, and a Ctrl-C reaches what they start.
+"""For all tests: a busy machine is no failure of a property, and signals reach what they start.
 
-A shell starts what runs in its background with Ctrl-C ignored, and all that this starts inherits
-it.
+What runs in a shell's background, or by nohup, has Ctrl-C or a hang-up ignored, and all that it
+starts inherits that. It does not inherit a handler.
 """
 
 import signal
@@ -11,5 +11,11 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("wfd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wfd")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def _pass_over(number: int, frame: object) -> None:
+    """As ignored here, and the default in what is started."""
+
+
+for one in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(one) is signal.SIG_IGN:
+        signal.signal(one, _pass_over)

@@ -32,7 +32,7 @@ def test_a_path_of_the_repository_is_kept(told: str, kept: str) -> None:
     [
         "/etc/passwd", "../x", "a/../../x", f"{ROOT}/../A2/x", f"{ROOT}-J2/x", "~/.ssh/id", "", ".",
         ".git/hooks/post-checkout", "sub/.GIT/config", "a\0b", "a\nb", "a\x1b[2J", "a\udcffb",
-        "a" * (MAX_PATH + 1), 7, None, ["a"], {"a": 1},
+        "a /", "a" * (MAX_PATH + 1), 7, None, ["a"], {"a": 1},
     ],
 )  # fmt: skip
 def test_what_leaves_the_repository_or_cannot_be_shown_is_no_path(told: object) -> None:

@@ -64,7 +64,10 @@ def since(root: Path, ignored: Iterable[str], stamp: Path) -> list[Place]:
         after_ns = -1
     found: list[Place] = []
     folders: list[str] = []
+    caches: dict[str, bool] = {}
     for name in ignored:
+        if _is_in_cache(root, name, caches):
+            continue
         if name.endswith("/"):
             folders.append(name)
         else:
@@ -72,6 +75,22 @@ def since(root: Path, ignored: Iterable[str], stamp: Path) -> list[Place]:
     while folders:
         found += _in_folder(root, folders.pop(), after_ns, folders)
     return found
+
+
+def _is_in_cache(root: Path, path: str, known: dict[str, bool]) -> bool:
+    """Whether a folder around it is a cache: git names what is in one that ignores it itself."""
+    folder = path.rstrip("/").rpartition("/")[0]
+    while folder:
+        if folder not in known:
+            known[folder] = _is_cache(root, folder)
+        if known[folder]:
+            return True
+        folder = folder.rpartition("/")[0]
+    return False
+
+
+def _is_cache(root: Path, folder: str) -> bool:
+    return Path(folder).name == _CACHE or (root / folder / _CACHE_TAG).is_file()
 
 
 def _in_folder(root: Path, folder: str, after_ns: int, deeper: list[str]) -> Iterator[Place]:

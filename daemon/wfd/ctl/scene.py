@@ -142,6 +142,8 @@ def job_or_assignment(text: str) -> tuple[str, int]:
     }.get(letter)
     if way_out is not None and text[1:].isdigit():
         raise BadInput(f"'{text}' {way_out}")
+    if not text[1:].isdigit() and not text.isdigit():
+        raise BadInput(f"'{text}' is no id: a job's looks like J42 or 42, an assignment's like A7")
     return ("A", ids.assignment_id(text)) if letter == "A" else ("J", ids.job_id(text))
 
 

@@ -15,7 +15,8 @@ def result_of(one: Evidence) -> Cell:
         case EvidenceKind.DIFF:
             return Cell(_stat(one.tail), _stat(one.tail))
         case EvidenceKind.LEFT_OUT:
-            return Cell(one_line(one.tail), one_line(one.tail), "yellow")
+            words = one_line("; ".join(one.tail.splitlines()))
+            return Cell(words, words, "yellow")
         case EvidenceKind.FAULT:
             words = one_line(one.tail)
         case EvidenceKind.VERDICT:

@@ -113,7 +113,7 @@ async def _gather(
         kept = await _keep(parts, lease, assignment, template, taken)
     did_nothing = await _did_nothing(parts, lease, ended.conclusion, taken)
     told = _judge_work(ended.conclusion, template, did_nothing)
-    evidence = left_out(kept, taken)
+    evidence = [] if lease.job.is_pm else left_out(kept, taken)  # a PM writes nothing
     if settings.policy.outcomes[told.outcome.kind].then is Then.JUDGE:
         told, gathered = await gather_evidence(
             parts, lease, assignment, settings, template, told, kept

@@ -17,7 +17,11 @@ def inside(name: object, root: str | None = None) -> str | None:
     if root is not None and text.startswith(f"{root}/"):
         text = text.removeprefix(f"{root}/")
     path = PurePosixPath(text)
-    is_shown = text.isprintable() and 0 < len(text.encode("utf-8", "replace")) <= MAX_PATH
+    is_shown = (
+        text.isprintable()
+        and str(path) == str(path).strip()
+        and 0 < len(text.encode("utf-8", "replace")) <= MAX_PATH
+    )
     if not is_shown or path.is_absolute() or not path.parts or text.startswith("~"):
         return None
     if any(part == ".." or part.casefold() == ".git" for part in path.parts):

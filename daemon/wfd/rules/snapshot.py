@@ -84,7 +84,8 @@ class Thing:
         name = "".join(c if c.isprintable() else "?" for c in name)
         if not self.files:
             return name
-        many = f"{self.files:,} files, " if self.path.endswith("/") else ""
+        count = f"{self.files:,} file{'' if self.files == 1 else 's'}, "
+        many = count if self.path.endswith("/") else ""
         return f"{name} ({many}{size(self.size)})"
 
 

@@ -141,8 +141,8 @@ def _lose_open_runs(connection: sqlite3.Connection) -> list[int]:
     return sorted(
         row[0]
         for row in connection.execute(
-            "update run set spawned_at = null, pid = null, pid_start = null, boot_id = null,"
-            " session_id = null, answer = null, exit_code = null"
+            "update run set spawned_at = null, prompt_hash = null, pid = null, pid_start = null,"
+            " boot_id = null, session_id = null, answer = null, exit_code = null"
             " where state = 'running' returning id"
         ).fetchall()
     )

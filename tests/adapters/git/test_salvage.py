@@ -140,6 +140,13 @@ async def test_ignored_files_go_to_the_trash_and_those_of_set_up_do_not(ground: 
     cache = ground.workspace / "venv" / "__pycache__"
     cache.mkdir()
     (cache / "module.pyc").write_text("cached\n")
+    own_rules = ground.workspace / ".pytest_cache" / "v" / "deep"  # as pytest makes it
+    own_rules.mkdir(parents=True)
+    (own_rules / "nodeids").write_text("[]\n")
+    (own_rules.parents[1] / ".gitignore").write_text("*\n")
+    (own_rules.parents[1] / "CACHEDIR.TAG").write_text(
+        "Signature: 8a477f597d28d172789f06886806bc55\n"
+    )
 
     taken = await ground.snapshot()
     kept = await ground.remove()

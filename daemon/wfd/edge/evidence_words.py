@@ -15,7 +15,7 @@ def result_of(one: Evidence) -> Cell:
         case EvidenceKind.DIFF:
             return Cell(_stat(one.tail), _stat(one.tail))
         case EvidenceKind.LEFT_OUT:
-            words = one_line("; ".join(one.tail.splitlines()))
+            words = one_line("; ".join(one.tail.splitlines()).replace("; (", " ("))
             return Cell(words, words, "yellow")
         case EvidenceKind.FAULT:
             words = one_line(one.tail)

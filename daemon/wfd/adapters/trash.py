@@ -45,14 +45,17 @@ class Trash:
         return [_measured(folder) for folder in sorted(self.root.glob(f"{place}-[0-9]*T*Z*"))]
 
     def sweep(self, max_age_s: float, max_bytes: int) -> list[Trashed]:
-        """Remove what is too old, then the oldest until the rest fits; what was removed."""
+        """Remove what is too old, then the oldest until the rest fits; what was removed.
+
+        The newest stays however large it is: nobody could have looked into it yet.
+        """
         kept = [(folder.lstat().st_mtime, folder) for folder in self.root.glob("*")]
         measured = [(at, _measured(folder)) for at, folder in sorted(kept, reverse=True)]
         gone: list[Trashed] = []
         room = max_bytes
-        for at, one in measured:
+        for number, (at, one) in enumerate(measured):
             room -= one.bytes
-            if time.time() - at > max_age_s or room < 0:
+            if time.time() - at > max_age_s or (room < 0 and number):
                 plain_files.remove_tree(one.folder)
                 gone.append(one)
         return gone

@@ -298,3 +298,4 @@ async def test_the_trash_lets_the_old_go_and_then_the_oldest(ground: "Ground") -
     assert [Path(one.trash or "").name[:2] for one in small] == ["A0"]
     assert {Path(one.trash or "").name[:2] for one in old} == {"A1", "A2"}
     assert trash(kept) == {"a.log": "new\n"}
+    assert await ground.workspaces.sweep_trash(2**50, 1) == [], "the newest stays"

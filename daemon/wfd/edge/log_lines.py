@@ -10,6 +10,7 @@ from wfd.edge.words import one_line, tame
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _COLOURS = {"debug": "bright_black", "info": "green", "warning": "yellow", "error": "red"}
 _SHOWN_FIRST = frozenset({"timestamp", "level", "event", "exception"})
+_FOR_MACHINES = frozenset({"namespace_id", "session_id", "snapshot"})  # --json has them
 
 
 def entry(line: bytes) -> dict[str, object]:
@@ -33,12 +34,17 @@ def is_wanted(one: Mapping[str, object], level: str, job_id: int | None) -> bool
 
 
 def shown(one: Mapping[str, object]) -> str:
-    """'12:04:31 info  run.closed  job_id=3 outcome=succeeded', with a traceback below it."""
+    """'12:04:31 info  run.closed  job_id=3 outcome=succeeded', with a traceback below it.
+
+    What is empty and what only a program asks for is left to the file and to --json.
+    """
     if "event" not in one:
         return tame(str(one["line"]))
     level = str(one.get("level", "info"))
     facts = " ".join(
-        f"{tame(key)}={_value(value)}" for key, value in one.items() if key not in _SHOWN_FIRST
+        f"{tame(key)}={_value(value)}"
+        for key, value in one.items()
+        if key not in _SHOWN_FIRST | _FOR_MACHINES and not _is_nothing(value)
     )
     head = (
         f"{click.style(_clock(str(one.get('timestamp', ''))), dim=True)} "
@@ -48,6 +54,10 @@ def shown(one: Mapping[str, object]) -> str:
     text = f"{head} {facts}" if facts else head
     trace = one.get("exception")
     return f"{text}\n{tame(str(trace))}" if trace else text
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
 
 
 def _value(value: object) -> str:

@@ -161,10 +161,12 @@ def test_move_takes_a_repository_that_was_cloned_anew(shelf: Shelf, moved: Path,
 def test_move_refuses_a_repository_that_lacks_what_open_assignments_need(
     shelf: Shelf, moved: Path, wfd: Call
 ) -> None:
-    make_repository(moved.parent / "red")
-    git(moved.parent / "red", "commit", "-q", "--amend", "--allow-empty", "-m", "Other")
+    red = moved.parent / "red"  # not by `make_repository`: within a second its commit is the same
+    red.mkdir()
+    git(red, "init", "-q")
+    git(red, "commit", "-q", "--allow-empty", "-m", "Other")
 
-    said = wfd("namespace", "move", "blue", str(moved.parent / "red"))
+    said = wfd("namespace", "move", "blue", str(red))
 
     assert said.code == 5
     assert "lacks commits that open assignments of 'blue' need: A1 at " in said.err

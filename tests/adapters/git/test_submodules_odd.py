@@ -225,7 +225,7 @@ async def test_files_in_a_submodule_that_nobody_initialised_are_told(bare: "Grou
     taken = await bare.snapshot()
 
     assert [one.kind for one in taken.left_out] == ["submodules that are not kept"]
-    assert f"{LIB}/ (1 files, 6 bytes)" in taken.left_out[0].text
+    assert f"{LIB}/ (1 file, 6 bytes)" in taken.left_out[0].text
     kept = await bare.remove()
     assert kept.trash is not None
     assert (Path(kept.trash) / LIB / "workspace" / "lib.txt").read_text() == "fixed\n"
